@@ -1,0 +1,83 @@
+"""Models on disk: skops files, read without unpickling and written byte for byte the same for the same model."""
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import skops.io
+
+# Types beyond those that skops trusts by itself which our own candidates contain. A file that holds any other type is refused.
+TRUSTED = ["sklearn.tree._tree.Tree"]
+
+
+class ModelFileError(ValueError):
+    """The model file is missing, damaged, or holds a type that is not trusted."""
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save(model: Any, path: Path) -> None:
+    """Write a scikit-learn model so that equal models give equal files.
+
+    skops names objects by their address in memory and stamps its archive with the time; here both become constants, so that
+    DVC sees a changed model only where the model changed.
+    """
+    source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
+    schema = json.loads(source.read("schema.json"))
+    numbers: dict[int, int] = {}
+    _renumber(schema, numbers)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name in source.namelist():
+            if name != "schema.json":
+                _write(archive, _renamed(name, numbers), source.read(name))
+        _write(archive, "schema.json", json.dumps(schema).encode())
+    draft.replace(path)
+
+
+def load(path: Path, sha256_expected: str | None = None) -> Any:
+    """Read a model written by `save`.
+
+    Raises:
+        ModelFileError: There is no such file, its SHA-256 is not the expected one, it cannot be read, or it holds a type
+            that is not trusted.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"no model file at {path}")
+    if sha256_expected and (found := sha256(path)) != sha256_expected:
+        raise ModelFileError(f"{path} is damaged: its SHA-256 is {found}, expected {sha256_expected}")
+    try:
+        return skops.io.load(path, trusted=TRUSTED)
+    except Exception as error:  # a damaged archive can fail anywhere inside zipfile, json, numpy or skops
+        raise ModelFileError(f"{path} cannot be read as a model: {error}") from error
+
+
+def _renumber(node: Any, numbers: dict[int, int]) -> None:
+    if isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
+        if isinstance(node.get("file"), str):
+            node["file"] = _renamed(node["file"], numbers)
+        for value in node.values():
+            _renumber(value, numbers)
+    elif isinstance(node, list):
+        for value in node:
+            _renumber(value, numbers)
+
+
+def _renamed(name: str, numbers: dict[int, int]) -> str:
+    stem, dot, suffix = name.partition(".")
+    return f"{numbers.setdefault(int(stem), len(numbers))}{dot}{suffix}" if stem.isdigit() else name
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # The earliest time that a ZIP archive can hold.
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)

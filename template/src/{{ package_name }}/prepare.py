@@ -1,0 +1,41 @@
+"""Stage `prepare`: one split into training and test records, the same for every candidate model."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from .schema import TARGET
+
+
+def prepare(table: pd.DataFrame, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split at random, with the same share of each label on both sides.
+
+    Raises:
+        ValueError: The share leaves one side without records of a label.
+    """
+    train, test = train_test_split(table, test_size=test_share, random_state=seed, stratify=table[TARGET])
+    return train.sort_index(), test.sort_index()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="Parquet file written by validate")
+    parser.add_argument("--test-share", type=float, required=True, help="share of the records to hold back, 0 to 1")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the random split")
+    parser.add_argument("--train", type=Path, required=True, help="Parquet file to write: training records")
+    parser.add_argument("--test", type=Path, required=True, help="Parquet file to write: test records")
+    options = parser.parse_args(arguments)
+    try:
+        train, test = prepare(pd.read_parquet(options.data), options.test_share, options.seed)
+    except ValueError as error:
+        raise SystemExit(f"prepare: {error}") from None
+    for path, part in ((options.train, train), (options.test, test)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.to_parquet(path, index=False)
+    print(f"prepare: {len(train)} records to train on, {len(test)} to test on")
+
+
+if __name__ == "__main__":
+    main()
