@@ -1,4 +1,4 @@
-"""Stage `evaluate`: choose the best candidate by cross-validation, then judge it on the test records, which no choice saw."""
+"""Stage `evaluate`: choose the best candidate by cross-validation, then judge it on the test records alone."""
 
 import argparse
 import json
@@ -38,8 +38,10 @@ def choose(candidates: list[str], folder: Path) -> tuple[str, dict[str, float]]:
     return max(reached, key=lambda name: reached[name]), reached
 
 
-def metrics_of(actual: pd.Series, label: pd.Series, chance: pd.Series, missed: float, refused: float) -> dict[str, float]:
-    """How good the predictions are; all in 0 to 1 but `cost`, which is the mean cost of a record in the data's own unit.
+def metrics_of(
+    actual: pd.Series, label: pd.Series, chance: pd.Series, missed: float, refused: float
+) -> dict[str, float]:
+    """How good the predictions are; all in 0 to 1 but `cost`, which is the mean cost of a record in the data's unit.
 
     Args:
         actual: True for each record that turned out bad, shape (n,).
@@ -65,7 +67,9 @@ def mean_cost(actual: pd.Series, label: pd.Series, missed: float, refused: float
     return float((missed * (actual & ~label) + refused * (~actual & label)).mean())
 
 
-def plots_of(actual: pd.Series, label: pd.Series, chance: pd.Series, missed: float, refused: float) -> dict[str, pd.DataFrame]:
+def plots_of(
+    actual: pd.Series, label: pd.Series, chance: pd.Series, missed: float, refused: float
+) -> dict[str, pd.DataFrame]:
     """The points of each curve, by the curve's name."""
     false_rate, true_rate, _ = roc_curve(actual, chance)
     precision, recall, _ = precision_recall_curve(actual, chance)

@@ -17,24 +17,36 @@ def ingest(raw: Path) -> pd.DataFrame:
     Raises:
         ValueError: A column is missing or unknown, or a cell does not have the type of its column.
     """
-    table = pd.read_csv(raw, dtype=str, keep_default_na=False).rename(columns=lambda name: name.replace("/", "_"))
-    expected = [*COLUMNS, TARGET]
-    if missing := [name for name in expected if name not in table]:
-        raise ValueError(f"{raw}: columns missing: {', '.join(missing)}")
-    if unknown := [name for name in table if name not in expected]:
-        raise ValueError(f"{raw}: columns not in the schema: {', '.join(unknown)}")
-    for name in (*NUMBERS, TARGET):
-        table[name] = _whole_numbers(table[name], raw)
-    table[CATEGORIES] = table[CATEGORIES].astype(object)
-    table[TARGET] = table[TARGET].map(lambda code: LABELS.get(code, str(code)))
-    return table[expected]
+    table = pd.read_csv(raw, dtype=str, keep_default_na=False)
+    if TARGET not in table:
+        raise ValueError(f"{raw}: columns missing: {TARGET}")
+    target = _whole_numbers(table.pop(TARGET), raw)
+    return features(table, raw).assign(**{TARGET: target.map(lambda code: LABELS.get(code, str(code)))})
 
 
-def _whole_numbers(column: pd.Series, raw: Path) -> pd.Series:
+def features(table: pd.DataFrame, source: Path) -> pd.DataFrame:
+    """Bring records from outside into the names, order and types of the schema.
+
+    Args:
+        table: n records, under the names of the schema or of the raw file.
+        source: Where they come from, for the text of an error.
+
+    Raises:
+        ValueError: A column is missing or unknown, or a cell does not have the type of its column.
+    """
+    table = table.rename(columns=lambda name: name.replace("/", "_"))
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise ValueError(f"{source}: columns missing: {', '.join(missing)}")
+    if unknown := [name for name in table if name not in COLUMNS]:
+        raise ValueError(f"{source}: columns not in the schema: {', '.join(unknown)}")
+    numbers = {name: _whole_numbers(table[name], source) for name in NUMBERS}
+    return table.assign(**numbers)[COLUMNS].astype(dict.fromkeys(CATEGORIES, object))
+
+
+def _whole_numbers(column: pd.Series, source: Path) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
-    for row in column.index[numbers.isna() | (numbers % 1 != 0)]:
-        # Line 1 of the file is the header.
-        raise ValueError(f"{raw}, line {row + 2}: {column.name} is {column[row]!r}, expected a whole number")
+    for record in column.index[numbers.isna() | (numbers % 1 != 0)]:
+        raise ValueError(f"{source}: record {record}: {column.name} is {column[record]!r}, expected a whole number")
     return numbers.astype("int64")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import skops.io
 
-# Types beyond those that skops trusts by itself which our own candidates contain. A file that holds any other type is refused.
+# Types of our candidates beyond those that skops trusts by itself. A file that holds any other type is refused.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 
 
@@ -26,8 +26,8 @@ def sha256(path: Path) -> str:
 def save(model: Any, path: Path) -> None:
     """Write a scikit-learn model so that equal models give equal files.
 
-    skops names objects by their address in memory and stamps its archive with the time; here both become constants, so that
-    DVC sees a changed model only where the model changed.
+    skops names objects by their address in memory and stamps its archive with the time; here both become constants, so
+    that DVC sees a changed model only where the model changed.
     """
     source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
     schema = json.loads(source.read("schema.json"))
@@ -47,8 +47,8 @@ def load(path: Path, sha256_expected: str | None = None) -> Any:
     """Read a model written by `save`.
 
     Raises:
-        ModelFileError: There is no such file, its SHA-256 is not the expected one, it cannot be read, or it holds a type
-            that is not trusted.
+        ModelFileError: There is no such file, its SHA-256 is not the expected one, it cannot be read, or it holds a
+            type that is not trusted.
     """
     if not path.is_file():
         raise ModelFileError(f"no model file at {path}")

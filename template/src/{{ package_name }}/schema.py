@@ -1,7 +1,8 @@
 """The data contract: every column, what it may hold and what it means.
 
-Validation, the model's inputs, the service's API and the data card are all derived from this one table. Codes and meanings
-are those of the Statlog German Credit Data (Hofmann, UCI Machine Learning Repository, doi 10.24432/C5NC77, CC BY 4.0).
+Validation, the model's inputs, the service's API and the data card are all derived from this one table. Codes and
+meanings are those of the Statlog German Credit Data (Hofmann, UCI Machine Learning Repository, doi 10.24432/C5NC77,
+CC BY 4.0).
 """
 
 from dataclasses import dataclass, field
@@ -69,14 +70,20 @@ FEATURES: tuple[Number | Category, ...] = (
     Category(
         "savings_account_bonds",
         "Savings and bonds, in DM",
-        {"A61": "below 100", "A62": "100 to 500", "A63": "500 to 1000", "A64": "1000 or more", "A65": "unknown or none"},
+        {
+            "A61": "below 100",
+            "A62": "100 to 500",
+            "A63": "500 to 1000",
+            "A64": "1000 or more",
+            "A65": "unknown or none",
+        },
     ),
     Category(
         "present_employment_since",
         "Years in the present employment",
         {"A71": "unemployed", "A72": "below 1", "A73": "1 to 4", "A74": "4 to 7", "A75": "7 or more"},
     ),
-    Number("installment_rate_in_percentage_of_disposable_income", "Instalment as a share of income, in four bands", 1, 4),
+    Number("installment_rate_in_percentage_of_disposable_income", "Instalment as a share of income, in bands", 1, 4),
     Category(
         "personal_status_and_sex",
         "Sex and marital status",

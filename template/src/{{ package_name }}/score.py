@@ -1,6 +1,6 @@
 """The predictor: records in, predictions out, with the model's version on each.
 
-Every door (a file, HTTP, a stream) calls `Predictor.score`, so the same record gets the same answer through all of them.
+Every door (a file, HTTP, a stream) calls `Predictor.score`, so that a record gets the same answer through all of them.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class Predictor:
             records: n rows with at least the columns of the schema; other columns are left out.
 
         Returns:
-            n rows with `label`, `probability` (of a bad credit, 0 to 1) and `model_version`, under the index of `records`.
+            n rows with `label`, `probability` (of bad, 0 to 1) and `model_version`, under the index of `records`.
 
         Raises:
             ValueError: A column is missing.
@@ -56,14 +56,10 @@ class Predictor:
         )
 
 
-def unseen(records: pd.DataFrame) -> dict[str, int]:
-    """How many values of each categorical column are not in the schema; columns without any are left out."""
-    counts = {
-        feature.name: int((~records[feature.name].isin(list(feature.codes))).sum())
-        for feature in FEATURES
-        if isinstance(feature, Category)
-    }
-    return {name: count for name, count in counts.items() if count}
+def unseen(records: pd.DataFrame) -> pd.DataFrame:
+    """Where a categorical value is not in the schema: True or False, n rows by one column per category."""
+    categories = (feature for feature in FEATURES if isinstance(feature, Category))
+    return pd.DataFrame({feature.name: ~records[feature.name].isin(list(feature.codes)) for feature in categories})
 
 
 def main(arguments: list[str] | None = None) -> None:
