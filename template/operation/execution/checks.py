@@ -24,11 +24,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at. `look` never changes anything; `mend` may raise, and the finding after it counts."""
+    """One thing to look at. `see` never changes anything; `mend` may raise, and the finding after it counts."""
 
     name: str
-    look: Callable[[], Finding]
-    mend: Callable[[], None] | None = None
+    see: Callable[[], Finding]
+    mend: Callable[[], None]
+
+    def look(self) -> Finding:
+        """What `see` finds; what it cannot look at is a finding as well, so that the other checks go on."""
+        try:
+            return self.see()
+        except (Exception, SystemExit) as error:
+            return Finding(False, str(error) or type(error).__name__, "mend what the text names")
 
 
 class CommandError(RuntimeError):
@@ -60,12 +67,15 @@ def look_environment() -> Finding:
     return Finding(True, "in step with pyproject.toml and uv.lock")
 
 
+IDENTITY = "git config --global user.name NAME && git config --global user.email NAME@EXAMPLE.ORG"
+
+
 def look_git() -> Finding:
     """Whether there is a repository with a commit in it."""
     try:
         run("git", "rev-parse", "--git-dir")
     except CommandError:
-        return Finding(False, "no git repository", "git init --initial-branch main")
+        return Finding(False, "no git repository", f"if git does not know you yet: {IDENTITY}")
     try:
         commit = run("git", "rev-parse", "--short", "--verify", "HEAD")
     except CommandError:
@@ -78,6 +88,7 @@ def mend_git() -> None:
     try:
         run("git", "rev-parse", "--git-dir")
     except CommandError:
+        run("git", "var", "GIT_AUTHOR_IDENT")  # fails without a name, before anything is made
         run("git", "init", "--initial-branch", "main")
         run("git", "add", "--all")
         run("git", "commit", "--message", "Start from the template")
@@ -156,7 +167,7 @@ def look_data() -> Finding:
         advice = f"keep the change: uv run dvc commit; take it back: uv run dvc checkout --force {modified[0]}"
         return Finding(False, f"changed since the last commit: {', '.join(modified)}", advice)
     if loose := status.get("not_in_cache", []):
-        return Finding(False, f"not in DVC's cache: {', '.join(loose)}", f"uv run dvc commit --force {loose[0]}.dvc")
+        return Finding(False, f"not in DVC's cache: {', '.join(loose)}", "uv run dvc pull, or uv run dvc commit")
     return Finding(True, "every tracked file is here")
 
 
@@ -166,12 +177,14 @@ def mend_data() -> None:
 
     with Repo(str(ROOT)) as repo:
         status = repo.data_status()
-        deleted = status.get("uncommitted", {}).get("deleted", [])
-        for path in status.get("not_in_cache", []):
-            if path not in deleted and (ROOT / f"{path}.dvc").is_file():
+        absent = status.get("uncommitted", {}).get("deleted", [])
+        for path in set(status.get("not_in_cache", [])) - set(absent):
+            if (ROOT / f"{path}.dvc").is_file():
                 repo.commit(f"{path}.dvc", force=True)
-        if deleted:
-            repo.pull(targets=deleted)
+            else:
+                absent.append(path)
+        if absent:
+            repo.pull(targets=absent)
 
 
 def _last_line(error: CommandError) -> str:

@@ -1,7 +1,4 @@
-"""Register the tracked model and point the environment's alias at it. Managed by the template.
-
-Registering the same result again makes no second version.
-"""
+"""Register the tracked model, or go back to an earlier version. Managed by the template."""
 
 import argparse
 
@@ -52,7 +49,8 @@ def register(client: MlflowClient, settings: Settings, run: Run) -> ModelVersion
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe register", description=__doc__)
+    """Register the tracked model and point the environment's alias at it; the same result is never registered twice."""
+    parser = argparse.ArgumentParser(prog="poe register", description=main.__doc__)
     parser.add_argument("--env", choices=["dev", "stage", "prod"], help="environment whose alias moves (default: dev)")
     options = parser.parse_args(arguments)
     settings = load(options.env)
@@ -63,6 +61,27 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"register: {registry.point(client, settings, version)}")
     except MlflowException as error:
         raise SystemExit(f"register: {settings.tracking_uri} refused: {error}") from None
+
+
+def rollback(arguments: list[str] | None = None) -> None:
+    """Point the environment's alias at an earlier version of the model."""
+    parser = argparse.ArgumentParser(prog="poe rollback", description=rollback.__doc__)
+    parser.add_argument("--env", choices=["dev", "stage", "prod"], help="environment whose alias moves (default: dev)")
+    parser.add_argument("--to", type=int, metavar="VERSION", help="version to go to (default: the one before)")
+    options = parser.parse_args(arguments)
+    settings = load(options.env)
+    client = tracking.connect(settings)
+    versions = {int(each.version): each for each in registry.versions(client, settings)}
+    now = registry.current(client, settings)
+    if now is None:
+        raise SystemExit(f"rollback: {settings.model_name} has no version at alias {settings.model_alias}")
+    earlier = [number for number in versions if number < int(now.version)]
+    if options.to is None and not earlier:
+        raise SystemExit(f"rollback: version {now.version} is the first; there is none to go back to")
+    target = options.to if options.to is not None else max(earlier)
+    if target not in versions:
+        raise SystemExit(f"rollback: no version {target}; there are {', '.join(map(str, versions))}")
+    print(f"rollback: {registry.point(client, settings, versions[target])}")
 
 
 if __name__ == "__main__":

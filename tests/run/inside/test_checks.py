@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from operation.execution import checks, doctor, setup
+from operation.execution import checks, setup
 
 
 def finding(ok: bool) -> checks.Finding:
@@ -27,9 +26,9 @@ def test_a_step_that_fails_says_why_and_stops_no_other(monkeypatch, capsys):
         raise OSError("disk full")
 
     broken = checks.Check("broken", lambda: finding(False), fail)
-    monkeypatch.setattr(setup, "CHECKS", [broken, checks.Check("good", lambda: finding(True))])
+    monkeypatch.setattr(setup, "CHECKS", [broken, checks.Check("good", lambda: finding(True), lambda: None)])
     with pytest.raises(SystemExit, match="1 of 2 steps"):
-        setup.main([])
+        setup.setup([])
     printed = capsys.readouterr().out
     assert "FAILED broken: it is not so; disk full" in printed
     assert "-> mend it" in printed
@@ -39,9 +38,9 @@ def test_a_step_that_fails_says_why_and_stops_no_other(monkeypatch, capsys):
 @pytest.mark.parametrize("ok", [True, False])
 def test_doctor_changes_nothing_and_ends_with_1_where_something_is_wrong(monkeypatch, capsys, ok):
     check = checks.Check("thing", lambda: finding(ok), lambda: pytest.fail("doctor may not mend"))
-    monkeypatch.setattr(doctor, "CHECKS", [check])
+    monkeypatch.setattr(setup, "CHECKS", [check])
     with pytest.raises(SystemExit) as end:
-        doctor.main(["--json"])
+        setup.doctor(["--json"])
     assert end.value.code == (0 if ok else 1)
     document = json.loads(capsys.readouterr().out)
     assert document["ok"] is ok

@@ -1,7 +1,6 @@
 """Settings from YAML and the environment. Managed by the template."""
 
 import pytest
-
 from operation.configuration import settings
 
 

@@ -1,0 +1,144 @@
+"""What every benchmark needs: run a command and time it, find the template, and hold what was measured."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+ROOT = Path(__file__).resolve().parents[2]
+# Copier reads these and nothing else.
+TEMPLATE = ("copier.yml", "extensions", "template")
+
+# What a fresh shell would not have: bytecode is written, and no environment or server but the project's own is used.
+DROPPED = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "UV_EXCLUDE_NEWER")
+DROPPED_PREFIXES = ("MLFLOW_", "POE_")
+# No command may wait for a person or for a server that counts users, and git must know who commits.
+ADDED = {"DO_NOT_TRACK": "1", "GIT_TERMINAL_PROMPT": "0"} | {
+    f"GIT_{role}_{name}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for name, value in (("NAME", "Benchmark"), ("EMAIL", "benchmark@example.org"))
+}
+
+
+class BenchmarkError(RuntimeError):
+    """A benchmark could not do its work; the text says what was run and what it said."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of those that are compared: a value for each row, or the reason why there are none."""
+
+    name: str
+    values: dict[str, float] = field(default_factory=dict)
+    not_measured: str = ""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The most that a value may be; a value of None was not measured."""
+
+    what: str
+    most: float
+    value: float | None
+
+    @property
+    def state(self) -> str:
+        """`met`, `missed` or `not measured`."""
+        if self.value is None:
+            return "not measured"
+        return "met" if self.value <= self.most else "missed"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a benchmark found: this template beside its peers."""
+
+    name: str
+    about: str
+    unit: str
+    ours: Side
+    peers: list[Side]
+    goal: Goal
+
+
+def ratio(ours: Side, peer: Side, row: str) -> float | None:
+    """How many times the peer's value ours is; None where the peer has none."""
+    return ours.values[row] / peer.values[row] if row in ours.values and peer.values.get(row) else None
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each row over several runs."""
+    return {row: median(run[row] for run in runs) for row in runs[0]}
+
+
+def note(text: str) -> None:
+    """Tell the person who waits what happens now; stdout is left to the result."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def run(*command: str | Path, cwd: Path, **variables: str) -> float:
+    """Run a command to its end, with further environment variables.
+
+    Returns:
+        Seconds from its start to its end.
+
+    Raises:
+        BenchmarkError: It is not installed, or ended with an error.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in DROPPED and not name.startswith(DROPPED_PREFIXES)
+    }
+    line = " ".join(map(str, command))
+    start = perf_counter()
+    try:
+        result = subprocess.run(
+            command,
+            cwd=cwd,
+            env=kept | ADDED | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise BenchmarkError(f"{line}\n  cannot be started: {error}") from None
+    seconds = perf_counter() - start
+    if result.returncode:
+        said = result.stdout.decode("utf-8", "replace").strip().splitlines()[-15:]
+        raise BenchmarkError("\n  ".join([f"{line}\n  ended with code {result.returncode}:", *said]))
+    return seconds
+
+
+def clean_template(workspace: Path) -> Path:
+    """A copy of the template as it lies in the work tree, outside git, so that copier does not look for a tag."""
+    target = workspace / "template"
+    if not target.exists():
+        target.mkdir()
+        unwanted = shutil.ignore_patterns("__pycache__", ".*_cache")
+        for name in TEMPLATE:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, target / name, ignore=unwanted)
+            else:
+                shutil.copy2(source, target)
+    return target
+
+
+def copy(source: Path, target: Path) -> float:
+    """`copier copy --defaults` as a process of its own, by the copier beside this Python.
+
+    Returns:
+        Seconds from its start to its end.
+    """
+    return run(sys.executable, "-m", "copier", "copy", "--defaults", source, target, cwd=target.parent)
+
+
+def files_of(project: Path) -> list[Path]:
+    """Every file below a folder, in a stable order."""
+    return sorted(path for path in project.rglob("*") if path.is_file())

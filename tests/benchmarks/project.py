@@ -1,0 +1,148 @@
+"""Benchmark `project`: from an empty folder to a stored model, beside Kedro's `spaceflights-pandas` starter.
+
+Kedro has no registry: its run ends with a versioned model file, which is what `register` is held against.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from . import measure
+
+GOAL = 1.0
+STARTERS = "kedro-starters"
+URL = "https://github.com/kedro-org/kedro-starters"
+STARTER = "spaceflights-pandas"
+# The newest release of this series on the tested day; the starter asks for the Kedro that renders it.
+KEDRO = "kedro>=1.2,<2"
+SECONDS_TO_REACH_GITHUB = 5
+
+# What is compared with what; `total` is of the whole way.
+GENERATE = "generate: copier copy | kedro new"
+INSTALL = "install: poe setup | uv pip install"
+TRAIN = "train: poe train | kedro run"
+REGISTER = "register: poe register | -"
+TOTAL = "total"
+
+
+class NotMeasuredError(RuntimeError):
+    """A peer cannot be measured on this machine; the text says why."""
+
+
+def compare(workspace: Path, runs: int, peers: dict[str, Path]) -> measure.Comparison:
+    """Walk the whole way on each side in turn, first once without measuring, so that uv's cache is warm for both."""
+    sides: dict[str, Callable[[Path], dict[str, float]]] = {"this template": _ours(workspace)}
+    reasons = {}
+    try:
+        sides["Kedro"] = _kedro(workspace, peers.get(STARTERS))
+    except NotMeasuredError as error:
+        reasons["Kedro"] = str(error)
+
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    for turn in range(runs + 1):
+        for name, walk in sides.items():
+            measure.note(f"project: {name}, " + (f"run {turn} of {runs}" if turn else "warm-up"))
+            folder = workspace / "walked"
+            folder.mkdir()
+            seconds = walk(folder)
+            shutil.rmtree(folder)
+            if turn:
+                found[name].append(seconds | {TOTAL: sum(seconds.values())})
+
+    ours = measure.Side("this template", measure.medians(found["this template"]))
+    kedro = measure.Side("Kedro", measure.medians(found.get("Kedro") or [{}]), reasons.get("Kedro", ""))
+    return measure.Comparison(
+        name="project",
+        about=f"empty folder to stored model, warm cache of uv, Kedro's starter {STARTER}, median of {runs}",
+        unit="s",
+        ours=ours,
+        peers=[kedro],
+        goal=measure.Goal("ratio to Kedro, total", GOAL, measure.ratio(ours, kedro, TOTAL)),
+    )
+
+
+def _ours(workspace: Path) -> Callable[[Path], dict[str, float]]:
+    template = measure.clean_template(workspace)
+
+    def walk(folder: Path) -> dict[str, float]:
+        project = folder / "project"
+        seconds = {GENERATE: measure.copy(template, project)}
+        for row, task in ((INSTALL, "setup"), (TRAIN, "train"), (REGISTER, "register")):
+            measure.note(f"project: poe {task}")
+            seconds[row] = measure.run("uv", "run", "poe", task, cwd=project)
+        return seconds
+
+    return walk
+
+
+def _kedro(workspace: Path, starters: Path | None) -> Callable[[Path], dict[str, float]]:
+    """Get the starter and Kedro itself, as this template's side already has its template and copier.
+
+    Raises:
+        NotMeasuredError: There is no starter to be had.
+    """
+    starter = _checkout(workspace, starters) / STARTER
+    if not starter.is_dir():
+        raise NotMeasuredError(f"no folder {STARTER} in {STARTERS}")
+    python, day = _tested(workspace)
+    measure.note(f"project: install {KEDRO}")
+    tool = workspace / "kedro"
+    measure.run("uv", "venv", "--python", python, tool, cwd=workspace)
+    measure.run("uv", "pip", "install", "--python", tool, KEDRO, cwd=workspace, UV_EXCLUDE_NEWER=day)
+
+    def walk(folder: Path) -> dict[str, float]:
+        measure.note("project: kedro new")
+        new = ("new", "--starter", starter, "--name", "Spaceflights", "--telemetry", "no")
+        seconds = {GENERATE: measure.run(_script(tool, "kedro"), *new, cwd=folder)}
+        project, environment = folder / "spaceflights", folder / "spaceflights" / ".venv"
+        measure.note("project: uv venv, uv pip install")
+        requirements = ("install", "--python", environment, "-r", "requirements.txt")
+        seconds[INSTALL] = measure.run("uv", "venv", "--python", python, environment, cwd=project)
+        seconds[INSTALL] += measure.run("uv", "pip", *requirements, cwd=project, UV_EXCLUDE_NEWER=day)
+        measure.note("project: kedro run")
+        seconds[TRAIN] = measure.run(_script(environment, "kedro"), "run", cwd=project)
+        return seconds
+
+    return walk
+
+
+def _checkout(workspace: Path, starters: Path | None) -> Path:
+    """The folder of the starters' files: as given, or cloned from the given git directory or from GitHub."""
+    if starters and (starters / STARTER).is_dir():
+        return starters
+    source = str(starters or URL)
+    if starters is None:
+        measure.note(f"project: look for {URL}")
+        asked = ["git", "ls-remote", "--exit-code", URL, "HEAD"]
+        try:
+            environment = os.environ | measure.ADDED
+            subprocess.run(asked, env=environment, capture_output=True, check=True, timeout=SECONDS_TO_REACH_GITHUB)
+        except (OSError, subprocess.SubprocessError):
+            raise NotMeasuredError(f"{URL} cannot be reached; name a copy: --peer {STARTERS}=PATH") from None
+    target = workspace / STARTERS
+    measure.run("git", "clone", "--quiet", "--depth", "1", _as_url(source), target, cwd=workspace)
+    return target
+
+
+def _as_url(source: str) -> str:
+    # git ignores --depth for a plain path.
+    return source if "://" in source else Path(source).resolve().as_uri()
+
+
+def _tested(workspace: Path) -> tuple[str, str]:
+    """The Python and the day of the default project: a peer gets the same."""
+    tested = yaml.safe_load((measure.ROOT / "extensions" / "tested.yml").read_text(encoding="utf-8"))
+    questions = (measure.ROOT / "copier.yml").read_text(encoding="utf-8")
+    default = re.search(r'^python_version:\n(?:  .*\n)*?  default: "(.+)"', questions, re.MULTILINE)
+    if default is None:
+        raise measure.BenchmarkError("copier.yml has no default for python_version")
+    return default[1], tested["day"]
+
+
+def _script(environment: Path, name: str) -> Path:
+    return environment / ("Scripts" if os.name == "nt" else "bin") / name

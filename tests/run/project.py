@@ -1,0 +1,125 @@
+"""Generated projects that do the real thing: each command is a process of its own, in a clean environment."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).resolve().parents[2]
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
+IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
+
+
+def clean_environment() -> dict[str, str]:
+    """What a newcomer's shell has: the path, how the index is reached, and git's identity."""
+    network = ("UV_", "SSL_", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA", "CURL_CA")
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.upper().startswith(network)}
+    return kept | {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
+
+
+@dataclass
+class Project:
+    """A generated project and the shell in which it is used."""
+
+    path: Path
+    environment: dict[str, str] = field(default_factory=clean_environment)
+
+    def run(self, command: str, fails: bool = False, **variables: str) -> str:
+        """What a command prints, both streams; that it succeeds, or fails, is part of the test."""
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=self.path,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, f"`{command}` ended with {done.returncode}:\n{printed}"
+        assert "Traceback" not in printed, f"`{command}` failed without a sentence:\n{printed}"
+        return printed
+
+    @contextmanager
+    def serve(self, command: str, url: str, **variables: str) -> Iterator[None]:
+        """Run a server until the block ends; the block starts when `url` answers."""
+        log = self.path.parent / "server.log"
+        with log.open("w") as output:
+            server = subprocess.Popen(
+                shlex.split(command),
+                cwd=self.path,
+                env=self.environment | variables,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_for(url, server, log)
+            yield
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=30)
+
+    def text(self, path: str) -> str:
+        return (self.path / path).read_text(encoding="utf-8")
+
+    def clone(self, path: Path) -> "Project":
+        """What a colleague gets who clones the repository."""
+        self.run(f"git clone --quiet . {shlex.quote(str(path))}")
+        return Project(path, self.environment)
+
+    def commit(self) -> None:
+        self.run("git add --all")
+        self.run("git commit --quiet --no-verify --message Work")
+
+
+def wait_for(url: str, server: subprocess.Popen, log: Path, seconds: int = 90) -> None:
+    """Return when `url` answers; fail with the server's log where it does not."""
+    for _ in range(seconds * 5):
+        assert server.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    pytest.fail(f"{url} did not answer within {seconds} seconds:\n{log.read_text()}")
+
+
+def request(url: str, body: object = None) -> tuple[int, dict[str, str], object]:
+    """Status, headers and JSON (or text) of the answer to a GET, or to a POST where there is a body."""
+    data = None if body is None else json.dumps(body).encode()
+    message = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    try:
+        answer = urllib.request.urlopen(message, timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        content = answer.read().decode()
+    is_json = answer.headers["Content-Type"].startswith("application/json")
+    return answer.status, dict(answer.headers), json.loads(content) if is_json else content
+
+
+def copy_project(path: Path, **answers: object) -> Project:
+    """`copier copy` with the given answers and the defaults for all others, without --trust."""
+    data = [f"--data={name}={value}" for name, value in answers.items()]
+    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD", *data]
+    subprocess.run([*command, str(TEMPLATE), str(path)], check=True, env=clean_environment())
+    return Project(path)
+
+
+def commands(markdown: str) -> list[str]:
+    """Every line of every `sh` block, in order."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", markdown, re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]

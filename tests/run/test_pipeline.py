@@ -1,0 +1,74 @@
+"""Data and pipeline: pushed, cloned, pulled, run again, and with faults planted."""
+
+import shutil
+
+from tests.run.project import copy_project
+
+RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
+
+
+def results(project) -> dict[str, str]:
+    return {path: project.text(path) for path in RESULTS}
+
+
+def test_a_colleague_clones_pulls_and_has_nothing_to_run(project, tmp_path):
+    project.run("uv run dvc push")
+    clone = project.clone(tmp_path / "clone")
+    # The folder of the data remote is named relative to the project: the same folder from where the clone is.
+    shutil.copytree(project.path.parent / "german-credit-data", tmp_path / "german-credit-data")
+    clone.run("uv sync --locked")
+    clone.run("uv run dvc pull")
+    assert "Data and pipelines are up to date" in clone.run("uv run dvc repro")
+    assert results(clone) == results(project)
+
+
+def test_a_second_run_does_nothing_and_a_forced_one_gives_the_same(unchanged):
+    before = results(unchanged)
+    assert "Data and pipelines are up to date" in unchanged.run("uv run dvc repro")
+    unchanged.run("uv run dvc repro --force")
+    assert results(unchanged) == before
+
+
+def test_a_changed_parameter_shows_in_the_metrics(unchanged):
+    params = unchanged.path / "params.yaml"
+    params.write_text(params.read_text().replace("trees: 100", "trees: 7"))
+    unchanged.run("uv run dvc repro")
+    changes = unchanged.run("uv run dvc metrics diff")
+    assert "metrics/candidates/random_forest.json" in changes
+    assert "roc_auc" in changes
+
+
+def test_the_plots_are_drawn(unchanged):
+    unchanged.run("uv run dvc plots show --out build/dvc_plots")
+    page = unchanged.text("build/dvc_plots/index.html")
+    for curve in ("roc.csv", "precision_recall.csv", "calibration.csv", "confusion.csv", "cost.csv", "importance.csv"):
+        assert curve in page
+
+
+def test_a_bad_record_is_named_and_nothing_is_lost(unchanged):
+    before = results(unchanged)
+    raw = unchanged.path / "data" / "raw" / "german_credit.csv"
+    good = raw.read_text()
+    # A file of DVC's cache may be linked: it is replaced, never written through.
+    raw.unlink()
+    raw.write_text(good.replace("A11,6,A34,A43,1169", "A11,6,A34,A43,-1169", 1))
+    printed = unchanged.run("uv run poe train", fails=True)
+    assert "validate: 1 values in data/interim/ingested.parquet break the data contract" in printed
+    assert "record 0: credit_amount is -1169" in printed
+    assert {path: text for path, text in results(unchanged).items() if path != "dvc.lock"} == {
+        path: text for path, text in before.items() if path != "dvc.lock"
+    }
+    raw.unlink()
+    raw.write_text(good.replace("A11,6,A34,A43,1169", "A11,six,A34,A43,1169", 1))
+    assert "record 0: duration_in_month is 'six'" in unchanged.run("uv run poe train", fails=True)
+    assert "record 0: duration_in_month is 'six'" in unchanged.run("uv run poe check-data", fails=True)
+
+
+def test_the_same_template_gives_another_project_the_same_model(project, tmp_path):
+    other = copy_project(tmp_path / "other", project_name="Ünïcode \"quoted\" & 'odd' <name>", package_name="p")
+    other.run("uv run poe setup")
+    other.run("uv run poe lint")
+    other.run("uv run poe train")
+    other.run("uv run poe report")
+    for path in ("metrics/test.json", "build/predictions.csv"):
+        assert other.text(path) == project.text(path)

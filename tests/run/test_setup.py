@@ -1,0 +1,123 @@
+"""The hook `poe setup` and `poe doctor` on real machines' troubles."""
+
+import json
+import shutil
+import subprocess
+
+from tests.run.project import copy_project
+
+
+def doctor(project, **variables: str) -> dict[str, dict]:
+    """The checks of `poe doctor --json`, by name."""
+    command = "uv run --quiet poe --quiet doctor --json"
+    done = subprocess.run(
+        command.split(),
+        cwd=project.path,
+        env=project.environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    document = json.loads(done.stdout)
+    assert document["ok"] == (done.returncode == 0)
+    return {check["name"]: check for check in document["checks"]}
+
+
+def test_a_second_setup_changes_nothing(project):
+    before = project.run("git status --short"), project.run("git rev-parse HEAD")
+    printed = project.run("uv run poe setup")
+    assert "done" not in printed
+    assert "FAILED" not in printed
+    assert (project.run("git status --short"), project.run("git rev-parse HEAD")) == before
+    assert all(check["ok"] for check in doctor(project).values())
+
+
+def test_an_existing_repository_keeps_its_history(tmp_path):
+    project = copy_project(tmp_path / "project", maturity_level=0)
+    project.run("git init --quiet --initial-branch trunk")
+    (project.path / "mine.txt").write_text("mine")
+    project.run("git add mine.txt")
+    project.run("git commit --quiet --message Mine")
+    before = project.run("git log --all")
+    project.run("uv run poe setup")
+    assert project.run("git log --all") == before
+    assert project.run("git branch --show-current").strip() == "trunk"
+
+
+def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(tmp_path):
+    project = copy_project(tmp_path / "project", maturity_level=0)
+    remote = tmp_path / "german-credit-data"
+    remote.write_text("a file where the data remote should be")
+    printed = project.run("uv run poe setup", fails=True)
+    assert "FAILED data remote" in printed
+    assert "1 of 5 steps could not be done" in printed
+    assert "done git" in printed
+    assert "done data: every tracked file is here" in printed
+    assert remote.read_text() == "a file where the data remote should be"
+    remote.unlink()
+    assert "done data remote" in project.run("uv run poe setup")
+
+
+def test_without_a_name_for_git_nothing_is_made_and_the_command_that_gives_one_is_named(tmp_path):
+    project = copy_project(tmp_path / "project", maturity_level=0)
+    nobody = {f"GIT_{who}_{what}": "" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    printed = project.run("uv run poe setup", fails=True, **nobody, GIT_CONFIG_GLOBAL="/dev/null")
+    assert "FAILED git" in printed
+    assert "git config --global user.name" in printed
+    assert not (project.path / ".git").exists()
+    assert "done git" in project.run("uv run poe setup")
+
+
+def test_a_killed_setup_is_taken_up_again(tmp_path):
+    project = copy_project(tmp_path / "project", maturity_level=0)
+    project.run("git init --quiet")
+    printed = project.run("uv run poe setup", fails=True)
+    assert "the repository has no commit yet" in printed
+    assert "-> git add --all && git commit" in printed
+
+
+def test_doctor_names_a_broken_remote_and_changes_nothing(unchanged):
+    unchanged.run("uv run dvc remote modify --local storage url /no/such/folder")
+    before = unchanged.run("git status --short")
+    found = doctor(unchanged)
+    assert found["data remote"]["ok"] is False
+    assert "/no/such/folder is not there" in found["data remote"]["text"]
+    assert "dvc remote modify storage url" in found["data remote"]["advice"]
+    assert found["data"]["ok"] is True
+    assert unchanged.run("git status --short") == before
+    (unchanged.path / ".dvc" / "config.local").unlink()
+
+
+def test_doctor_names_data_that_is_not_here_and_setup_fetches_it(unchanged):
+    unchanged.run("uv run dvc push")
+    raw = unchanged.path / "data" / "raw" / "german_credit.csv"
+    raw.unlink()
+    shutil.rmtree(unchanged.path / ".dvc" / "cache")
+    assert "uv run dvc pull" in doctor(unchanged)["data"]["advice"]
+    unchanged.run("uv run poe setup")
+    assert raw.is_file()
+    unchanged.run("uv run dvc pull --force")
+
+
+def test_doctor_names_a_dead_tracking_server(project):
+    found = doctor(project, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert found["tracking server"]["ok"] is False
+    assert found["experiment"]["ok"] is False
+    assert "http://127.0.0.1:9 does not answer" in found["tracking server"]["text"]
+    assert found["git"]["ok"] is True
+
+
+def test_doctor_names_a_setting_that_is_wrong(project):
+    found = doctor(project, OPERATION_PORT="many")
+    assert "port" in found["tracking server"]["text"]
+    assert found["data"]["ok"] is True
+
+
+def test_a_commit_with_a_large_file_or_bad_code_is_stopped(unchanged):
+    (unchanged.path / "big.bin").write_bytes(b"0" * 2_000_000)
+    (unchanged.path / "src" / "german_credit" / "bad.py").write_text("import os\n")
+    unchanged.run("git add --all")
+    printed = unchanged.run("git commit --message No", fails=True)
+    assert "big.bin" in printed
+    assert "F401" in printed
+    unchanged.run("git reset --quiet --hard")

@@ -1,0 +1,119 @@
+"""MLflow: what a run holds, registering, going back, and a server that is away."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+READ = """
+import json
+from mlflow import MlflowClient
+from operation.configuration.settings import load
+from operation.execution import tracking
+
+settings = load()
+client = tracking.connect(settings)
+experiment = tracking.experiment(client, settings)
+runs = client.search_runs([experiment.experiment_id])
+version = client.get_model_version_by_alias(settings.model_name, settings.model_alias)
+run = client.get_run(version.run_id)
+model = client.get_logged_model(run.data.tags["model.uri"].rpartition("/")[2])
+print(json.dumps({
+    "runs": len(runs), "params": run.data.params, "metrics": run.data.metrics, "tags": run.data.tags,
+    "inputs": [each.dataset.digest for each in run.inputs.dataset_inputs], "version": version.version,
+    "version_tags": version.tags, "artifacts": [each.path for each in client.list_artifacts(run.info.run_id)],
+    "model": model.artifact_location.removeprefix("file://"),
+}))
+"""
+
+
+@pytest.fixture
+def tracked(project) -> dict:
+    """What MLflow holds about the model that is registered."""
+    (project.path / "build" / "read.py").write_text(READ)
+    printed = project.run("uv run --quiet python build/read.py", PYTHONPATH=".")
+    return json.loads(printed.splitlines()[-1])
+
+
+def test_a_run_holds_parameters_metrics_model_code_data_and_libraries(project, tracked):
+    lock = yaml.safe_load(project.text("dvc.lock"))
+    hashes = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+    assert tracked["params"]["train.trees"] == "100"
+    for name, value in json.loads(project.text("metrics/test.json")).items():
+        if name != "candidate":
+            assert tracked["metrics"][name] == pytest.approx(value)
+    assert len(tracked["tags"]["git.commit"]) == 40
+    assert tracked["tags"]["library.scikit-learn"]
+    assert tracked["tags"]["dvc.md5.data/raw/german_credit.csv"] == "4609dadefb94c1a04cc1de2dfe39a8a5"
+    assert tracked["tags"]["dvc.md5.build/model/model.skops"] == hashes["build/model/model.skops"]
+    assert tracked["inputs"] == [hashes["data/processed/train.parquet"]]
+    assert {"dvc.lock", "params.yaml", "plots"} <= set(tracked["artifacts"])
+    described = yaml.safe_load((Path(tracked["model"]) / "MLmodel").read_text())
+    assert len(json.loads(described["signature"]["inputs"])) == 20
+    assert (Path(tracked["model"]) / "input_example.json").is_file()
+
+
+def test_the_registered_version_leads_back_to_the_run(tracked):
+    assert tracked["version_tags"]["git.commit"] == tracked["tags"]["git.commit"]
+    assert tracked["version_tags"]["sha256"] == tracked["tags"]["model.sha256"]
+
+
+def test_tracking_and_registering_again_makes_nothing_new(project, tracked):
+    assert "is tracked already" in project.run("uv run poe train")
+    assert f"is version {tracked['version']}" in project.run("uv run poe register")
+
+
+def test_a_dead_server_is_named_and_nothing_is_lost(unchanged):
+    params = unchanged.path / "params.yaml"
+    params.write_text(params.read_text().replace("trees: 100", "trees: 10"))
+    printed = unchanged.run("uv run poe train", fails=True, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert "tracking: http://127.0.0.1:9 does not answer" in printed
+    assert "nothing is lost" in printed
+    assert "is not tracked" in unchanged.run("uv run poe register", fails=True)
+    # The pipeline's result is there; it is tracked without running again.
+    assert "track: run" in unchanged.run("uv run poe track")
+
+
+def test_a_damaged_result_is_not_tracked(unchanged):
+    model = unchanged.path / "build" / "model" / "model.skops"
+    content = model.read_bytes()
+    model.unlink()
+    model.write_bytes(content[:1000])
+    printed = unchanged.run("uv run poe track", fails=True)
+    assert "build/model/model.skops is damaged or was changed" in printed
+    unchanged.run("uv run dvc checkout --force build/model/model.skops")
+    assert "is tracked already" in unchanged.run("uv run poe track")
+
+
+def test_before_anything_ran_each_task_names_the_one_to_run(project, tmp_path):
+    clone = project.clone(tmp_path / "clone")
+    clone.run("git rm --quiet -r dvc.lock metrics")
+    database = f"sqlite:///{tmp_path}/empty.db"
+    for task, advice in {
+        "register": "there is no dvc.lock\n  mend: uv run poe train",
+        "evaluate": "mend: uv run poe train",
+        "track": "mend: uv run poe train",
+        "report": "uv run poe train",
+        "serve": "mend: uv run poe train, then uv run poe register",
+        "predict --data operation/tests/sample.csv": "mend: uv run poe train, then uv run poe register",
+    }.items():
+        assert advice in clone.run(f"uv run poe {task}", fails=True, MLFLOW_TRACKING_URI=database)
+
+
+def test_a_server_over_http_does_what_the_file_does(project, tmp_path, port):
+    uri = f"http://127.0.0.1:{port}"
+    command = (
+        f"uv run mlflow server --host 127.0.0.1 --port {port} --workers 1 "
+        f"--backend-store-uri sqlite:///{tmp_path}/server.db --artifacts-destination {tmp_path}/artefacts"
+    )
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with project.serve(command, f"{uri}/health", **quiet):
+        at_server = {"MLFLOW_TRACKING_URI": uri}
+        assert "done experiment" in project.run("uv run poe setup", **at_server)
+        assert "track: run" in project.run("uv run poe train", **at_server)
+        assert "is version 1" in project.run("uv run poe register --env prod", **at_server)
+        predict = "uv run poe predict --env prod --data operation/tests/sample.csv --out build/http.csv"
+        assert "125 records by version 1" in project.run(predict, **at_server)
+        assert "version 1" in project.run("uv run poe evaluate --env prod", **at_server)
+        assert "has no version at alias candidate" in project.run("uv run poe rollback", fails=True, **at_server)
