@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def wait_for(url: str, server: subprocess.Popen, log: Path, seconds: int = 90) -
     pytest.fail(f"{url} did not answer within {seconds} seconds:\n{log.read_text()}")
 
 
-def request(url: str, body: object = None) -> tuple[int, dict[str, str], object]:
+def request(url: str, body: object = None) -> tuple[int, Message, object]:
     """Status, headers and JSON (or text) of the answer to a GET, or to a POST where there is a body."""
     data = None if body is None else json.dumps(body).encode()
     message = urllib.request.Request(url, data, {"Content-Type": "application/json"})
@@ -108,7 +109,7 @@ def request(url: str, body: object = None) -> tuple[int, dict[str, str], object]
     with answer:
         content = answer.read().decode()
     is_json = answer.headers["Content-Type"].startswith("application/json")
-    return answer.status, dict(answer.headers), json.loads(content) if is_json else content
+    return answer.status, answer.headers, json.loads(content) if is_json else content
 
 
 def copy_project(path: Path, **answers: object) -> Project:

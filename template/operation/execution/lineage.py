@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def dvc_hashes(root: Path) -> dict[str, str]:
     return hashes
 
 
+def parameters(root: Path) -> dict[str, object]:
+    """The parameters of the last run by dotted names, from dvc.lock: params.yaml may have changed since."""
+    stages = _yaml(root / "dvc.lock").get("stages", {}).values()
+    used = {name: value for stage in stages for name, value in stage.get("params", {}).get("params.yaml", {}).items()}
+    return dict(_flat(used))
+
+
 def pipeline_hash(root: Path) -> str:
     """SHA-256 of dvc.lock: commands, parameters, inputs and outputs of the last run; empty where nothing ran."""
     lock = root / "dvc.lock"
@@ -44,6 +52,14 @@ def pipeline_hash(root: Path) -> str:
 def library_versions() -> dict[str, str]:
     """The installed versions of the libraries that decide what a model is."""
     return {name: version(name) for name in LIBRARIES}
+
+
+def _flat(document: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _yaml(path: Path) -> dict:

@@ -83,7 +83,7 @@ def readme(root: Path) -> dict[Path, str]:
         print(f"report: README.md is left alone: it has no {PIPELINE[0]} and {PIPELINE[1]}")
         return {}
     diagram = facts.run(root, sys.executable, "-m", "dvc", "dag", "--md").strip()
-    return {path: f"{parts[0]}\n\n{diagram}\n\n{parts[2]}"}
+    return {path: f"{parts[0]}\n{diagram}\n{parts[2]}"}
 
 
 def write(texts: dict[Path, str]) -> None:

@@ -1,0 +1,71 @@
+"""The answers that are rendered: each value alone, and rows that hold every pair of values."""
+
+from itertools import combinations
+
+import yaml
+
+from tests.project import TEMPLATE
+
+QUESTIONS = {
+    name: question
+    for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8")).items()
+    if not name.startswith("_") and question.get("when") is not False
+}
+ODD = 'Größe "L" & Söhne\'s C:\\credit: 100 % #1 🚀'
+
+# Values of the questions that have no choices; the first is the default.
+TEXTS = {
+    "project_name": ["German Credit", ODD],
+    "package_name": ["german_credit", "c", "score", "p" * 40],
+    "description": ["Decides which credits to grant, and says how sure it is.", ODD],
+    "author_name": ["", ODD],
+    "author_email": ["", "team@example.org"],
+    "data_remote": ["../german-credit-data", "/srv/data", "s3://bucket/some/path"],
+    "data_endpoint": ["", "https://storage.example.org:9000"],
+    "tracking_uri": ["sqlite:///mlflow.db", "http://localhost:5000", "https://mlflow.example.org"],
+}
+
+
+def choices(question: dict) -> list[object]:
+    """All answers that a choice question allows; of a multiple choice, every combination."""
+    offered = question["choices"]
+    values = list(offered.values()) if isinstance(offered, dict) else list(offered)
+    if not question.get("multiselect"):
+        return values
+    return [list(some) for count in range(len(values) + 1) for some in combinations(values, count)]
+
+
+VALUES = {name: choices(each) if "choices" in each else TEXTS[name] for name, each in QUESTIONS.items()}
+
+
+def singles() -> list[dict[str, object]]:
+    """The default project, and every value alone."""
+    return [{}] + [{name: value} for name, values in VALUES.items() for value in values]
+
+
+def pairs() -> list[dict[str, object]]:
+    """A few rows of answers that hold every pair of values of two questions, found greedily."""
+    slots = {name: [(name, position) for position in range(len(values))] for name, values in VALUES.items()}
+
+    def pairs_of(row: list[tuple[str, int]]) -> set[frozenset]:
+        return {frozenset(pair) for pair in combinations(row, 2)}
+
+    missing = {frozenset((one, two)) for a, b in combinations(slots.values(), 2) for one in a for two in b}
+    rows = []
+    while missing:
+        row = sorted(min(missing, key=sorted))
+        for name in sorted(slots, key=lambda name: -len(slots[name])):
+            if name not in dict(row):
+                row.append(max(slots[name], key=lambda slot: len(pairs_of([*row, slot]) & missing)))
+        missing -= pairs_of(row)
+        rows.append({name: VALUES[name][position] for name, position in row})
+    return rows
+
+
+def label(answers: dict[str, object]) -> str:
+    """A short name for a test."""
+    text = ",".join(f"{name}={value}" for name, value in answers.items()) or "default"
+    return text if len(answers) < 2 else "pairs"
+
+
+CASES = {f"{position}-{label(answers)}": answers for position, answers in enumerate([*singles(), *pairs()])}

@@ -1,0 +1,65 @@
+"""Which files a project has: exactly those that its answers ask for."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.project import TEMPLATE, files, matches, registry
+from tests.render.default_files import LIST
+
+
+def test_the_default_project_has_exactly_the_listed_files(default):
+    listed = LIST.read_text(encoding="utf-8").splitlines()
+    unlisted, missing = sorted(files(default).keys() - set(listed)), sorted(set(listed) - files(default).keys())
+    mend = "where that is meant: uv run python -m tests.render.default_files"
+    assert not unlisted + missing, f"not in the list: {unlisted}; not in the project: {missing}; {mend}"
+    assert listed == sorted(listed)
+
+
+def test_the_default_project_is_small(default):
+    assert len(files(default)) <= 60
+
+
+def test_nothing_is_empty(project):
+    for path in project.rglob("*"):
+        if path.is_dir():
+            assert any(path.iterdir()), f"{path.relative_to(project)} is an empty folder"
+        elif path.name != ".gitkeep":
+            assert path.read_bytes().strip(), f"{path.relative_to(project)} is empty"
+
+
+def template_paths() -> list[str]:
+    """The files of template/ as a project would have them."""
+    found = [path.relative_to(TEMPLATE / "template") for path in (TEMPLATE / "template").rglob("*") if path.is_file()]
+    return [path.as_posix().removesuffix(".jinja") for path in found if "__pycache__" not in path.parts]
+
+
+def registered_patterns() -> list[str]:
+    levels = [pattern for level in registry("levels") for pattern in level["managed"] + level["yours"]]
+    others = [pattern for name in ("hosts", "doors") for each in registry(name).values() for pattern in each["paths"]]
+    return levels + others
+
+
+@pytest.mark.parametrize("pattern", registered_patterns())
+def test_every_registered_path_is_a_file_of_the_template(pattern):
+    assert any(matches([pattern]).match_file(path) for path in template_paths())
+
+
+def test_no_file_of_the_template_is_long():
+    code = [Path(TEMPLATE, "template", path) for path in (TEMPLATE / "template").rglob("*") if ".py" in path.suffixes]
+    long = {path.name: count for path in code if (count := len(path.read_text("utf-8").splitlines())) >= 200}
+    assert not long
+
+
+def test_a_host_or_a_door_that_was_not_chosen_leaves_nothing_behind(render):
+    for door, entry in registry("doors").items():
+        others = [name for name in registry("doors") if name != door]
+        assert not list(matches(entry["paths"]).match_files(files(render(serving=others))))
+        assert list(matches(entry["paths"]).match_files(files(render(serving=[door]))))
+    assert not any("serving" in path for path in files(render(serving=[])))
+
+
+def test_without_a_licence_there_is_none(render):
+    project = render(license="none")
+    assert not (project / "LICENSE").exists()
+    assert "license" not in (project / "pyproject.toml").read_text(encoding="utf-8").lower()

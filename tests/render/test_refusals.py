@@ -1,0 +1,102 @@
+"""Bad answers are refused with a sentence that says what is allowed."""
+
+import pytest
+
+from tests.project import copy_project, files
+from tests.render.answers import QUESTIONS
+
+PACKAGE = "A package name starts with a letter from a to z, holds only letters from a to z, digits and underscores"
+REMOTES = "is not a data remote that this template knows. Allowed are ../project-data, s3://bucket/path"
+TRACKERS = "is not a tracking URI that this template knows. Allowed are sqlite:///mlflow.db, http://localhost:5000, https://"
+CREDENTIALS = "may not hold a user name or a password, since it is written to files that git keeps: give the address alone"
+QUERY = "may not hold a query (? & ;), where secrets tend to hide: give the address alone."
+LINE = "is one line of text, without tabs or other control characters."
+LENGTH = "may have at most 100 characters; this one has 101."
+EMAIL = "An e-mail address has the form name@example.org; leave it empty to give none."
+ENDPOINT = "An endpoint is a URL that starts with http:// or https://; leave it empty for the provider's own."
+
+REFUSED = [
+    ("project_name", "", "The project name may not be empty: give it at least one letter from a to z."),
+    ("project_name", "   ", "The project name may not be empty: give it at least one letter from a to z."),
+    ("project_name", "!?§$%", PACKAGE),
+    ("project_name", "信用风险", PACKAGE),
+    ("project_name", "Кредит", PACKAGE),
+    ("project_name", "7 credits", PACKAGE),
+    ("project_name", "Lambda", '"lambda" is a keyword of Python: choose another name, my_lambda for example.'),
+    ("project_name", "Statistics", '"statistics" is a module of Python\'s standard library: choose another name'),
+    ("project_name", "MLflow", '"mlflow" is a folder of the project or a package that it imports: choose another name'),
+    ("project_name", "p" * 101, f"The project name {LENGTH}"),
+    ("project_name", "credit\nrisk", f"The project name {LINE}"),
+    ("project_name", "credit\x1b[31m", f"The project name {LINE}"),
+    ("project_name", "credit\u0085risk", f"The project name {LINE}"),
+    ("project_name", "credit\u2028risk", f"The project name {LINE}"),
+    ("package_name", "", PACKAGE),
+    ("package_name", "Credit", PACKAGE),
+    ("package_name", "credit-risk", PACKAGE),
+    ("package_name", "credit risk", PACKAGE),
+    ("package_name", "1credit", PACKAGE),
+    ("package_name", "_credit", PACKAGE),
+    ("package_name", "credit_", PACKAGE),
+    ("package_name", "credit\n", PACKAGE),
+    ("package_name", "../credit", PACKAGE),
+    ("package_name", "größe", PACKAGE),
+    ("package_name", "p" * 41, "A package name has at most 40 characters; this one has 41."),
+    ("package_name", "class", '"class" is a keyword of Python: choose another name, my_class for example.'),
+    ("package_name", "json", '"json" is a module of Python\'s standard library: choose another name, my_json'),
+    ("package_name", "operation", '"operation" is a folder of the project or a package that it imports: choose another'),
+    ("description", "two\nlines", f"The description {LINE}"),
+    ("description", "d" * 101, f"The description {LENGTH}"),
+    ("author_name", "tab\tbed", f"The name {LINE}"),
+    ("author_name", "a" * 101, f"The name {LENGTH}"),
+    ("author_email", "nobody", EMAIL),
+    ("author_email", "no body@example.org", EMAIL),
+    ("author_email", 'a"b@example.org', EMAIL),
+    ("author_email", "a@example.org\n", EMAIL),
+    ("data_remote", "", "The data remote may not be empty: name a folder, ../project-data for example."),
+    ("data_remote", "ftp://host/path", REMOTES),
+    ("data_remote", "s4://bucket", REMOTES),
+    ("data_remote", "s3://", 'The data remote names no place behind "s3://": s3://bucket/path, for example.'),
+    ("data_remote", "s3://key:secret@bucket/path", f"The data remote {CREDENTIALS}"),
+    ("data_remote", "s3://key@bucket/path", f"The data remote {CREDENTIALS}"),
+    ("data_remote", "s3://bucket/path?secret=1", f"The data remote {QUERY}"),
+    ("data_remote", "s3://bucket/a b", "The data remote may not hold spaces, quotes, backslashes or the characters # , %"),
+    ("data_remote", "~/data", "The folder of the data remote is a relative or an absolute path, without ~"),
+    ("data_remote", "../da#ta", "The folder of the data remote is a relative or an absolute path, without ~"),
+    ("data_remote", "../data\n[core]", "The folder of the data remote is a relative or an absolute path, without ~"),
+    ("tracking_uri", "", TRACKERS),
+    ("tracking_uri", "mlflow.db", TRACKERS),
+    ("tracking_uri", "ftp://mlflow.example.org", TRACKERS),
+    ("tracking_uri", "https:mlflow.example.org", TRACKERS),
+    ("tracking_uri", "https://user:secret@mlflow.example.org", f"The tracking URI {CREDENTIALS}"),
+    ("tracking_uri", "https://token@mlflow.example.org", f"The tracking URI {CREDENTIALS}"),
+    ("tracking_uri", "https://mlflow.example.org?token=1", f"The tracking URI {QUERY}"),
+    ("tracking_uri", 'https://mlflow.example.org/"', "The tracking URI may not hold spaces, quotes, backslashes"),
+    ("tracking_uri", "https://", "The tracking URI names no server: https://mlflow.example.org, for example."),
+    ("tracking_uri", "sqlite://mlflow.db", "A SQLite tracking URI names a file behind three slashes: sqlite:///mlflow.db"),
+    ("data_endpoint", "storage.example.org", ENDPOINT),
+    ("data_endpoint", "ftp://storage.example.org", ENDPOINT),
+    ("data_endpoint", "https://key:secret@storage.example.org", f"The endpoint {CREDENTIALS}"),
+    ("data_endpoint", "https://storage.example.org\nurl = elsewhere", "The endpoint may not hold spaces, quotes"),
+]
+OPENED_BY = {"data_endpoint": {"data_remote": "s3://bucket/path"}}
+
+
+@pytest.mark.parametrize(("question", "answer", "sentence"), REFUSED)
+def test_a_bad_answer_is_refused(template, tmp_path, question, answer, sentence):
+    with pytest.raises(ValueError, match="Validation error") as refusal:
+        copy_project(template, tmp_path / "project", **OPENED_BY.get(question, {}), **{question: answer})
+    assert sentence in " ".join(str(refusal.value).split())
+    assert not (tmp_path / "project").exists() or not files(tmp_path / "project")
+
+
+@pytest.mark.parametrize("question", [name for name, each in QUESTIONS.items() if "choices" in each])
+def test_an_unknown_choice_is_refused(template, tmp_path, question):
+    unknown = {"git_host": "gitlab", "maturity_level": 5, "serving": ["batch", "streaming"]}.get(question, "unknown")
+    with pytest.raises(ValueError, match="Invalid choice"):
+        copy_project(template, tmp_path / "project", **{question: unknown})
+
+
+def test_the_questions_that_can_be_answered_badly_are_all_tested():
+    tested = {question for question, _, _ in REFUSED}
+    assert tested == {name for name, each in QUESTIONS.items() if "choices" not in each}
+    assert all("validator" in QUESTIONS[name] for name in tested)
