@@ -15,7 +15,7 @@ NAMES = [
     "'single' credit",
     '"double" credit',
     "credit \\ risk \\n",
-    "it's \"all\" \\quoted\\",
+    'it\'s "all" \\quoted\\',
     "{{ credit }} risk",
     "{% raw %} credit",
     "{# credit #}",

@@ -7,8 +7,12 @@ from tests.render.answers import QUESTIONS
 
 PACKAGE = "A package name starts with a letter from a to z, holds only letters from a to z, digits and underscores"
 REMOTES = "is not a data remote that this template knows. Allowed are ../project-data, s3://bucket/path"
-TRACKERS = "is not a tracking URI that this template knows. Allowed are sqlite:///mlflow.db, http://localhost:5000, https://"
-CREDENTIALS = "may not hold a user name or a password, since it is written to files that git keeps: give the address alone"
+TRACKERS = (
+    "is not a tracking URI that this template knows. Allowed are sqlite:///mlflow.db, http://localhost:5000, https://"
+)
+CREDENTIALS = (
+    "may not hold a user name or a password, since it is written to files that git keeps: give the address alone"
+)
 QUERY = "may not hold a query (? & ;), where secrets tend to hide: give the address alone."
 LINE = "is one line of text, without tabs or other control characters."
 LENGTH = "may have at most 100 characters; this one has 101."
@@ -43,7 +47,11 @@ REFUSED = [
     ("package_name", "p" * 41, "A package name has at most 40 characters; this one has 41."),
     ("package_name", "class", '"class" is a keyword of Python: choose another name, my_class for example.'),
     ("package_name", "json", '"json" is a module of Python\'s standard library: choose another name, my_json'),
-    ("package_name", "operation", '"operation" is a folder of the project or a package that it imports: choose another'),
+    (
+        "package_name",
+        "operation",
+        '"operation" is a folder of the project or a package that it imports: choose another',
+    ),
     ("description", "two\nlines", f"The description {LINE}"),
     ("description", "d" * 101, f"The description {LENGTH}"),
     ("author_name", "tab\tbed", f"The name {LINE}"),
@@ -59,7 +67,11 @@ REFUSED = [
     ("data_remote", "s3://key:secret@bucket/path", f"The data remote {CREDENTIALS}"),
     ("data_remote", "s3://key@bucket/path", f"The data remote {CREDENTIALS}"),
     ("data_remote", "s3://bucket/path?secret=1", f"The data remote {QUERY}"),
-    ("data_remote", "s3://bucket/a b", "The data remote may not hold spaces, quotes, backslashes or the characters # , %"),
+    (
+        "data_remote",
+        "s3://bucket/a b",
+        "The data remote may not hold spaces, quotes, backslashes or the characters # , %",
+    ),
     ("data_remote", "~/data", "The folder of the data remote is a relative or an absolute path, without ~"),
     ("data_remote", "../da#ta", "The folder of the data remote is a relative or an absolute path, without ~"),
     ("data_remote", "../data\n[core]", "The folder of the data remote is a relative or an absolute path, without ~"),
@@ -72,7 +84,11 @@ REFUSED = [
     ("tracking_uri", "https://mlflow.example.org?token=1", f"The tracking URI {QUERY}"),
     ("tracking_uri", 'https://mlflow.example.org/"', "The tracking URI may not hold spaces, quotes, backslashes"),
     ("tracking_uri", "https://", "The tracking URI names no server: https://mlflow.example.org, for example."),
-    ("tracking_uri", "sqlite://mlflow.db", "A SQLite tracking URI names a file behind three slashes: sqlite:///mlflow.db"),
+    (
+        "tracking_uri",
+        "sqlite://mlflow.db",
+        "A SQLite tracking URI names a file behind three slashes: sqlite:///mlflow.db",
+    ),
     ("data_endpoint", "storage.example.org", ENDPOINT),
     ("data_endpoint", "ftp://storage.example.org", ENDPOINT),
     ("data_endpoint", "https://key:secret@storage.example.org", f"The endpoint {CREDENTIALS}"),
