@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
@@ -130,4 +129,4 @@ def _peer(text: str) -> tuple[str, Path]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

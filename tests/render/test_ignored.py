@@ -60,7 +60,7 @@ def test_git_ignores(repository, path):
         "params.yaml",
         "metrics/test.json",
         ".dvc/config",
-        "src/german_credit/build.py",
+        "src/german_credit/build/ours.py",
         "operation/tests/sample.csv",
         "docs/model_card.md",
     ],

@@ -1,0 +1,135 @@
+"""Tag each release where its tag is missing.
+
+A release is a commit of the main line that raised the version in pyproject.toml to a final one (1.2.3) and that has an
+entry for it in CHANGELOG.md; its tag is the version. Safe to run again: tags that are there stay.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class ReleaseError(RuntimeError):
+    """The history and the tags contradict each other; the text says how and what to do."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version and the commit that released it."""
+
+    version: str
+    commit: str
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """What git prints.
+
+    Raises:
+        ReleaseError: It ended with an error; the text is what it said.
+    """
+    command = ["git", "-C", str(repository), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise ReleaseError(f"git {arguments[0]} in {repository}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def file_at(repository: Path, commit: str, path: str) -> str:
+    """The text of a file in a commit; nothing where it has no such file."""
+    return git(repository, "show", f"{commit}:{path}") if git(repository, "ls-tree", commit, path) else ""
+
+
+def version_at(repository: Path, commit: str) -> Version | None:
+    """The version in a commit; none where it says none that can be compared."""
+    try:
+        return Version(tomllib.loads(file_at(repository, commit, "pyproject.toml"))["project"]["version"])
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, InvalidVersion):
+        return None
+
+
+def has_entry(changelog: str, version: str) -> bool:
+    """Whether a heading of the changelog is for the version."""
+    return bool(re.search(rf"^#+ +\[?{re.escape(version)}\]?(?![\w.])", changelog, re.MULTILINE))
+
+
+def find_releases(repository: Path) -> list[Release]:
+    """The releases in the history of HEAD, oldest first.
+
+    Raises:
+        ReleaseError: The history is not all there, or a version was raised without an entry in the changelog.
+    """
+    if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise ReleaseError(
+            "this clone is shallow and has not all commits; get them first: git fetch --unshallow --tags"
+        )
+    commits = git(repository, "log", "--first-parent", "--reverse", "--format=%H", "--", "pyproject.toml").split()
+    highest, releases = Version("0.dev0"), []
+    for commit in commits:
+        version = version_at(repository, commit)
+        if version is None or version <= highest:
+            continue
+        highest = version
+        if not re.fullmatch(r"\d+\.\d+\.\d+", str(version)):
+            continue
+        if not has_entry(file_at(repository, commit, "CHANGELOG.md"), str(version)):
+            raise ReleaseError(
+                f"commit {commit[:10]} raised the version to {version} without an entry in CHANGELOG.md: a "
+                f"release needs the heading `## {version}` in the same commit"
+            )
+        releases.append(Release(str(version), commit))
+    return releases
+
+
+def tag_releases(repository: Path, dry_run: bool = False) -> list[Release]:
+    """Tag the releases that have no tag, and return those.
+
+    Raises:
+        ReleaseError: A tag names another commit than its release; then nothing is tagged.
+    """
+    tags = git(repository, "tag", "--list").split()
+    missing = []
+    for release in find_releases(repository):
+        if release.version not in tags:
+            missing.append(release)
+            continue
+        tagged = git(repository, "rev-parse", f"refs/tags/{release.version}^{{commit}}").strip()
+        if tagged != release.commit:
+            raise ReleaseError(
+                f"the tag {release.version} names commit {tagged[:10]}, but {release.commit[:10]} released that "
+                f"version; find out which is right, and delete a wrong tag: git tag --delete {release.version}"
+            )
+    for release in missing if not dry_run else []:
+        git(repository, "tag", "--no-sign", release.version, release.commit)
+    return missing
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe tag-releases", description=__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="say what would be tagged and tag nothing")
+    parser.add_argument("--repository", type=Path, default=ROOT, help="repository to tag (default: this one)")
+    options = parser.parse_args(arguments)
+    try:
+        releases = find_releases(options.repository)
+        tagged = tag_releases(options.repository, options.dry_run)
+    except ReleaseError as error:
+        sys.exit(f"tag-releases: {error}")
+    for release in tagged:
+        print(f"{'would tag' if options.dry_run else 'tagged'} {release.version} at {release.commit[:10]}")
+    if not releases:
+        print("no release yet: nothing to tag")
+    elif not tagged:
+        print(f"nothing to tag: all {len(releases)} releases have their tags")
+    elif not options.dry_run:
+        print("publish them: git push --tags")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Whatever was answered, the files of a project are clean, can be read and name nobody who was not named."""
+
+import ast
+import functools
+import json
+import re
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project import ANSWERS, answers_of, files
+from tests.render.answers import ODD, pairs
+
+# Templates that the project itself renders when it reports, and data as it was delivered.
+RUNTIME, DATA = (".j2",), (".csv",)
+# Addresses that every project may name; all others come from an answer.
+PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "www.apache.org"}
+LOCAL = {"127.0.0.1", "localhost"}
+# Modules that are not called as their distribution is, or that come with it by its own promise.
+PROVIDES = {
+    "fastapi": ["fastapi", "starlette"],
+    "pydantic-settings": ["pydantic", "pydantic_settings"],
+    "pyyaml": ["yaml"],
+    "scikit-learn": ["sklearn"],
+}
+
+
+@functools.cache
+def parse(path: str, content: bytes) -> object:
+    """What a file says, by its kind; nothing for text."""
+    if path.endswith(".py"):
+        return ast.parse(content, path)
+    if path.endswith((".yaml", ".yml", ".dvc")):
+        return yaml.safe_load(content)
+    if path.endswith(".toml"):
+        return tomllib.loads(content.decode())
+    return json.loads(content) if path.endswith(".json") else None
+
+
+@functools.cache
+def blemishes(path: str, content: bytes) -> list[str]:
+    """What a formatter would mend, or a reader stumble over, in a text."""
+    text = content.decode()
+    blank = "\n\n\n\n" if path.endswith(".py") else "\n\n\n"
+    found = {
+        "no newline at the end": not text.endswith("\n"),
+        "more than one newline at the end": text.endswith("\n\n"),
+        "a blank line at the start": text.startswith("\n") and path != "LICENSE",
+        "two blank lines": blank in text,
+        "a space at the end of a line": re.search(r"[ \t]$", text, re.MULTILINE),
+        "a carriage return": "\r" in text,
+    }
+    return [name for name, is_there in found.items() if is_there]
+
+
+def texts(project: Path) -> dict[str, str]:
+    return {path: content.decode() for path, content in files(project).items() if content and not path.endswith(DATA)}
+
+
+def without_names(text: str) -> str:
+    """A text without GitHub's expressions and without the odd name that some renders are given."""
+    return re.sub(r"\$\{\{ [\w.]+ \}\}", "", text).replace(ODD, "")
+
+
+def test_nothing_of_the_template_is_left(project):
+    for path, text in texts(project).items():
+        left = [mark for mark in ("{{", "{%", "{#") if mark in without_names(text)]
+        assert path.endswith(RUNTIME) or not left, f"{path} holds {left}"
+        assert not path.endswith(".jinja") and "{" not in path
+
+
+def test_every_text_is_tidy(project):
+    found = {path: blemishes(path, content) for path, content in files(project).items() if content}
+    assert not {path: names for path, names in found.items() if names and not path.endswith(DATA)}
+
+
+def test_every_file_can_be_read(project):
+    for path, content in files(project).items():
+        parse(path, content)
+
+
+def test_every_import_is_there(project):
+    contents = files(project)
+    package = answers_of(project)["package_name"]
+    rooms = {package: project / "src", "operation": project}
+    settings = parse("pyproject.toml", contents["pyproject.toml"])
+    needed = chain(settings["project"]["dependencies"], *settings["dependency-groups"].values())
+    declared = {re.split(r"[\[><=]", each)[0] for each in needed}
+    allowed = {module for name in declared for module in PROVIDES.get(name, [name.replace("-", "_")])}
+    for path, content in contents.items():
+        for module, names in imports(path, content):
+            first, *_ = parts = module.split(".")
+            if first in rooms:
+                place = rooms[first].joinpath(*parts)
+                wanted = [place / name for name in names] if place.is_dir() else [place]
+                assert all(each.is_dir() or each.with_suffix(".py").is_file() for each in wanted), f"{path}: {module}"
+            else:
+                is_known = first in allowed or first in sys.stdlib_module_names
+                assert is_known, f"{path} imports {first}, which nothing declares"
+
+
+@functools.cache
+def imports(path: str, content: bytes) -> list[tuple[str, tuple[str, ...]]]:
+    """Each module that a Python file imports, and the names that it takes from it."""
+    nodes = list(ast.walk(ast.parse(content))) if path.endswith(".py") else []
+    found = [(alias.name, ()) for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            folder = path.removeprefix("src/").split("/")[: -node.level] if node.level else []
+            module = ".".join([*folder, *([node.module] if node.module else [])])
+            found.append((module, tuple(alias.name for alias in node.names)))
+    return found
+
+
+def test_nobody_is_named_who_was_not_answered(project, template):
+    answers = answers_of(project)
+    given = json.dumps(answers, ensure_ascii=False)
+    for path, text in texts(project).items():
+        for address in re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", text):
+            is_example = address.lower().endswith("@example.org")
+            assert is_example or address in given, f"{path} names {address}"
+        for host in re.findall(r"https?://([\w.-]+)", text):
+            known = host in PUBLIC | LOCAL or host in given
+            assert known or path.endswith(("settings.yaml", "LICENSE")), f"{path} names {host}"
+        if path != ANSWERS:
+            machine = [str(template), str(Path.home()), "/home/", "/Users/", "/tmp/", "C:\\Users"]  # noqa: S108
+            assert not [place for place in machine if place in text], path
+
+
+@pytest.mark.parametrize("count", [40])
+def test_a_few_rows_hold_every_pair(count):
+    assert len(pairs()) <= count

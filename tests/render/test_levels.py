@@ -1,0 +1,43 @@
+"""A level renders what it promises, and what lies above it is not there."""
+
+import pytest
+
+from tests.project import ANSWERS, answers_of, files, matches, registry
+
+LEVELS = registry("levels")
+
+
+def test_the_levels_above_automated_training_render_as_it_does(render):
+    second = files(render(maturity_level=2))
+    for level in (3, 4):
+        project = render(maturity_level=level)
+        assert files(project).keys() == second.keys()
+        different = [path for path, content in files(project).items() if content != second[path]]
+        assert set(different) <= {ANSWERS, "README.md"}
+        assert answers_of(project)["maturity_level"] == level
+
+
+@pytest.mark.parametrize("level", range(len(LEVELS)))
+def test_a_level_has_its_files_and_none_of_those_above(render, level):
+    names = files(render(maturity_level=level))
+    for number, each in enumerate(LEVELS):
+        for pattern in each["managed"] + each["yours"]:
+            found = list(matches([pattern]).match_files(names))
+            assert bool(found) == (number <= level), f"{pattern} at level {level}: {found}"
+
+
+def test_the_first_level_has_no_pipeline_and_no_ci(render):
+    project = render(maturity_level=0)
+    for path in (".github", "dvc.yaml", "params.yaml", "operation/configuration", "operation/execution/serving"):
+        assert not (project / path).exists(), path
+    for word in ("mlflow", "fastapi", "jinja2"):
+        assert word not in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert {"tracking_uri", "serving"}.isdisjoint(answers_of(project))
+
+
+def test_the_second_level_adds_ci_and_nothing_else(render):
+    below, here = files(render(maturity_level=0)), files(render(maturity_level=1))
+    assert {path for path in here if path not in below} == {".github/workflows/ci.yml"}
+    assert below.keys() <= here.keys()
+    different = {path for path in below if below[path] != here[path]}
+    assert different <= {ANSWERS, "README.md"}

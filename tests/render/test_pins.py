@@ -1,0 +1,70 @@
+"""What is written down twice is the same in both places."""
+
+import keyword
+import re
+import sys
+import tomllib
+from itertools import chain
+
+import yaml
+
+from tests.project import TEMPLATE, matches, registry
+from tests.render.answers import QUESTIONS, VALUES
+
+SETTINGS = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
+
+
+def pyproject(path) -> dict:
+    return tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_reserved_names_are_those_of_python():
+    reserved = registry("reserved")
+    assert set(keyword.kwlist) <= set(reserved["keywords"])
+    public = {name for name in sys.stdlib_module_names if not name.startswith("_")}
+    assert public <= set(reserved["standard_library"])
+    assert all(isinstance(name, str) for names in reserved.values() for name in names)
+
+
+def test_a_package_cannot_have_the_name_of_a_folder_or_a_dependency(default):
+    taken = set(registry("reserved")["taken"])
+    folders = {path.name for path in default.iterdir() if path.is_dir() and path.name.isidentifier()}
+    assert folders <= taken
+    settings = pyproject(default)
+    needed = chain(settings["project"]["dependencies"], *settings["dependency-groups"].values())
+    names = {re.split(r"[\[><=]", each)[0].replace("-", "_") for each in needed}
+    assert names - taken <= {"scikit_learn", "pyyaml", "httpx", "pre_commit_hooks"}
+
+
+def test_there_is_one_day_on_which_all_was_tested(default):
+    day = registry("tested")["day"]
+    assert pyproject(TEMPLATE)["tool"]["uv"]["exclude-newer"] == day
+    assert pyproject(default)["tool"]["uv"]["exclude-newer"] == day
+
+
+def test_both_allow_the_same_python(default):
+    assert pyproject(default)["project"]["requires-python"] == pyproject(TEMPLATE)["project"]["requires-python"]
+    assert (default / ".python-version").read_text().strip() == VALUES["python_version"][0]
+
+
+def test_every_choice_that_needs_an_entry_in_a_registry_has_one():
+    assert list(registry("hosts")) == VALUES["git_host"]
+    assert list(registry("doors")) == QUESTIONS["serving"]["default"]
+    assert list(range(len(registry("levels")))) == VALUES["maturity_level"]
+    for name in VALUES["license"]:
+        assert name == "none" or (TEMPLATE / "extensions" / "licenses" / f"{name}.jinja").is_file()
+
+
+def test_every_default_is_the_first_choice_and_every_question_has_one():
+    for name, question in QUESTIONS.items():
+        assert "default" in question, name
+        assert question["help"].strip(), name
+        if name not in ("maturity_level", "serving") and "choices" in question:
+            assert question["default"] == VALUES[name][0]
+
+
+def test_what_a_level_brings_for_the_team_is_never_overwritten():
+    brought = [pattern for level in registry("levels")[1:] for pattern in level["yours"]]
+    assert SETTINGS["_skip_if_exists"] == ["/README.md", "/LICENSE", *brought]
+    own = matches(pattern for level in registry("levels") for pattern in level["yours"])
+    assert all(own.match_file(pattern.strip("/").replace("*", "x")) for pattern in SETTINGS["_skip_if_exists"])
