@@ -1,7 +1,4 @@
-"""What this machine must have: each check looks without changing anything, and some can mend what they find.
-
-`setup` looks, mends and looks again; `doctor` only looks. Managed by the template.
-"""
+"""What this machine must have, how to see whether it has it, and how to mend it. Managed by the template."""
 
 import os
 import subprocess
@@ -53,7 +50,7 @@ def run(*command: str) -> str:
     except FileNotFoundError:
         raise CommandError(f"{command[0]} is not installed") from None
     if result.returncode:
-        raise CommandError((result.stderr or result.stdout).strip() or f"{' '.join(command)} ended with an error")
+        raise CommandError((result.stderr or result.stdout).strip() or f"{command[0]} ended with an error")
     return result.stdout.strip()
 
 
