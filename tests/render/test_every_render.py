@@ -20,10 +20,8 @@ RUNTIME, DATA = (".j2",), (".csv",)
 # Addresses that every project may name; all others come from an answer.
 PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "www.apache.org"}
 LOCAL = {"127.0.0.1", "localhost"}
-# Modules that are not called as their distribution is, or that come with it by its own promise.
+# Modules that are not called as their distribution is.
 PROVIDES = {
-    "fastapi": ["fastapi", "starlette"],
-    "pydantic-settings": ["pydantic", "pydantic_settings"],
     "pyyaml": ["yaml"],
     "scikit-learn": ["sklearn"],
 }

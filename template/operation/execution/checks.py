@@ -111,7 +111,7 @@ def look_remote() -> Finding:
             storage = repo.cloud.get_remote_odb()
             if storage.fs.protocol == "local":
                 return _look_folder(_folder(storage))
-            place = storage.fs.unstrip_protocol(storage.path)
+            place = storage.fs.unstrip_protocol(storage.path).removesuffix("/files/md5")
             storage.fs.ls(storage.path.split("/")[0])
     except Exception as error:  # every storage has errors of its own
         name = type(error).__name__
