@@ -1,0 +1,51 @@
+"""The docs of the template say what is there."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+
+from tests.project import TEMPLATE, files, registry
+from tests.render.test_tasks import tasks_of
+
+PAGES = [TEMPLATE / "README.md", TEMPLATE / "CHANGELOG.md", *sorted((TEMPLATE / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TEMPLATE).as_posix())
+def test_every_link_leads_to_a_file_and_every_command_is_a_task(page, default):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
+        assert (page.parent / target).exists(), target
+    ours = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poe"]["tasks"]
+    known = set(ours) | set(tasks_of(default))
+    assert set(re.findall(r"uv run poe ([a-z][\w-]*)", text)) <= known
+
+
+def test_the_guide_has_every_question():
+    questions = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
+    guide = (TEMPLATE / "docs" / "guide.md").read_text(encoding="utf-8")
+    asked = [name for name, question in questions.items() if name[0] != "_" and "help" in question]
+    assert len(asked) > 10
+    assert [name for name in asked if f"`{name}`" not in guide] == []
+
+
+def test_the_page_of_the_levels_has_every_task():
+    page = (TEMPLATE / "docs" / "levels.md").read_text(encoding="utf-8")
+    for number, level in enumerate(registry("levels")):
+        row = next(line for line in page.splitlines() if line.startswith(f"| {number} | {level['name']}"))
+        assert [task for task in level["tasks"] if f"`{task}`" not in row] == []
+
+
+def test_the_page_of_the_host_has_every_step():
+    page = (TEMPLATE / "docs" / "hosts" / "github.md").read_text(encoding="utf-8")
+    for step in registry("flows")["ci"]["steps"]:
+        assert f"| {step['name']} | `uv run poe {step['run']}` | {step['level']} |" in page
+
+
+def test_the_figures_of_the_default_project_are_those_of_today(default):
+    rendered = files(default)
+    read = [text for path, text in rendered.items() if f"{path}.dvc" not in rendered]
+    lines = sum(len(text.splitlines()) for text in read)
+    page = (TEMPLATE / "docs" / "figures.md").read_text(encoding="utf-8")
+    assert f"has {len(rendered)} files and {lines} lines" in page

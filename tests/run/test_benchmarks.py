@@ -1,0 +1,28 @@
+"""The benchmarks run; what they measure is nobody's test."""
+
+import json
+import subprocess
+import sys
+
+from tests.run.project import TEMPLATE, clean_environment
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "tests.benchmarks", *arguments]
+    return subprocess.run(
+        command, cwd=TEMPLATE, env=clean_environment(), capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def test_size_and_copy_are_measured():
+    done = bench("size", "copy", "--runs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "copy" in json.dumps(json.loads(done.stdout))
+    rendered = (TEMPLATE / "tests" / "render" / "default_files.txt").read_text().split()
+    assert f'"files": {len(rendered)}' in json.dumps(json.loads(done.stdout))
+
+
+def test_an_unknown_benchmark_is_refused_with_those_that_exist():
+    done = bench("speed")
+    assert done.returncode == 2
+    assert "project" in done.stderr
