@@ -9,7 +9,7 @@ INSIDE = Path(__file__).parent / "inside"
 
 
 def put_inside(project) -> None:
-    for file in INSIDE.iterdir():
+    for file in INSIDE.glob("*.jinja"):
         text = file.read_text(encoding="utf-8").replace("{{ package_name }}", "german_credit")
         target = project.path / "operation" / "tests" / "inside" / file.name.removesuffix(".jinja")
         target.parent.mkdir(exist_ok=True)
