@@ -7,7 +7,7 @@ are yours.
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import yaml
 from pydantic import Field, ValidationError
@@ -18,7 +18,38 @@ ROOT = Path(__file__).resolve().parents[2]
 Environment = Literal["dev", "stage", "prod"]
 
 
-class Settings(BaseSettings):
+class FileSettings(BaseSettings):
+    """Values of a YAML file, each of which an environment variable can set."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over files."""
+        return env_settings, init_settings
+
+    @classmethod
+    def read(cls, path: Path, **values: object) -> Self:
+        """The values of `path`, and those given beside it.
+
+        Raises:
+            SystemExit: The file cannot be read, or a value is missing, unknown or of the wrong type; the text names it.
+        """
+        try:
+            return cls(**{**yaml.safe_load(path.read_text(encoding="utf-8")), **values})
+        except (OSError, yaml.YAMLError, TypeError) as error:
+            raise SystemExit(f"settings: {path} cannot be read: {error}") from None
+        except ValidationError as error:
+            wrong = "\n  ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            prefix = cls.model_config["env_prefix"]
+            raise SystemExit(f"settings: {path} or a variable {prefix}… is wrong:\n  {wrong}") from None
+
+
+class Settings(FileSettings):
     """The settings of one environment."""
 
     model_config = SettingsConfigDict(env_prefix="OPERATION_", extra="forbid", frozen=True)
@@ -34,36 +65,27 @@ class Settings(BaseSettings):
     max_records: Annotated[int, Field(ge=1, description="most records of one request")]
     max_body_bytes: Annotated[int, Field(ge=1, description="largest body of one request")]
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables win over files."""
-        return env_settings, init_settings
 
-
-def load(environment: str | None = None) -> Settings:
-    """The settings of `environment`, of OPERATION_ENVIRONMENT where none is given, or else of dev.
+def folder_of(environment: str | None) -> Path:
+    """The folder of an environment: the given one, that of OPERATION_ENVIRONMENT where none is given, or else dev's.
 
     Raises:
-        SystemExit: No such environment, or a value is missing, unknown or of the wrong type; the text names it.
+        SystemExit: There is no such environment.
     """
     name = environment or os.environ.get("OPERATION_ENVIRONMENT") or "dev"
     if name not in get_args(Environment):
         raise SystemExit(f"settings: unknown environment {name!r}: expected {', '.join(get_args(Environment))}")
-    path = ROOT / "operation" / "configuration" / f"environment_{name}" / "settings.yaml"
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        settings = Settings(**{**values, "environment": name})
-    except (OSError, yaml.YAMLError, TypeError) as error:
-        raise SystemExit(f"settings: {path} cannot be read: {error}") from None
-    except ValidationError as error:
-        wrong = "\n  ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise SystemExit(f"settings: {path} or an OPERATION_ variable is wrong:\n  {wrong}") from None
+    return ROOT / "operation" / "configuration" / f"environment_{name}"
+
+
+def load(environment: str | None = None) -> Settings:
+    """The settings of an environment.
+
+    Raises:
+        SystemExit: There is no such environment, or its file is wrong; the text says where.
+    """
+    folder = folder_of(environment)
+    settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix("environment_"))
     uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri
     return settings.model_copy(update={"tracking_uri": absolute(uri)})
 

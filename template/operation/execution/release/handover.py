@@ -1,0 +1,43 @@
+"""What a job of a flow hands to the next: JSON files in build/<job>/, on any machine. Managed by the template."""
+
+import json
+from pathlib import Path
+
+from operation.configuration.settings import ROOT
+
+BUILD = ROOT / "build"
+
+
+def folder(job: str) -> Path:
+    """The folder that a job writes to, made where it is not there."""
+    path = BUILD / job
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write(job: str, name: str, document: dict) -> Path:
+    """Write build/<job>/<name>.json, whole or not at all."""
+    path = folder(job) / f"{name}.json"
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def read(job: str, name: str) -> dict:
+    """What a job handed on.
+
+    Raises:
+        SystemExit: It is not there, or is no JSON object; the text names the file.
+    """
+    path = BUILD / job / f"{name}.json"
+    place = path.relative_to(ROOT).as_posix()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SystemExit(f"{place} is not here\n  mend: run the job `{job}` first; `uv run poe cd` runs all") from None
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{place} cannot be read: {error}\n  mend: run the job `{job}` again") from None
+    if not isinstance(document, dict):
+        raise SystemExit(f"{place} is no JSON object\n  mend: run the job `{job}` again")
+    return document
