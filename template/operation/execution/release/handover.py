@@ -8,6 +8,11 @@ from operation.configuration.settings import ROOT
 BUILD = ROOT / "build"
 
 
+def file_of(job: str, name: str) -> Path:
+    """Where a document of a job is."""
+    return BUILD / job / f"{name}.json"
+
+
 def folder(job: str) -> Path:
     """The folder that a job writes to, made where it is not there."""
     path = BUILD / job
@@ -17,7 +22,8 @@ def folder(job: str) -> Path:
 
 def write(job: str, name: str, document: dict) -> Path:
     """Write build/<job>/<name>.json, whole or not at all."""
-    path = folder(job) / f"{name}.json"
+    folder(job)
+    path = file_of(job, name)
     draft = path.with_suffix(".tmp")
     draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(path)
@@ -30,7 +36,7 @@ def read(job: str, name: str) -> dict:
     Raises:
         SystemExit: It is not there, or is no JSON object; the text names the file.
     """
-    path = BUILD / job / f"{name}.json"
+    path = file_of(job, name)
     place = path.relative_to(ROOT).as_posix()
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,46 @@
+"""Approvals: who let a gated job go on, and what exactly was approved. Managed by the template."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from operation.execution.release import handover
+
+# What a person sees before the job starts: an approval holds for this text alone.
+SUBJECTS = {"register": ("evaluate", "verdict"), "deploy-prod": ("register", "release"), "apply": ("plan", "plan")}
+GATES = {"model": "register", "prod": "deploy-prod", "infrastructure": "apply"}
+
+
+def digest(job: str) -> str:
+    """SHA-256 of the document that the approval of a job is about.
+
+    Raises:
+        SystemExit: It is not there.
+    """
+    place = SUBJECTS[job]
+    handover.read(*place)
+    return hashlib.sha256(handover.file_of(*place).read_bytes()).hexdigest()
+
+
+def grant(gate: str, by: str, how: str) -> dict:
+    """Write down that `by` approved what the gate's job is about to do."""
+    job = GATES[gate]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    document = {"gate": gate, "by": by, "how": how, "at": now, "subject": digest(job)}
+    handover.write(job, "approval", document)
+    return document
+
+
+def require(job: str) -> dict:
+    """The approval of a job.
+
+    Raises:
+        SystemExit: There is none, or it was given for something else.
+    """
+    gate = next(gate for gate, guarded in GATES.items() if guarded == job)
+    mend = f"  mend: uv run poe gate-check {gate}"
+    if not handover.file_of(job, "approval").is_file():
+        raise SystemExit(f"{job}: nobody has approved it\n{mend}")
+    document = handover.read(job, "approval")
+    if document.get("subject") != digest(job):
+        raise SystemExit(f"{job}: the approval of {document.get('by')} was for something else\n{mend}")
+    return document

@@ -1,0 +1,70 @@
+"""The metric gate: whether a new model is better than the champion, by the metric that is configured for prod.
+
+Managed by the template.
+"""
+
+import math
+
+from mlflow import MlflowClient
+
+from operation.configuration import release
+from operation.configuration.settings import load
+from operation.execution import registry, tracking
+from operation.execution.release import handover
+
+
+def figure(metrics: dict[str, float], name: str, whose: str) -> float:
+    """A metric by its name.
+
+    Raises:
+        SystemExit: It is not there, or is no number: nothing is released on a metric that nobody measured.
+    """
+    value = metrics.get(name)
+    if value is None or not math.isfinite(value):
+        known = ", ".join(sorted(each for each in metrics if "." not in each))
+        raise SystemExit(
+            f"evaluate: {whose} has no metric {name}; it has {known or 'none'}\n"
+            "  mend: name one of them in gate.metric of operation/configuration/environment_prod/release.yaml"
+        )
+    return value
+
+
+def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool, str]:
+    """Whether the new value wins, and why: the first model does, an equal one does not."""
+    if champion is None:
+        return True, "there is no champion yet"
+    better = new - champion if gate.direction == "higher" else champion - new
+    values = f"{gate.metric} {new:.4f} beside {champion:.4f}, {gate.direction} is better"
+    if better > 0 and better >= gate.margin:
+        return True, f"better than the champion: {values}"
+    needed = f", by {gate.margin:g} or more" if gate.margin else ""
+    return False, f"not better than the champion: {values}{needed}"
+
+
+def verdict(client: MlflowClient, run: dict) -> dict:
+    """The document that build/evaluate/verdict.json holds, for a run of build/train/run.json."""
+    settings, gate = load("prod"), release.load("prod").gate
+    new = figure(run["metrics"], gate.metric, "the new model")
+    champion = registry.current(client, settings)
+    old = None
+    if champion:
+        whose = f"version {champion.version}, the champion,"
+        old = figure(client.get_run(champion.run_id).data.metrics, gate.metric, whose)
+    promoted, reason = judge(new, old, gate)
+    return {
+        "promoted": promoted,
+        "reason": reason,
+        **gate.model_dump(),
+        "new": new,
+        "champion": old,
+        "champion_version": champion and champion.version,
+        "run": run,
+    }
+
+
+def main() -> None:
+    """Judge the run that was handed over, and hand on the verdict; a model that is not better is no failure."""
+    run = handover.read("train", "run")
+    document = verdict(tracking.connect(load("prod")), run)
+    handover.write("evaluate", "verdict", document)
+    print(f"evaluate: {'promoted' if document['promoted'] else 'not promoted'}: {document['reason']}")
