@@ -41,6 +41,8 @@ def start(order: Order) -> None:
 def write(order: Order) -> os.PathLike[str]:
     """The manifests of the environment with the image and the version of the package, in a folder of build/."""
     repository, tag = order.image()
+    if not engine.is_elsewhere(repository):
+        print(f"deploy: {repository} names no registry: the cluster's nodes must have the image already")
     folder = order.folder / "kubernetes"
     folder.mkdir(parents=True, exist_ok=True)
     base = os.path.relpath(folder_of(order.settings.environment), folder)

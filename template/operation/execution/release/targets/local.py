@@ -26,7 +26,7 @@ def start(order: Order) -> None:
     """
     old = process.found(history.service(order.client, order.settings))
     port = urlsplit(order.url).port or (443 if order.url.startswith("https") else 80)
-    if old is None:
+    if old is None or old["url"] != order.url:
         check_port(order.settings.host, port)
     folder = copy(order)
     variables = process.variables(order.settings.environment, port)
@@ -34,12 +34,13 @@ def start(order: Order) -> None:
     if old:
         process.end(old)
     try:
-        launch(order, {"folder": str(folder), "variables": variables, "version": order.package["version"]})
+        wanted = {"url": order.url, "version": order.package["version"], "variables": variables}
+        launch(order, wanted | process.describe(folder))
     except SystemExit as error:
         if old is None:
             history.keep_service(order.client, order.settings, None)
             raise
-        launch(order, old)
+        launch(order, old | {"pid": None, "created": None})
         raise SystemExit(f"{error}\n  version {old['version']} answers again") from None
     for other in folder.parent.iterdir():
         if other != folder:
@@ -101,14 +102,16 @@ def launch(order: Order, wanted: dict) -> None:
         SystemExit: It ends, or does not answer in time; then it is ended.
     """
     log = order.folder / "service.log"
-    started, record = process.launch(Path(wanted["folder"]), wanted["variables"], log)
-    record = {**wanted, **record}
+    # Written down before and after, so that it is found again by whoever comes next, even where this is stopped here.
+    history.keep_service(order.client, order.settings, wanted)
+    started, known = process.launch(Path(wanted["folder"]), wanted["variables"], log)
+    record = wanted | known
     history.keep_service(order.client, order.settings, record)
-    wrong = health.wait(order.url, wanted["version"], SECONDS, lambda: started.poll() is not None)
+    wrong = health.wait(record["url"], record["version"], SECONDS, lambda: started.poll() is not None)
     if wrong:
         code = started.poll()
         process.end(record)
-        reason = f"ended with {code}" if code is not None else f"does not answer at {order.url}: {wrong}"
+        reason = f"ended with {code}" if code is not None else f"does not answer at {record['url']}: {wrong}"
         written = process.tail(log.read_text(encoding="utf-8", errors="replace"))
         raise SystemExit(f"deploy: version {wanted['version']} {reason}. Its log ends with:\n{written}")
-    print(f"deploy: version {wanted['version']} answers at {order.url}, process {record['pid']}, log {log}")
+    print(f"deploy: version {wanted['version']} answers at {record['url']}, process {record['pid']}, log {log}")

@@ -30,7 +30,7 @@ def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
 
 
 def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subprocess.Popen, dict]:
-    """Start the service in a folder, apart from this command, and describe it so that `found` knows it again."""
+    """Start the service in a folder, apart from this command, and return what makes it known again later."""
     apart = (
         {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
         if sys.platform == "win32"
@@ -47,11 +47,20 @@ def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subproces
             **apart,
         )
     created = psutil.Process(started.pid).create_time()
-    return started, {"machine": platform.node(), "pid": started.pid, "created": created}
+    return started, {"pid": started.pid, "created": created}
+
+
+def describe(folder: Path) -> dict:
+    """What will be known of a process before it is started: where it runs, and on which machine."""
+    return {"machine": platform.node(), "folder": str(folder), "pid": None, "created": None}
 
 
 def found(record: dict | None) -> dict | None:
     """The record, where the process that it describes still runs on this machine."""
+    if not record or record["machine"] != platform.node():
+        return None
+    if record["pid"] is None:  # who started it was stopped before it could say more
+        record = next(filter(None, (_described(record, each) for each in psutil.process_iter())), None)
     return record if record and _process(record) else None
 
 
@@ -79,10 +88,17 @@ def tail(text: str, lines: int = 12) -> str:
     return "\n".join(f"    {line}" for line in text.strip().splitlines()[-lines:]) or "    (nothing)"
 
 
+def _described(record: dict, each: psutil.Process) -> dict | None:
+    try:
+        if MODULE in each.cmdline() and Path(each.cwd()) == Path(record["folder"]):
+            return {**record, "pid": each.pid, "created": each.create_time()}
+    except (OSError, psutil.Error):  # others' processes may not be looked into
+        return None
+    return None
+
+
 def _process(record: dict) -> psutil.Process | None:
     # A number of a process is given again: the time of its start and its command make sure.
-    if record["machine"] != platform.node():
-        return None
     try:
         known = psutil.Process(record["pid"])
         is_it = abs(known.create_time() - record["created"]) < 2 and MODULE in known.cmdline()
