@@ -7,6 +7,8 @@ import argparse
 import getpass
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 from operation.configuration.host import GATES
@@ -22,7 +24,9 @@ MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NU
 VERDICT = ("evaluate", "verdict", "promoted")
 PACKAGE = ("package", "package", "released")
 ABOUT = {"model": (VERDICT,), "prod": (PACKAGE, VERDICT)}
-MOST_LINES = 60
+# Of what lies deeper, a person wants to see this; all of it is in the file.
+EXPLAINED = ("run", "approval")
+WIDEST = 200
 
 
 def nothing_to_approve(gate: str) -> str:
@@ -36,25 +40,27 @@ def nothing_to_approve(gate: str) -> str:
 
 
 def show_what(gate: str) -> None:
-    """Print what the approval is about.
+    """Print what the approval is about: the facts of the document that it will hold for.
 
     Raises:
         SystemExit: It is not here: nobody approves what cannot be seen.
     """
-    files = [handover.BUILD / job / f"{name}.json" for job, name, _ in ABOUT.get(gate, ())]
-    if gate == "infrastructure":
-        files = sorted(each for each in (handover.BUILD / "plan").glob("*") if each.is_file())
-    here = [each for each in files if each.is_file()]
-    if not here:
-        place = "build/plan" if gate == "infrastructure" else files[0].relative_to(ROOT).as_posix()
-        raise SystemExit(f"gate-check: {place} is not here: there is nothing to look at\n  mend: run the jobs before")
-    for file in here:
-        print(f"--- {file.relative_to(ROOT).as_posix()}")
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in lines[:MOST_LINES]:
-            print("".join(letter if letter.isprintable() else " " for letter in line)[:200])
-        if len(lines) > MOST_LINES:
-            print(f"… and {len(lines) - MOST_LINES} more lines")
+    job, name = approval.SUBJECTS[GATES[gate]]
+    document = handover.read(job, name)
+    print(f"build/{job}/{name}.json:")
+    for key, value in facts(document):
+        print(f"  {key:<18} {value}")
+
+
+def facts(document: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values of a document, on one line each, without what a terminal would obey."""
+    for key, value in document.items():
+        if isinstance(value, dict):
+            if key in EXPLAINED:
+                yield from facts(value, f"{prefix}{key}.")
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"{prefix}{key}", "".join(letter if letter.isprintable() else " " for letter in text)[:WIDEST]
 
 
 def ask_host(host: Host, gate: str) -> Approval:
@@ -89,13 +95,19 @@ def ask_person(gate: str) -> Approval:
         text = f"gate-check: {machine} is set, so no person is here to ask, and this is not the host of this project"
         raise SystemExit(f"{text}\n  mend: run it on the host, or by hand without {machine}")
     show_what(gate)
-    try:
-        answer = input(f"\nApprove {gate}? [y/N] ")
-    except EOFError:
-        answer = ""
+    print(f"\nApprove {gate}? [y/N] ", end="", flush=True)
+    answer = read_line(sys.stdin.fileno())
     if answer.strip().lower() not in ("y", "yes"):
         raise SystemExit(f"\ngate-check: {gate} was not approved")
     return Approval(_person(), "asked at the keyboard")
+
+
+def read_line(file: int) -> str:
+    """One line of a file, byte by byte: what follows it is the answer to the next gate, which another process asks."""
+    line = b""
+    while (byte := os.read(file, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode("utf-8", errors="replace")
 
 
 def _person() -> str:
