@@ -1,6 +1,8 @@
 """Each host's adapter, taken from a rendered project of level 3, and a server on loopback in the host's place."""
 
+import contextlib
 import importlib
+import io
 import os
 import shutil
 import subprocess
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from unittest import mock
 
 import jinja2
 import pytest
@@ -85,13 +88,37 @@ class Place:
             settings = settings.model_copy(update={"api": given["HOST_API"]})
         return getattr(self.module(f"operation.execution.host.{self.name}"), HOSTS[self.name])(settings, given)
 
-    def run(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
-        """What a task's module prints in a run, as a process of its own, and how it ends."""
+    def environment(self, variables: dict[str, str | None]) -> dict[str, str]:
+        """The variables of a run, with some changed or taken away."""
         everything = {**self.shell, **self.variables, **variables, "PYTHONIOENCODING": "utf-8"}
+        return {key: value for key, value in everything.items() if value is not None}
+
+    def run(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
+        """What a task prints in a run, and how it ends; in this process, which is quick."""
+        output, end = io.StringIO(), 0
+        with (
+            mock.patch.dict(os.environ, self.environment(variables), clear=True),
+            mock.patch.object(sys, "stdin", io.StringIO(given)),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(output),
+        ):
+            try:
+                self.module(f"operation.execution.{task}").main(list(arguments))
+            except SystemExit as stopped:
+                if isinstance(stopped.code, str):
+                    print(stopped.code)
+                end = 1 if isinstance(stopped.code, str) else stopped.code or 0
+        printed = output.getvalue()
+        assert end == code, f"{task} ended with {end}:\n{printed}"
+        assert TOKEN not in printed
+        return printed
+
+    def process(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
+        """The same in a process of its own, as poe does it."""
         done = subprocess.run(
             [sys.executable, "-m", f"operation.execution.{task}", *arguments],
             cwd=self.tree,
-            env={key: value for key, value in everything.items() if value is not None},
+            env=self.environment(variables),
             input=given,
             capture_output=True,
             text=True,

@@ -49,13 +49,14 @@ class Route:
 class Server:
     """Routes, what was asked, and what should not have been."""
 
-    def __init__(self, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, bodies: str = "application/json") -> None:
         self.routes: list[Route] = []
         self.seen: list[Request] = []
         self.problems: list[str] = []
         # Replies that come before any route does, one a request.
         self.first: list[Reply] = []
-        self.headers = headers or {}
+        self.headers: dict[str, str] = {}
+        self.bodies = bodies
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -100,8 +101,8 @@ class Server:
             return self._problem(request, f"query {request.query}, expected {known[0].query}")
         if not route.body(request.body):
             return self._problem(request, f"body {request.body}")
-        if request.body is not None and not request.headers.get("content-type", "").startswith("application/json"):
-            return self._problem(request, "a body that is not called JSON")
+        if request.body is not None and not request.headers.get("content-type", "").startswith(self.bodies):
+            return self._problem(request, f"a body that is not {self.bodies}")
         request.parts = re.fullmatch(route.pattern, request.path).groupdict()
         answered = route.answer(request)
         return answered if isinstance(answered, Reply) else Reply(answered)
@@ -118,7 +119,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = json.loads(content) if content else None
+            body = _parse(content, server.bodies) if content else None
             reply = server.answer(Request(self.command, parts.path, query, headers, body))
             raw = reply.raw if reply.raw is not None else json.dumps(reply.document).encode()
             raw = b"" if reply.status == 204 else raw
@@ -135,6 +136,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             """The tests say what matters."""
 
     return Handler
+
+
+def _parse(content: bytes, kind: str) -> object:
+    if kind == "application/json":
+        return json.loads(content)
+    return {name: values[-1] for name, values in parse_qs(content.decode()).items()}
 
 
 def exactly(*names: str, optional: str = "") -> Callable[[object], bool]:

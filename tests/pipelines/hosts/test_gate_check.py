@@ -30,7 +30,7 @@ def laptop(place) -> dict[str, None]:
 def test_on_the_host_an_approval_passes_and_is_written_down(place):
     place.fake.protect(place.state, "prod")
     by = place.fake.approve(place.state, "prod")
-    place.run("host.gate_check", "prod")
+    place.process("host.gate_check", "prod")
     found = approval(place, "deploy-prod")
     assert found.keys() == {"gate", "by", "how", "at"}
     assert (found["gate"], found["by"]) == ("prod", by)
@@ -46,6 +46,8 @@ def test_on_the_host_everything_else_is_refused(place, state):
         place.fake.protect(place.state, "prod")
     if state == "away":
         place.server.routes.clear()
+    if state == "weak":
+        place.process("host.gate_check", "prod", given="y\n", code=1)
     if state == "not approved" and place.name == "bitbucket":
         printed = place.run("host.gate_check", "prod", code=1, BITBUCKET_STEP_TRIGGERER_UUID=None)
     else:

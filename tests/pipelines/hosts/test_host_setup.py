@@ -29,6 +29,12 @@ def test_the_second_run_finds_everything_there(place):
     assert place.adapter().protection("prod") is not None
 
 
+def test_as_a_process_it_ends_with_what_happened(place):
+    place.process("host.setup", "--yes")
+    assert place.server.writes()
+    assert "HOST_TOKEN is not set" in place.process("host.setup", "--plan", code=1, HOST_TOKEN=None)
+
+
 def test_it_asks_before_it_changes(place):
     for answer in ("", "n\n", "maybe\n"):
         assert "nothing was changed" in place.run("host.setup", given=answer)
