@@ -71,6 +71,7 @@ class Api:
             raise HostError(f"the token is not sent to {base!r}, which is no https address", "api in host.yaml")
         if parts.username or parts.password:
             raise HostError("the address of the API holds credentials", "take them out of api in host.yaml")
+        self._secrets = [headers[name] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers]
         self._headers = {"Accept": "application/json", "User-Agent": "poe-host", **headers}
         self._session = requests.Session()
         self._session.mount(f"{parts.scheme}://", HTTPAdapter(max_retries=PATIENCE))
@@ -150,7 +151,7 @@ class Api:
             raise HostError(f"{self.name} answered {path} with more than {LARGEST} bytes", "look at it by hand")
         if answer.status_code == 404 and optional:
             return None
-        check(self.name, answer, content, path, right)
+        check(self.name, answer, self._without_token(content), path, right)
         return Answer(answer.status_code, answer.headers, self._parse(content, path))
 
     def _within(self, path: str) -> str:
@@ -169,6 +170,12 @@ class Api:
             return request
 
         return sign
+
+    def _without_token(self, content: bytes) -> bytes:
+        # Some servers repeat in a refusal what they were sent.
+        for value in self._secrets:
+            content = content.replace(value.rpartition(" ")[2].encode(), b"***")
+        return content
 
     def _parse(self, content: bytes, path: str) -> Any:
         if not content.strip():

@@ -67,7 +67,7 @@ def differences(base: str) -> dict[str, dict[str, dict]]:
 
 def table(found: dict[str, dict[str, dict]]) -> list[str]:
     """The metrics as lines of a Markdown table."""
-    rows = [(file, name, values) for file, metrics in found.items() for name, values in metrics.items()]
+    rows = [(file, name, values) for file, metrics in sorted(found.items()) for name, values in sorted(metrics.items())]
     lines = ["| file | metric | before | now | difference |", "|---|---|---|---|---|"]
     for file, name, values in rows[:MOST_ROWS]:
         cells = [file, name, *(values.get(key) for key in ("old", "new", "diff"))]

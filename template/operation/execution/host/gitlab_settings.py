@@ -158,6 +158,8 @@ def schedule(host: GitLab, flow: str) -> Plan:
 
     def change() -> None:
         host.api.send("PUT", place, MAINTAIN, body)
+        if has_flow:
+            return
         if any(each["key"] == "FLOW" for each in known_variables):
             host.api.send("PUT", f"{place}/variables/FLOW", MAINTAIN, variable)
         else:
