@@ -114,8 +114,12 @@ DIFFERENCES = {
     ],
     "gitlab": [
         Difference("A push to main is one pipeline, with CI and, where its paths have changed, CD in it.", flows()),
-        Difference("Lines of a script have no names, and jobs are called by their id.", jobs(name="", steps=steps(name=""))),
-        Difference("The token is a variable of the project: every job could read it.", jobs(steps=steps(name="", token=False))),
+        Difference(
+            "Lines of a script have no names, and jobs are called by their id.", jobs(name="", steps=steps(name=""))
+        ),
+        Difference(
+            "The token is a variable of the project: every job could read it.", jobs(steps=steps(name="", token=False))
+        ),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
         Difference("A schedule is a setting of the project.", flows(schedule="")),
         Difference("Every flow can be started by hand.", ci_by_hand_beside_others),
@@ -123,7 +127,10 @@ DIFFERENCES = {
     "bitbucket": [
         Difference("A push to main is one pipeline, with CD, where its paths have changed, after CI.", flows()),
         Difference("Lines of a script have no names.", jobs(steps=steps(name=""))),
-        Difference("The token is a variable of the repository: every step could read it.", jobs(steps=steps(name="", token=False))),
+        Difference(
+            "The token is a variable of the repository: every step could read it.",
+            jobs(steps=steps(name="", token=False)),
+        ),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
         Difference("A schedule is a setting of the repository.", flows(schedule="")),
         Difference("A newer run does not end an older one.", flows(replaces=False)),

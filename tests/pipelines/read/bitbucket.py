@@ -34,7 +34,12 @@ def by_hand(items: list, version: str) -> Flow:
     if "variables" in items[0]:
         for each in take(items[0], "variables")[0]:
             name, text, default, choices = take(each, "name", "description", "default", "allowed-values")
-            inputs[name.removeprefix("OPERATION_").lower()] = {"help": text, "choices": choices, "default": default, "variable": name}
+            inputs[name.removeprefix("OPERATION_").lower()] = {
+                "help": text,
+                "choices": choices,
+                "default": default,
+                "variable": name,
+            }
         items = items[1:]
     flow = Flow(jobs(items, version), manual=True, inputs=inputs)
     for job in flow.jobs.values():
@@ -82,7 +87,9 @@ def jobs(items: list, version: str) -> dict[str, Job]:
 
 def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
     keys = "name trigger deployment concurrency-group runs-on max-time oidc clone caches script artifacts"
-    name, trigger, deployment, group, runner, minutes, oidc, clone, caches, script, artifacts = take(step, *keys.split())
+    name, trigger, deployment, group, runner, minutes, oidc, clone, caches, script, artifacts = take(
+        step, *keys.split()
+    )
     same(trigger, None, "manual")
     same(clone, None, {"depth": "full"})
     same(oidc, None, "true")

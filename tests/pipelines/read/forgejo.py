@@ -15,7 +15,8 @@ def read(project: Path) -> dict[str, Flow]:
 
 
 def workflow(document: dict) -> Flow:
-    _, on, concurrency, jobs = take(document, "name", "on", "concurrency", "jobs")
+    _, on, permissions, concurrency, jobs = take(document, "name", "on", "permissions", "concurrency", "jobs")
+    same(permissions, {"contents": "read"})
     push, request = take(on, "push", "pull_request")
     same(push, None, {"branches": ["main"]})
     same(request, None, "")

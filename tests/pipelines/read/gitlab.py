@@ -49,7 +49,9 @@ def read(project: Path) -> dict[str, Flow]:
     for name, flow in flows.items():
         flow.jobs = {id_: flow.jobs[id_] for id_ in sorted(flow.jobs, key=stages.index)}
         flow.inputs = inputs_of(name, flow, asked)
-        same({"interruptible" in str(jobs[each]) for each, (of, *_) in understood.items() if of == name}, {flow.replaces})
+        same(
+            {"interruptible" in str(jobs[each]) for each, (of, *_) in understood.items() if of == name}, {flow.replaces}
+        )
     return flows
 
 
@@ -58,7 +60,7 @@ def together(project: Path) -> dict:
     root = load(project / ".gitlab-ci.yml")
     found = dict(root)
     for entry in root["include"]:
-        part = load(project / take(entry, "local")[0])
+        part = load(project / take(entry, "local")[0].removeprefix("/"))
         if twice := part.keys() & found.keys():
             raise UnreadableError(f"{twice} in two files")
         found |= part
@@ -67,7 +69,9 @@ def together(project: Path) -> dict:
 
 def merged(low: dict, high: dict) -> dict:
     both = low.keys() & high.keys()
-    deep = {key: merged(low[key], high[key]) for key in both if isinstance(low[key], dict) and isinstance(high[key], dict)}
+    deep = {
+        key: merged(low[key], high[key]) for key in both if isinstance(low[key], dict) and isinstance(high[key], dict)
+    }
     return low | high | deep
 
 
@@ -114,8 +118,12 @@ def started(workflow: dict, variables: dict) -> tuple[dict[str, Flow], dict]:
 
 
 def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -> tuple[str, str, Job]:
-    keys = "rules interruptible resource_group stage needs tags timeout environment variables script artifacts id_tokens"
-    rules, ends, lock, id_, _, tags, limit, environment, variables, script, artifacts, tokens = take(document, *keys.split())
+    keys = (
+        "rules interruptible resource_group stage needs tags timeout environment variables script artifacts id_tokens"
+    )
+    rules, ends, lock, id_, _, tags, limit, environment, variables, script, artifacts, tokens = take(
+        document, *keys.split()
+    )
     (rule,) = rules
     condition, when, failing = take(rule, "if", "when", "allow_failure")
     same((when, failing), (None, None), ("manual", "false"))
@@ -177,7 +185,9 @@ def inputs_of(name: str, flow: Flow, asked: dict) -> dict[str, dict]:
     for job in flow.jobs.values():
         for variable, text in job.variables.items():
             if text.startswith("input "):
-                help_, value, options = take(asked[text.removeprefix("input ").upper()], "description", "value", "options")
+                help_, value, options = take(
+                    asked[text.removeprefix("input ").upper()], "description", "value", "options"
+                )
                 question, _, askers = help_.partition("? For ")
                 same(name in askers.rstrip(".").split(" and "), True)
                 entry = {"help": f"{question}?", "choices": options, "default": value, "variable": variable}
