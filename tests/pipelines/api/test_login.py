@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.pipelines.hosts.server import Reply, Server
+from tests.pipelines.api.server import Reply, Server
 
 IDS = {
     "azure": {"client_id": "c-1", "tenant_id": "11111111-1111-1111-1111-111111111111"},

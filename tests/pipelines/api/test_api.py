@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from tests.pipelines.hosts.server import TOKEN, Reply, Server
+from tests.pipelines.api.server import TOKEN, Reply, Server
 
 
 def ask(place, **variables):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.pipelines.hosts.server import Reply
+from tests.pipelines.api.server import Reply
 
 
 def states(printed: str) -> dict[str, str]:

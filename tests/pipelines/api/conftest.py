@@ -16,7 +16,7 @@ from unittest import mock
 import jinja2
 import pytest
 
-from tests.pipelines.hosts.server import TOKEN, Server
+from tests.pipelines.api.server import TOKEN, Server
 from tests.project import TEMPLATE, commit, copy_project, copy_template
 
 HOSTS = {"github": "GitHub", "azure_devops": "AzureDevOps", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
@@ -146,7 +146,7 @@ def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
     for name in [name for name in sys.modules if name.partition(".")[0] == "operation"]:
         del sys.modules[name]
     monkeypatch.syspath_prepend(str(tree))
-    fake = importlib.import_module(f"tests.pipelines.hosts.fakes.{host}")
+    fake = importlib.import_module(f"tests.pipelines.api.fakes.{host}")
 
     def module(name: str) -> ModuleType:
         found = importlib.import_module(name)

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.pipelines.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
+from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly, missing
 
 REPOSITORY = "acme/kredit"
 HEADERS = {
