@@ -139,12 +139,21 @@ def host(request) -> str:
     return request.param
 
 
+def set_aside() -> dict[str, ModuleType]:
+    """Take the modules of a project out of this process: another project has others of the same names."""
+    names = [name for name in sys.modules if name.partition(".")[0] == "operation"]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+LOADED: dict[str, dict[str, ModuleType]] = {}
+
+
 @pytest.fixture
 def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
     """A host and a run of it; nothing may be asked that the host does not document."""
     tree = trees(host)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "operation"]:
-        del sys.modules[name]
+    others = set_aside()
+    sys.modules.update(LOADED.get(host, {}))
     monkeypatch.syspath_prepend(str(tree))
     fake = importlib.import_module(f"tests.pipelines.api.fakes.{host}")
 
@@ -159,6 +168,6 @@ def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
         state = fake.install(server)
         yield Place(host, tree, server, fake, state, fake.runner(server, tmp_path), module)
         assert server.problems == []
-    for name in [name for name in sys.modules if name.partition(".")[0] == "operation"]:
-        del sys.modules[name]
+    LOADED[host] = set_aside()
+    sys.modules.update(others)
     shutil.rmtree(tree / "build", ignore_errors=True)

@@ -51,6 +51,8 @@ def run(place, cloud):
     before = login.read_text(encoding="utf-8")
     shutil.rmtree(login.parent / "__pycache__", ignore_errors=True)  # the text changes, its length and second do not
     login.write_text(before.replace("identity import aws as cloud", f"identity import {cloud} as cloud"), "utf-8")
+    for name in [name for name in sys.modules if name.startswith("operation.execution.identity")]:
+        del sys.modules[name]
     place.server.on("GET", "/token", lambda request: {"value": token_for(request.query["audience"])}, "v audience")
     place.server.on("POST", "/oidc", lambda _: {"oidcToken": token_for(AUDIENCES["azure"])}, "api-version")
     if place.name == "github":
