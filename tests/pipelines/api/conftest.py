@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 from unittest import mock
 
 import jinja2
@@ -67,6 +69,15 @@ def trees(tmp_path_factory) -> Callable[[str], Path]:
     return tree
 
 
+@contextlib.contextmanager
+def typed(text: str) -> Iterator[TextIO]:
+    """A file with a number of its own, as a terminal or a pipe is, that holds what a person types."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        file.write(text)
+        file.seek(0)
+        yield file
+
+
 @dataclass
 class Place:
     """A host: its project, the server in its place, what it knows, and the variables of a run."""
@@ -97,8 +108,9 @@ class Place:
         """What a task prints in a run, and how it ends; in this process, which is quick."""
         output, end = io.StringIO(), 0
         with (
+            typed(given) as keyboard,
             mock.patch.dict(os.environ, self.environment(variables), clear=True),
-            mock.patch.object(sys, "stdin", io.StringIO(given)),
+            mock.patch.object(sys, "stdin", keyboard),
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(output),
         ):

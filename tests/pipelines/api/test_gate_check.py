@@ -9,6 +9,7 @@ import sys
 import pytest
 
 VERDICT = {"promoted": True, "reason": "better by 0.02", "metric": "roc_auc", "new": 0.8, "champion": 0.78}
+RELEASE = {"released": True, "model": "kredit", "version": "3"}
 
 
 def write(place, job: str, name: str, document: object) -> None:
@@ -30,9 +31,10 @@ def laptop(place) -> dict[str, None]:
 def test_on_the_host_an_approval_passes_and_is_written_down(place):
     place.fake.protect(place.state, "prod")
     by = place.fake.approve(place.state, "prod")
+    write(place, "register", "release", RELEASE)
     place.process("host.gate_check", "prod")
     found = approval(place, "deploy-prod")
-    assert found.keys() == {"gate", "by", "how", "at"}
+    assert found.keys() == {"gate", "by", "how", "at", "subject"}
     assert (found["gate"], found["by"]) == ("prod", by)
     assert found["at"].startswith("20")
 
@@ -65,9 +67,9 @@ def test_an_answer_of_another_form_is_refused(place):
 
 
 def test_on_a_laptop_a_person_is_asked(place):
-    write(place, "package", "package", {"released": True, "model": "kredit", "version": "3\x1b[2J"})
+    write(place, "register", "release", {**RELEASE, "version": "3\x1b[2J"})
     printed = place.run("host.gate_check", "prod", given="y\n", **laptop(place))
-    assert "Approve prod? [y/N]" in printed and '"version"' in printed and "\x1b" not in printed
+    assert "Approve prod? [y/N]" in printed and "version            3 [2J" in printed and "\x1b" not in printed
     assert approval(place, "deploy-prod")["how"] == "asked at the keyboard"
     assert place.server.seen == []
 
@@ -126,8 +128,8 @@ def test_a_broken_verdict_does_not_open_a_gate(place, document):
 def test_nobody_approves_what_is_not_there(place):
     for gate, missing in {
         "model": "build/evaluate/verdict.json",
-        "prod": "build/package/package.json",
-        "infrastructure": "build/plan",
+        "prod": "build/register/release.json",
+        "infrastructure": "build/plan/plan.json",
     }.items():
         printed = place.run("host.gate_check", gate, given="y\n", code=1, **laptop(place))
         assert f"{missing} is not here" in printed
