@@ -6,6 +6,7 @@ Managed by the template.
 import json
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from operation.configuration.settings import Settings
 
@@ -14,7 +15,12 @@ KEPT = 20
 
 
 def _read(client: MlflowClient, settings: Settings, name: str) -> object:
-    tags = client.get_registered_model(settings.model_name).tags
+    try:
+        tags = client.get_registered_model(settings.model_name).tags
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None  # nothing was registered yet
     return json.loads(tags.get(f"{name}.{settings.environment}", "null"))
 
 
