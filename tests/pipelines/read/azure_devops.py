@@ -1,4 +1,7 @@
-"""Azure's pipelines, read back without the help of what wrote them: templates are expanded, parameters are held to their types."""
+"""Azure's pipelines, read back without the help of what wrote them.
+
+Templates are expanded, and parameters are held to their types.
+"""
 
 import re
 from pathlib import Path

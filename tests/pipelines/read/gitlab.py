@@ -1,4 +1,7 @@
-"""GitLab's files, read back without the help of what wrote them: includes and `extends` are resolved, rules say whose a job is."""
+"""GitLab's files, read back without the help of what wrote them.
+
+Includes and `extends` are resolved, and rules say whose a job is.
+"""
 
 import re
 from pathlib import Path
