@@ -17,7 +17,7 @@ TOKEN = {"HOST_TOKEN": "$(System.AccessToken)"}
 IDENTITY = {"SYSTEM_OIDCREQUESTURI": "$(System.OidcRequestUri)"}
 SOURCES = "$(Build.SourcesDirectory)/"
 # Variables that only this host has.
-OWN = {"UV_VERSION", "UV_CACHE_DIR", "HEAVY_POOL", "SERVICE_CONNECTION"}
+OWN = {"UV_VERSION", "UV_CACHE_DIR", "HEAVY_POOL"}
 EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 
 
