@@ -34,7 +34,7 @@ def run_node(folder: Path, *arguments: object, cwd: Path | None = None) -> subpr
 
 
 def installed() -> Path:
-    """A folder with the packages of node/package.json and the scripts beside it; it is filled once, whoever comes first."""
+    """A folder with the scripts of node/ and the packages that they need; it is filled once, whoever comes first."""
     parts = sorted(HERE.iterdir())
     mark = hashlib.sha256(b"".join(path.read_bytes() for path in parts)).hexdigest()[:12]
     folder = TEMPLATE / "build" / f"node-{mark}"
@@ -68,5 +68,5 @@ def installed() -> Path:
 
 @pytest.fixture(scope="session")
 def node() -> Callable[..., subprocess.CompletedProcess]:
-    """Runs node beside the packages of node/package.json, which are installed once; skips where npm cannot be reached."""
+    """Runs node in the folder of the packages of node/package.json; skips where npm cannot be reached."""
     return functools.partial(run_node, installed())

@@ -1,5 +1,6 @@
 """The description in extensions/flows, worked out in Python, and what each host cannot say in its files."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,7 @@ UV = registry("tested")["uv"]
 LOCKED = {"UV_LOCKED": "1"}
 
 
+@functools.cache
 def described(level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
     """The flows that a project of this level has, whatever its host."""
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
@@ -83,8 +85,12 @@ def cloud_alone(job: Job) -> set[str]:
     return job.may & {"cloud"}
 
 
-def steps(**values: object) -> Callable[[Job], list[Step]]:
-    return lambda job: [replace(step, **values) for step in job.steps]
+def unnamed(job: Job) -> list[Step]:
+    return [replace(step, name="") for step in job.steps]
+
+
+def tokenless(job: Job) -> list[Step]:
+    return [replace(step, token=False) for step in job.steps]
 
 
 def one_cache_below_release(them: dict[str, Flow]) -> dict[str, Flow]:
@@ -114,23 +120,16 @@ DIFFERENCES = {
     ],
     "gitlab": [
         Difference("A push to main is one pipeline, with CI and, where its paths have changed, CD in it.", flows()),
-        Difference(
-            "Lines of a script have no names, and jobs are called by their id.", jobs(name="", steps=steps(name=""))
-        ),
-        Difference(
-            "The token is a variable of the project: every job could read it.", jobs(steps=steps(name="", token=False))
-        ),
+        Difference("Lines of a script have no names, and jobs are called by their id.", jobs(name="", steps=unnamed)),
+        Difference("The token is a variable of the project: every job could read it.", jobs(steps=tokenless)),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
         Difference("A schedule is a setting of the project.", flows(schedule="")),
         Difference("Every flow can be started by hand.", ci_by_hand_beside_others),
     ],
     "bitbucket": [
         Difference("A push to main is one pipeline, with CD, where its paths have changed, after CI.", flows()),
-        Difference("Lines of a script have no names.", jobs(steps=steps(name=""))),
-        Difference(
-            "The token is a variable of the repository: every step could read it.",
-            jobs(steps=steps(name="", token=False)),
-        ),
+        Difference("Lines of a script have no names.", jobs(steps=unnamed)),
+        Difference("The token is a variable of the repository: every step could read it.", jobs(steps=tokenless)),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
         Difference("A schedule is a setting of the repository.", flows(schedule="")),
         Difference("A newer run does not end an older one.", flows(replaces=False)),
@@ -150,6 +149,7 @@ DIFFERENCES = {
 }
 
 
+@functools.cache
 def expected(host: str, level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
     """What the files of a host must say."""
     found = described(level, cloud, heavy_runner)

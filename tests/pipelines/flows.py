@@ -1,4 +1,4 @@
-"""Flows in words that belong to no host: what a host's files are read into, and what the description is brought into."""
+"""Flows in words that belong to no host: what a host's files and the description are both brought into."""
 
 from dataclasses import dataclass, field
 

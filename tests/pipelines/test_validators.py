@@ -1,4 +1,4 @@
-"""What the hosts' own tools and schemas say about every file that is rendered for them, and that they would say something."""
+"""What the hosts' own tools and schemas say about every rendered file, and that they would say something."""
 
 import json
 import re

@@ -18,7 +18,7 @@ from tests.render.answers import ODD, pairs
 # Templates that the project itself renders when it reports, and data as it was delivered.
 RUNTIME, DATA = (".j2",), (".csv",)
 # Addresses that every project may name; all others come from an answer.
-PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "www.apache.org"}
+PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "github.com", "www.apache.org"}
 LOCAL = {"127.0.0.1", "localhost"}
 # Modules that are not called as their distribution is.
 PROVIDES = {
@@ -60,8 +60,8 @@ def texts(project: Path) -> dict[str, str]:
 
 
 def without_names(text: str) -> str:
-    """A text without GitHub's expressions and without the odd name that some renders are given."""
-    return re.sub(r"\$\{\{ [\w.]+ \}\}", "", text).replace(ODD, "")
+    """A text without expressions of a git host and without the odd name that some renders are given."""
+    return re.sub(r"\$\{\{ .+? \}\}", "", text).replace(ODD, "")
 
 
 def test_nothing_of_the_template_is_left(project):

@@ -7,14 +7,19 @@ from tests.project import ANSWERS, answers_of, files, matches, registry
 LEVELS = registry("levels")
 
 
-def test_the_levels_above_automated_training_render_as_it_does(render):
-    second = files(render(maturity_level=2))
-    for level in (3, 4):
-        project = render(maturity_level=level)
-        assert files(project).keys() == second.keys()
-        different = [path for path, content in files(project).items() if content != second[path]]
-        assert set(different) <= {ANSWERS, "README.md"}
-        assert answers_of(project)["maturity_level"] == level
+def test_a_level_that_brings_automated_deployment_changes_nothing_of_the_teams(render):
+    second, third = files(render(maturity_level=2)), files(render(maturity_level=3))
+    assert second.keys() < third.keys()
+    yours = matches(pattern for level in LEVELS[:3] for pattern in level["yours"] if pattern != "/README.md")
+    assert not [path for path in yours.match_files(second) if third[path] != second[path]]
+
+
+def test_full_automation_adds_the_flow_that_watches(render):
+    below, here = files(render(maturity_level=3)), files(render(maturity_level=4))
+    own = matches(LEVELS[4]["managed"] + LEVELS[4]["yours"] + ["/.github/workflows/monitor.yml"])
+    assert below.keys() < here.keys()
+    assert sorted(here.keys() - below.keys()) == sorted(own.match_files(here))
+    assert answers_of(render(maturity_level=4))["maturity_level"] == 4
 
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
@@ -40,4 +45,4 @@ def test_the_second_level_adds_ci_and_nothing_else(render):
     assert {path for path in here if path not in below} == {".github/workflows/ci.yml"}
     assert below.keys() <= here.keys()
     different = {path for path in below if below[path] != here[path]}
-    assert different <= {ANSWERS, "README.md"}
+    assert different <= {ANSWERS, "README.md", "poe_tasks.toml"}

@@ -52,7 +52,7 @@ def test_every_task_has_help_and_does_something_that_exists(project):
         steps = task.get("sequence", [task])
         for step in steps:
             step = {"ref": step} if isinstance(step, str) else step
-            assert step.get("ref", name) in tasks
+            assert step.get("ref", name).split()[0] in tasks
             if "script" in step:
                 module, function = step["script"].split(":")
                 assert has_module(project, module), step

@@ -1,4 +1,7 @@
-"""Azure's pipelines, read back without the help of what wrote them: templates are expanded, parameters are held to their types."""
+"""Azure's pipelines, read back without the help of what wrote them.
+
+Templates are expanded, and parameters are held to their types.
+"""
 
 import re
 from pathlib import Path
@@ -14,7 +17,7 @@ TOKEN = {"HOST_TOKEN": "$(System.AccessToken)"}
 IDENTITY = {"SYSTEM_OIDCREQUESTURI": "$(System.OidcRequestUri)"}
 SOURCES = "$(Build.SourcesDirectory)/"
 # Variables that only this host has.
-OWN = {"UV_VERSION", "UV_CACHE_DIR", "HEAVY_POOL", "SERVICE_CONNECTION"}
+OWN = {"UV_VERSION", "UV_CACHE_DIR", "HEAVY_POOL"}
 EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 
 

@@ -1,4 +1,7 @@
-"""Bitbucket's file, read back without the help of what wrote it: aliases are resolved, and the order of steps is what they need."""
+"""Bitbucket's file, read back without the help of what wrote it.
+
+Aliases are resolved, and each step needs the one before.
+"""
 
 import re
 from pathlib import Path
@@ -48,7 +51,7 @@ def by_hand(items: list, version: str) -> Flow:
 
 
 def pushed(items: list, flows: dict[str, Flow], version: str) -> None:
-    """What a push to main runs: one pipeline with the steps of several flows, some of them where their paths have changed."""
+    """What a push to main runs: one pipeline with the steps of several flows, some where their paths have changed."""
     homes = {job.name: name for name, flow in flows.items() for job in flow.jobs.values() if name in ("ci", "cd")}
     parts: dict[str, list] = {}
     for item in items:

@@ -1,4 +1,7 @@
-"""GitLab's files, read back without the help of what wrote them: includes and `extends` are resolved, rules say whose a job is."""
+"""GitLab's files, read back without the help of what wrote them.
+
+Includes and `extends` are resolved, and rules say whose a job is.
+"""
 
 import re
 from pathlib import Path
@@ -134,7 +137,7 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
     same(depth, None, "0")
     inputs = {key: f"input {text[1:].lower()}" for key, text in own.items() if text[1:] in asked}
     if tokens:
-        audience = take(take(tokens, "CLOUD_ID_TOKEN")[0], "aud")[0]
+        audience = take(take(tokens, "HOST_ID_TOKEN")[0], "aud")[0]
         same(audience, *AUDIENCES)
     if artifacts:
         same(artifacts, {"paths": [f"build/{id_}"]})

@@ -10,7 +10,7 @@ from tests.pipelines.flows import UnreadableError
 MERGE = "tag:yaml.org,2002:merge"
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     yaml_implicit_resolvers = {"<": [(MERGE, re.compile(r"^<<$"))]}  # noqa: RUF012 (PyYAML's own form)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
