@@ -6,8 +6,9 @@ Managed by the template.
 import os
 
 import yaml
+from mlflow import MlflowClient
 
-from operation.configuration.settings import folder_of
+from operation.configuration.settings import Settings, folder_of
 from operation.execution.checks import CommandError, run
 from operation.execution.release import engine
 from operation.execution.release.targets.order import Order
@@ -55,3 +56,14 @@ def write(order: Order) -> os.PathLike[str]:
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return folder
+
+
+def is_running(settings: Settings, _: MlflowClient) -> bool:
+    """Whether the cluster has anything of the environment's manifests."""
+    folder = str(folder_of(settings.environment))
+    return bool(run("kubectl", "get", f"--kustomize={folder}", "--ignore-not-found", "--output=name"))
+
+
+def stop(settings: Settings, _: MlflowClient) -> None:
+    """Delete what the environment's manifests name."""
+    run("kubectl", "delete", f"--kustomize={folder_of(settings.environment)}", "--ignore-not-found", "--wait")

@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlflow import MlflowClient
+
+from operation.configuration.settings import Settings
 from operation.execution.release import context, health, history
 from operation.execution.release.targets import process
 from operation.execution.release.targets.order import Order
@@ -45,6 +48,18 @@ def start(order: Order) -> None:
     for other in folder.parent.iterdir():
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def is_running(settings: Settings, client: MlflowClient) -> bool:
+    """Whether the environment's process runs on this machine."""
+    return process.found(history.service(client, settings)) is not None
+
+
+def stop(settings: Settings, client: MlflowClient) -> None:
+    """End the environment's process, where it runs on this machine."""
+    if known := process.found(history.service(client, settings)):
+        process.end(known)
+        history.keep_service(client, settings, None)
 
 
 def check_port(host: str, port: int) -> None:
