@@ -18,6 +18,7 @@ HAND_ON = """
 import sys
 from operation.configuration.settings import load
 from operation.execution import registry, tracking
+from operation.execution.host.interface import Approval
 from operation.execution.release import approval, handover
 settings = load()
 client = tracking.connect(settings)
@@ -28,7 +29,7 @@ version = client.get_model_version(settings.model_name, sys.argv[1])
 record = {"released": True, "reason": "better", "model": version.name, "version": version.version}
 record |= {"sha256": version.tags["sha256"], "run_id": version.run_id, "commit": version.tags["git.commit"]}
 handover.write("register", "release", record | {"data": {"data": version.tags["dvc.md5.data/raw/german_credit.csv"]}})
-approval.grant("prod", "Ada", "in a test")
+approval.grant("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"))
 """
 # Ends the processes that this project has started, and no other.
 END = """
