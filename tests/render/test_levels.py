@@ -24,7 +24,7 @@ def test_full_automation_adds_the_flow_that_watches(render):
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 def test_a_level_has_its_files_and_none_of_those_above(render, level):
-    names = files(render(maturity_level=level))
+    names = files(render(maturity_level=level, **({"cloud": "aws"} if level >= 3 else {})))
     for number, each in enumerate(LEVELS):
         for pattern in each["managed"] + each["yours"]:
             found = list(matches([pattern]).match_files(names))
