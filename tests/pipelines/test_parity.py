@@ -1,6 +1,7 @@
 """Read back, the files of each host say what extensions/flows describes, but for what the host cannot say."""
 
 import re
+import tomllib
 
 import pytest
 
@@ -62,3 +63,13 @@ def test_the_levels_name_the_flows_that_they_bring():
             flows = registry(f"flows/{file}").values()
             steps = [step for flow in flows for job in flow["jobs"].values() for step in job["steps"]]
             assert min(step["level"] for step in steps) == number, file
+
+
+@pytest.mark.parametrize(("level", "flow"), [(1, "ci"), (2, "ci"), (3, "ci"), (3, "cd"), (4, "cd")])
+def test_on_a_laptop_the_same_steps_are_walked(render, level, flow):
+    answers = {"maturity_level": level, **({"cloud": "aws"} if level >= 3 else {})}
+    tasks = tomllib.loads((render(**answers) / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
+    jobs = [job for job in described(level, "aws")[flow].jobs.values() if not job.only]
+    runs = [step.run.removeprefix("uv run poe ") for job in jobs for step in job.steps]
+    assert tasks[flow]["sequence"] == [run for run in runs if not run.startswith("login")]
+    assert all(run.split()[0] in tasks for run in runs)
