@@ -44,6 +44,7 @@ def run_job(shop: Shop, name: str, job: Job, store: Path, variables: dict[str, s
         for other in job.takes:
             shutil.copytree(store / other, clone.path / "build" / other)
         for step in job.steps:
+            # Bitbucket has one token for all steps of a pipeline.
             given = variables if step.token else {key: value for key, value in variables.items() if key != "HOST_TOKEN"}
             done = subprocess.run(
                 shlex.split(step.run),
