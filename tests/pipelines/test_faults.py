@@ -116,13 +116,13 @@ AZURE = {
     ),
     "what a job made is not kept": (
         CD,
-        "      - publish: $(Build.SourcesDirectory)/build/evaluate\n        artifact: evaluate\n        displayName: Keep what evaluate made\n",
+        "          - publish: $(Build.SourcesDirectory)/build/evaluate\n            artifact: evaluate\n            displayName: Keep what evaluate made\n",
         "",
     ),
     "something else is kept": (
         CD,
-        "build/package\n        artifact: package",
-        "build/train\n        artifact: package",
+        "build/package\n            artifact: package",
+        "build/train\n            artifact: package",
     ),
     "what another job made is not taken": (CD, "takes: [register, package]", "takes: [register]"),
     "a need is dropped": (CD, "    dependsOn: [deploy_stage]\n", ""),
@@ -150,7 +150,7 @@ AZURE = {
     "another task": (CD, "script: uv run poe deploy --env prod", "script: uv run poe deploy --env stage"),
     "the check of the approval is dropped": (
         CD,
-        "            - script: uv run poe gate-check prod\n              displayName: Check the approval\n              env:\n                HOST_TOKEN: $(System.AccessToken)\n",
+        "                - script: uv run poe gate-check prod\n                  displayName: Check the approval\n                  env:\n                    HOST_TOKEN: $(System.AccessToken)\n",
         "",
     ),
     "another schedule": (MONITOR, "cron: 23 5 * * *", "cron: 23 5 * * 1"),

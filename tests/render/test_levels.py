@@ -22,9 +22,21 @@ def test_full_automation_adds_the_flow_that_watches(render):
     assert answers_of(render(maturity_level=4))["maturity_level"] == 4
 
 
+def test_only_a_project_with_a_cloud_logs_in(render):
+    without, project = render(maturity_level=3), render(maturity_level=3, cloud="gcp")
+    added = files(project).keys() - files(without).keys()
+    assert {path.rpartition("/")[0] for path in added} == {
+        "operation/execution/identity",
+        *(f"operation/configuration/environment_{name}" for name in ("dev", "stage", "prod")),
+    }
+    assert not any(path.endswith(("identity/aws.py", "identity/azure.py")) for path in added)
+    assert ".identity" not in (without / "poe_tasks.toml").read_text(encoding="utf-8")
+    assert "/.identity/" in (project / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 def test_a_level_has_its_files_and_none_of_those_above(render, level):
-    names = files(render(maturity_level=level, **({"cloud": "aws"} if level >= 3 else {})))
+    names = files(render(maturity_level=level, cloud="aws") if level >= 3 else render(maturity_level=level))
     for number, each in enumerate(LEVELS):
         for pattern in each["managed"] + each["yours"]:
             found = list(matches([pattern]).match_files(names))

@@ -117,6 +117,15 @@ def test_what_is_not_released_needs_no_approval(place):
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
+def test_an_old_verdict_does_not_open_the_gate_of_a_package(place):
+    write(place, "evaluate", "verdict", {**VERDICT, "promoted": False})
+    write(place, "package", "package", {"released": True, "version": "3"})
+    assert "prod was not approved" in place.run("host.gate_check", "prod", given="", code=1, **laptop(place))
+    write(place, "package", "package", {"released": False, "reason": "worse"})
+    assert "nothing to approve: worse" in place.run("host.gate_check", "prod", **laptop(place))
+
+
+@pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("document", ["", "[]", "{", '{"promoted": null}', '{"promoted": "false"}', "{}"])
 def test_a_broken_verdict_does_not_open_a_gate(place, document):
     write(place, "evaluate", "verdict", document)

@@ -4,6 +4,7 @@ Templates are expanded, and parameters are held to their types.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from tests.pipelines.flows import Flow, Job, Step, UnreadableError
@@ -28,8 +29,8 @@ def read(project: Path) -> dict[str, Flow]:
 
 
 def pipeline(folder: Path, document: dict) -> Flow:
-    keys = ["trigger", "pr", "schedules", "lockBehavior", "parameters", "variables", "pool", "jobs"]
-    trigger, request, schedules, lock, parameters, variables, pool, jobs = take(document, *keys)
+    keys = ["trigger", "pr", "schedules", "lockBehavior", "parameters", "variables", "pool", "stages", "jobs"]
+    trigger, request, schedules, lock, parameters, variables, pool, stages, jobs = take(document, *keys)
     same(pool, {"vmImage": "ubuntu-24.04"})
     inputs = {each["name"]: asked(each) for each in parameters or []}
     values = variables_of(folder, variables)
@@ -44,7 +45,7 @@ def pipeline(folder: Path, document: dict) -> Flow:
     replaces = request != "none" and replaced(request)
     same((batch, lock), ("true" if push is not None and not replaces else None, None if replaces else "sequential"))
     return Flow(
-        jobs=dict(job(folder, each, values) for each in jobs),
+        jobs=staged(folder, stages, values) if stages else ungated(folder, jobs, values),
         push=push,
         change_request=request != "none",
         schedule=cron(schedules),
@@ -52,6 +53,24 @@ def pipeline(folder: Path, document: dict) -> Flow:
         inputs=inputs,
         replaces=replaces,
     )
+
+
+def staged(folder: Path, stages: list, values: dict[str, str]) -> dict[str, Job]:
+    """Stages of one job each: all approvals of a stage are asked for before it starts."""
+    found = {}
+    for stage in stages:
+        id_, name, needs, (one,) = take(stage, "stage", "displayName", "dependsOn", "jobs")
+        key, read = job(folder, one, values)
+        same((key.replace("-", "_"), read.name, read.needs), (id_, name, set()))
+        found[key] = replace(read, needs={each.replace("_", "-") for each in needs or []})
+    return found
+
+
+def ungated(folder: Path, jobs: list, values: dict[str, str]) -> dict[str, Job]:
+    """Jobs of one stage, none of which waits for an approval."""
+    found = dict(job(folder, each, values) for each in jobs)
+    same([each.environment for each in found.values()], [""] * len(found))
+    return found
 
 
 def asked(each: dict) -> dict:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.response import BaseHTTPResponse
+from urllib3.response import HTTPResponse
 from urllib3.util.retry import Retry
 
 from operation.execution.host.interface import HostError
@@ -34,7 +34,7 @@ class Patience(Retry):
         """A rate limit stops every method before it has an effect."""
         return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
 
-    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+    def get_retry_after(self, response: HTTPResponse) -> float | None:
         """What the host asks for, but never longer than a person waits at a prompt."""
         seconds = super().get_retry_after(response)
         return None if seconds is None else min(seconds, self.LONGEST)

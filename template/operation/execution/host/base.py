@@ -62,7 +62,7 @@ class Base:
         """
         token = self.var("HOST_TOKEN").strip()
         if not token:
-            mend = f"set HOST_TOKEN to a token of {self.name}; what it must be allowed is in the docs of the template"
+            mend = f"set HOST_TOKEN to a token of {self.name}"
             raise HostError(f"no token for {self.name}: HOST_TOKEN is not set", mend)
         if not re.fullmatch(r"[!-~]+", token):
             raise HostError("HOST_TOKEN holds a space or a character that no token has", "set it anew")

@@ -5,6 +5,7 @@ What comes from the repository is text, never markup: names and values stand in 
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 
@@ -29,14 +30,15 @@ def git(*arguments: str) -> str:
     Raises:
         GitError: It ended with an error.
     """
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    command, quiet = ["git", *arguments], {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
         raise GitError(one_line(done.stderr or done.stdout))
     return done.stdout.strip()
 
 
 def base_commit(target: str) -> str:
-    """The commit of the target branch that the work started from, fetched where a clone is shallow.
+    """The commit of the target branch that the work started from, fetched where the clone has not got it.
 
     Raises:
         GitError: It cannot be had.
@@ -47,8 +49,19 @@ def base_commit(target: str) -> str:
     except GitError:
         shallow = git("rev-parse", "--is-shallow-repository") == "true"
         depth = ["--unshallow"] if shallow else []
-        git("fetch", "--quiet", "--no-tags", *depth, "origin", f"+refs/heads/{target}:{remote}")
+        try:
+            git("fetch", "--quiet", "--no-tags", *depth, "origin", f"+refs/heads/{target}:{remote}")
+        except GitError as error:
+            return _local_base(target, error)
         return git("merge-base", "HEAD", remote)
+
+
+def _local_base(target: str, error: GitError) -> str:
+    # A repository that has no server yet has the branch itself.
+    try:
+        return git("merge-base", "HEAD", f"refs/heads/{target}")
+    except GitError:
+        raise error from None
 
 
 def differences(base: str) -> dict[str, dict[str, dict]]:

@@ -16,6 +16,7 @@ from operation.configuration.settings import ROOT
 from operation.execution.host.base import now
 from operation.execution.host.connect import connect
 from operation.execution.host.interface import Approval, Host, HostError
+from operation.execution.host.refusals import one_line
 from operation.execution.release import approval, handover
 
 # Set by machines that run steps; a person at a keyboard has none of them.
@@ -34,8 +35,9 @@ def nothing_to_approve(gate: str) -> str:
     for job, name, key in ABOUT.get(gate, ()):
         if (handover.BUILD / job / f"{name}.json").is_file():
             document = handover.read(job, name)
-            if document.get(key) is False:
-                return str(document.get("reason") or f"{job} says that nothing is released")
+            # The first that is there decides: it is what the steps after the gate read.
+            closed = document.get(key) is False
+            return one_line(str(document.get("reason") or f"{job} says that nothing is released")) if closed else ""
     return ""
 
 
