@@ -27,9 +27,17 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": os.pathsep.join([str(PROGRAMS / "bin"), os.environ.get("PATH", "")])}
 
 
-def run_node(folder: Path, *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
+def run_node(
+    folder: Path, *arguments: object, cwd: Path | None = None, timeout: int = 120, **variables: str
+) -> subprocess.CompletedProcess:
     command = ["node", *map(str, arguments)]
-    options = {"env": environment(), "capture_output": True, "text": True, "check": False, "timeout": 120}
+    options = {
+        "env": environment() | variables,
+        "capture_output": True,
+        "text": True,
+        "check": False,
+        "timeout": timeout,
+    }
     return subprocess.run(command, cwd=cwd or folder, **options)
 
 
