@@ -37,12 +37,13 @@ class Project:
     path: Path
     environment: dict[str, str] = field(default_factory=clean_environment)
 
-    def run(self, command: str, fails: bool = False, **variables: str) -> str:
-        """What a command prints, both streams; that it succeeds, or fails, is part of the test."""
+    def run(self, command: str, fails: bool = False, typed: str = "", **variables: str) -> str:
+        """What a command prints, both streams, to what is typed; that it succeeds, or fails, is part of the test."""
         done = subprocess.run(
             shlex.split(command),
             cwd=self.path,
             env=self.environment | variables,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=600,

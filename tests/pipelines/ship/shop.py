@@ -80,10 +80,10 @@ def tracking_server(project: Project, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(folder: Path, git_host: str) -> Iterator[Shop]:
+def opened(folder: Path, git_host: str, level: int = 3) -> Iterator[Shop]:
     """A shop on one git host; at the end its servers and its services are stopped."""
     remote = (folder / "remote").as_posix()
-    project = copy_project(folder / "project", maturity_level=3, git_host=git_host, data_remote=remote)
+    project = copy_project(folder / "project", maturity_level=level, git_host=git_host, data_remote=remote)
     # The jobs share an environment, as runners do that keep one; each job's own clone is installed into it.
     project.environment["UV_PROJECT_ENVIRONMENT"] = str(folder / "environment")
     project.run("uv sync --quiet")

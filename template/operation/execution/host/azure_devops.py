@@ -170,6 +170,10 @@ class AzureDevOps(Base):
     def _is_here(self, stage: dict) -> bool:
         return self.need("SYSTEM_STAGENAME") in (stage.get("identifier"), stage.get("name"))
 
+    def git_header(self) -> str:
+        """Repos: git takes the job's token as a bearer."""
+        return f"Authorization: Bearer {self.token}"
+
     def settings(self) -> list[Setting]:
         """Pipelines, environments with their approvals, and the policies of the main branch."""
         return azure_devops_settings.settings(self)

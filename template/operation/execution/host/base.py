@@ -1,5 +1,6 @@
 """What all hosts have in common: settings, variables of the run, git remote and token. Managed by the template."""
 
+import base64
 import os
 import re
 import subprocess
@@ -30,6 +31,8 @@ class Base:
     name = "the host"
     # The variable that only this host's runner sets.
     runner = ("", "")
+    # The name that goes with a token when git asks for one.
+    git_user = "x-access-token"
 
     def __init__(self, settings: HostSettings, variables: Mapping[str, str] = os.environ) -> None:
         self.wanted, self._variables = settings, variables
@@ -85,6 +88,25 @@ class Base:
         if done.returncode or found is None:
             raise HostError("it is not known where this repository lives", f"set repository in {FILE}")
         return found
+
+    def git_variables(self) -> dict[str, str]:
+        """Variables with which git reaches the remote `origin` by the run's token, which no command line then shows.
+
+        Outside of a run there are none: git asks as it does for a person.
+        """
+        try:
+            server = self.remote.server if self.on_runner() else ""
+        except HostError:
+            server = ""  # a folder wants no token
+        if not server:
+            return {}
+        key = f"http.https://{server}/.extraHeader"
+        return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": self.git_header()}
+
+    def git_header(self) -> str:
+        """The header by which the host knows the token when git speaks."""
+        secret = base64.b64encode(f"{self.git_user}:{self.token}".encode()).decode()
+        return f"Authorization: Basic {secret}"
 
     @property
     def repository(self) -> str:

@@ -19,6 +19,7 @@ class Bitbucket(Base):
     """Bitbucket Cloud."""
 
     name = "Bitbucket"
+    git_user = "x-token-auth"
     # Other runners set CI as well, this number only Bitbucket's.
     runner = ("BITBUCKET_BUILD_NUMBER", "")
 

@@ -18,6 +18,7 @@ class GitLab(Base):
     """GitLab.com, or a GitLab server."""
 
     name = "GitLab"
+    git_user = "oauth2"
     runner = ("GITLAB_CI", "true")
 
     @cached_property

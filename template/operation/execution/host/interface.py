@@ -74,6 +74,9 @@ class Host(Protocol):
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Open the one change request of a branch, or bring the open one up to date; return its URL."""
 
+    def git_variables(self) -> dict[str, str]:
+        """Variables with which git pushes to the remote `origin` in a run; none outside of one."""
+
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
         """Start a flow on the main branch; return where it can be watched."""
 

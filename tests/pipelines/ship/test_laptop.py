@@ -1,0 +1,76 @@
+"""The same flows on a laptop: an environment is made, a model is released, watched, and its environment taken down."""
+
+import pytest
+
+from tests.pipelines.ship.shop import opened
+
+# Ends the service of prod behind the back of everybody, as a crash would.
+STOP = """
+from operation.configuration.settings import load
+from operation.execution import tracking
+from operation.execution.release import history
+from operation.execution.release.targets import process
+
+settings = load("prod")
+process.end(history.service(tracking.connect(settings), settings))
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("laptop"), "github", level=4) as found:
+        yield found
+
+
+def test_an_environment_is_made_after_a_person_has_seen_the_plan(shop):
+    project = shop.project
+    assert "+ registered model german-credit" in project.run("uv run poe plan --env stage")
+    assert "apply: nobody has approved it" in project.run("uv run poe apply", fails=True)
+    assert "was not approved" in project.run("uv run poe gate-check infrastructure", fails=True, typed="n\n")
+    project.run("uv run poe gate-check infrastructure", typed="y\n")
+    assert "1 done, 0 failed" in project.run("uv run poe apply")
+    assert "nothing to do" in project.run("uv run poe plan --env stage")
+    # The plan is another one now, and the approval was for the one before.
+    assert "was for something else" in project.run("uv run poe apply", fails=True)
+
+
+def test_nothing_is_watched_before_the_first_release(shop):
+    assert "nothing is released yet" in shop.project.run("uv run poe monitor", fails=True)
+
+
+def test_a_model_is_released_by_one_command_that_asks_at_the_gates(shop):
+    assert "model was not approved" in shop.project.run("uv run poe cd", fails=True)
+    assert shop.served("stage") is None
+    assert "prod was not approved" in shop.project.run("uv run poe cd", fails=True, typed="y\nn\n")
+    assert (shop.served("stage"), shop.served("prod")) == ("1", None)
+    shop.project.run("uv run poe cd", typed="y\ny\n")
+    assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
+    printed = shop.project.run("uv run poe cd")
+    assert "gate-check: nothing to approve: not better than the champion" in printed
+
+
+def test_production_is_watched_and_an_old_model_is_trained_again(shop):
+    assert "problems: []" in shop.project.run("uv run poe monitor")
+    shop.project.run("uv run poe monitor --dry-run", MONITORING_MAX_AGE_DAYS="0.000001", **shop.variables())
+    assert shop.state.started == []
+    shop.project.run("uv run poe monitor", MONITORING_MAX_AGE_DAYS="0.000001", **shop.variables())
+    assert [each["ref"] for each in shop.state.started] == ["main"]
+
+
+def test_an_environment_is_taken_down_and_nothing_else(shop):
+    project = shop.project
+    printed = project.run("uv run poe plan --teardown", OPERATION_ENVIRONMENT="prod")
+    assert "- service of prod" in printed and "- alias champion of german-credit" in printed
+    project.run("uv run poe gate-check infrastructure", typed="y\n")
+    assert "2 done, 0 failed" in project.run("uv run poe apply")
+    assert (shop.served("stage"), shop.served("prod")) == ("1", None)
+    assert "nothing is released yet" in project.run("uv run poe monitor", fails=True)
+    assert "registered model" not in project.run("uv run poe plan --env prod")
+
+
+def test_a_service_that_is_gone_is_named(shop):
+    shop.project.run("uv run poe gate-check prod", typed="y\n")
+    shop.project.run("uv run poe deploy --env prod")
+    (shop.project.path / "build" / "stop.py").write_text(STOP)
+    shop.project.run("uv run python build/stop.py", PYTHONPATH=".")
+    assert "does not answer" in shop.project.run("uv run poe monitor", fails=True)
