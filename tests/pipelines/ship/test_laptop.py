@@ -59,18 +59,16 @@ def test_production_is_watched_and_an_old_model_is_trained_again(shop):
 
 def test_an_environment_is_taken_down_and_nothing_else(shop):
     project = shop.project
-    printed = project.run("uv run poe plan --teardown", OPERATION_ENVIRONMENT="prod")
-    assert "- service of prod" in printed and "- alias champion of german-credit" in printed
+    printed = project.run("uv run poe plan --teardown", OPERATION_ENVIRONMENT="stage")
+    assert "- service of stage" in printed and "- alias challenger of german-credit" in printed
     project.run("uv run poe gate-check infrastructure", typed="y\n")
     assert "2 done, 0 failed" in project.run("uv run poe apply")
-    assert (shop.served("stage"), shop.served("prod")) == ("1", None)
-    assert "nothing is released yet" in project.run("uv run poe monitor", fails=True)
-    assert "registered model" not in project.run("uv run poe plan --env prod")
+    assert (shop.served("stage"), shop.served("prod")) == (None, "1")
+    assert "nothing to do" in project.run("uv run poe plan --env stage --teardown")
+    assert "nothing to do" in project.run("uv run poe plan --env stage")
 
 
 def test_a_service_that_is_gone_is_named(shop):
-    shop.project.run("uv run poe gate-check prod", typed="y\n")
-    shop.project.run("uv run poe deploy --env prod")
     (shop.project.path / "build" / "stop.py").write_text(STOP)
     shop.project.run("uv run python build/stop.py", PYTHONPATH=".")
     assert "does not answer" in shop.project.run("uv run poe monitor", fails=True)
