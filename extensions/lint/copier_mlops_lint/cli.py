@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog=NAME,
         description=__doc__,
-        epilog="An ID may be the start of several, as MLO4, or a name. Settings: [tool.copier-mlops-lint] of pyproject.toml.",
+        epilog="An ID may be the start of several, or a name. Settings: [tool.copier-mlops-lint] of pyproject.toml.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="say what is wrong in these alone")

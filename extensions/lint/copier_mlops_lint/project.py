@@ -73,7 +73,7 @@ class Project:
         try:
             return parse(content)
         except reading.UnreadableError as error:
-            self.problem(path, str(error), error.line)
+            self.problem(path, str(error), min(error.line, len(content.splitlines())))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             line = re.search(r"at line (\d+)", str(error))
             self.problem(path, f"cannot be read: {str(error) or 'it nests too deep'}", int(line[1]) if line else 0)

@@ -57,12 +57,19 @@ Loader.add_multi_constructor("", _unknown)
 
 
 def compose(content: bytes) -> yaml.Node | None:
-    """The nodes of a YAML text with their lines; None for an empty one.
+    """The nodes of a YAML text with their lines, of several documents as of a list; None for an empty one.
 
     Raises:
         UnreadableError: It is no YAML, or more than any person writes.
     """
-    return _load(content, lambda loader: loader.get_single_node())
+
+    def documents(loader: Loader) -> yaml.Node | None:
+        nodes = []
+        while loader.check_node():
+            nodes.append(loader.get_node())
+        return nodes[0] if len(nodes) == 1 else yaml.SequenceNode("", nodes) if nodes else None
+
+    return _load(content, documents)
 
 
 def parse(content: bytes) -> object:

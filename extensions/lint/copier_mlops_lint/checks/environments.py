@@ -52,7 +52,7 @@ def invalid(project: Project) -> Iterator[Finding]:
         if not path.endswith(YAML) or not (is_environment or folder == FOLDER):
             continue
         schema = schema_of(project, file.rpartition(".")[0])
-        value = project.yaml(path)
+        value = project.yaml(path) if schema else None
         if schema is None or path in project.problems:
             continue
         for place, reason in schema.errors(value):

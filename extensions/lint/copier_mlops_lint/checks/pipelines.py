@@ -12,9 +12,8 @@ from copier_mlops_lint.project import Project
 from copier_mlops_lint.registry import registry
 
 # Keys under which the hosts keep commands, and those that let a failed one pass.
-COMMANDS = set(
-    ["run", "script", "before_script", "after_script", "after-script", "bash", "pwsh", "powershell", "inlineScript"]
-)
+SHELLS = {"bash", "pwsh", "powershell", "inlineScript"}
+COMMANDS = {"run", "script", "before_script", "after_script", "after-script"} | SHELLS
 PASSES = {"continue-on-error", "continueOnError", "allow_failure"}
 TASK = re.compile(r"uv run (?:--[\w-]+(?:=\S+)? )*poe (?:-q )?([A-Za-z_][\w+-]*)((?: .*)?)")
 # What brings uv itself, before which there is no task.

@@ -25,9 +25,9 @@ NAME = re.compile(
     r"(?:^|[_.-])(?:passwd|password|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
     r"|secret[_-]?access[_-]?key|sas[_-]?token|connection[_-]?string)$"
 )
-# No value, a group of values, or a reference to what is kept elsewhere.
+# No value, a right of a job, a group of values, or a reference to what is kept elsewhere.
 EMPTY = re.compile(
-    r"""^(?:["']{2}|~|null|true|false|none|[\[{].*|[|>][+-]?|["']?(?:\$|<|\{\{|!|%\().*|["']?\*+["']?)$""",
+    r"""^(?:["']{2}|~|null|true|false|none|read|write|[\[{].*|[|>][+-]?|["']?(?:\$|<|\{\{|!|%\().*|["']?\*+["']?)$""",
     re.IGNORECASE,
 )
 # How the tokens of widespread services look.
