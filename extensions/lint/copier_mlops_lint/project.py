@@ -98,7 +98,15 @@ class Project:
     def answers(self) -> dict[str, object]:
         """The answers file; nothing where it is missing or broken."""
         found = self.yaml(ANSWERS)
-        return found if isinstance(found, dict) else {}
+        return (
+            {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, dict) else {}
+        )
+
+    @functools.cached_property
+    def host(self) -> str:
+        """The git host that was answered; empty where the answers do not say one that the template knows."""
+        host = self.answers.get("git_host")
+        return host if isinstance(host, str) and host in registry("hosts") else ""
 
     @functools.cached_property
     def level(self) -> int:

@@ -68,10 +68,9 @@ def tasks(project: Project) -> set[str]:
     found, files = set(), ["pyproject.toml", "poe_tasks.toml"]
     for path in files:
         table = project.toml(path)
-        if path == "pyproject.toml":
-            table = table.get("tool", {}).get("poe", {})
-        table = table.get("tool", {}).get("poe", table)
-        found |= set(table.get("tasks", {}))
+        own = _table(_table(table, "tool"), "poe")
+        table = own or ({} if path == "pyproject.toml" else table)
+        found |= _table(table, "tasks").keys()
         more = table.get("include", [])
         for each in more if isinstance(more, list) else [more]:
             name = each.get("path") if isinstance(each, dict) else each
@@ -80,11 +79,16 @@ def tasks(project: Project) -> set[str]:
     return found
 
 
+def _table(table: dict, name: str) -> dict:
+    found = table.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 @check("MLO201")
 def foreign(project: Project) -> Iterator[Finding]:
     """CI of a host that was not answered."""
     for host in registry("hosts"):
-        if host != project.answers.get("git_host") and project.answers:
+        if host != project.host and "git_host" in project.answers:
             for path in project.flows(host):
                 name = registry("hosts")[host]["name"]
                 yield Finding(path, 0, "MLO201", f"CI of {name}, but git_host is {project.answers.get('git_host')}")
@@ -93,9 +97,9 @@ def foreign(project: Project) -> Iterator[Finding]:
 @check("MLO202")
 def missing(project: Project) -> Iterator[Finding]:
     """No CI of the host that was answered, from the level on that has it."""
-    host = project.answers.get("git_host")
+    host = project.host
     first = next(number for number, level in enumerate(registry("levels")) if level["flows"])
-    if host in registry("hosts") and project.level >= first and not project.flows(host):
+    if host and project.level >= first and not project.flows(host):
         name = registry("hosts")[host]["name"]
         yield Finding("", 0, "MLO202", f"no CI of {name}, which git_host names and level {first} brings")
 
