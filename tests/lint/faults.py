@@ -181,6 +181,8 @@ FAULTS = [
     Fault("MLO203", {CI: step("pytest")}, CI, {CI: step("uv run --frozen poe test --help")}),
     Fault("MLO203", {CI: step("uv run poe lint || true")}, CI, {CI: step("pip install uv==0.9.1")}),
     Fault("MLO203", {CI: step("|\n          uv run poe lint\n          uv run poe test")}, CI),
+    Fault("MLO203", {CI: ("run: uv run poe lint\n", "script: [[uv run poe lint], [[pytest]]]\n")}, CI),
+    Fault("MLO203", {CI: step("uv run poe lint $(whoami | cat)")}, CI, {CI: step("!reference [.ours, script]")}),
     Fault("MLO204", {CI: step("uv run poe nothing")}, CI, {CI: step("uv run poe format")}),
     Fault(
         "MLO205",

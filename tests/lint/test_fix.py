@@ -111,7 +111,8 @@ def test_a_file_that_cannot_be_written_is_a_finding(project, lint, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
-    assert lint(project, "--fix")[0] == 1
+    code, said, _ = lint(project, "--fix")
+    assert code == 1 and "notebooks/x.ipynb: MLO001 could not be mended: Permission denied" in said
     assert path.read_text(encoding="utf-8") == written()
 
 

@@ -121,6 +121,34 @@ def test_a_gigabyte_is_not_read(project):
     assert time.process_time() - begin < 2
 
 
+LONG = 1_000_000
+SLOW = {
+    "docs/dots.yaml": "a: b://" + "a." * LONG,
+    "docs/spaces.yaml": "token: x" + " " * LONG + "y",
+    "docs/indent.yaml": " " * LONG + "token: x",
+    "docs/query.toml": "a = 'https://b/?" + "a-" * LONG + "'",
+    "docs/many.yaml": "?&;" * LONG + "://",
+    "docs/key.pem": "-----BEGIN " + "A " * LONG,
+    "docs/Dockerfile": "\n" * LONG + "FROM " + "a" * LONG,
+    "docs/compose.yaml": "a: {image: '" + "a:1." * LONG + "'}",
+    CI: "run: uv run " + "--a " * LONG,
+    ".dvc/config": "a = " + "a://" * LONG,
+    "docs/markers.md": "<<<<<<<\n" * LONG,
+    "README.md.rej": "@@ -1 +1 @@\n" + "+a\n" * LONG,
+    "operation/configuration/environment_dev/settings.yaml": "\n" * LONG + "prot: 1\n",
+    "operation/execution/charts.py": "x = 1\n" * 500_000,
+}
+
+
+@pytest.mark.parametrize("path", SLOW)
+def test_nothing_takes_long(project, path):
+    (project / path).write_text(SLOW[path], encoding="utf-8")
+    run(project, "git", "add", "--all", "--force")
+    begin = time.process_time()
+    assert "MLO003" not in ids(project)
+    assert time.process_time() - begin < 5
+
+
 def test_odd_names_of_files(project, lint):
     for name in ("ä ö.md", "a\nb::error::c.md", "100%,x:y.md", "$(touch started).md"):
         (project / "docs" / name).write_text("<" * 7 + " a\n", encoding="utf-8")

@@ -67,13 +67,14 @@ def _not_ignored(found: list[Finding], config: Config) -> list[Finding]:
 def lint(project: Project, options: Iterable[str], only: set[str] | None, fix: bool) -> Result:
     """Look, mend where that is asked for, and look again at what was mended."""
     found = run(project, options, only)
-    mended = 0
+    mended, failed = 0, []
     for finding in found if fix else ():
         if finding.mend:
             try:
                 mended += finding.mend()
             except OSError as error:
-                project.problem(finding.path, f"could not be mended: {error.strerror or error}")
+                said = f"could not be mended: {error.strerror or error}"
+                failed.append(Finding(finding.path, 0, "MLO001", said))
     if mended:
         found = run(Project(project.root, project.config), options, only)
-    return Result(found, project.config, mended)
+    return Result(sorted(found + failed), project.config, mended)

@@ -126,7 +126,7 @@ def limit(value: object, limits: dict) -> str:
         "lt": lambda most: value >= most and f"is less than {most}",
         "min_length": lambda most: len(value) < most and f"has at least {most} characters",
         "max_length": lambda most: len(value) > most and f"has at most {most} characters",
-        "pattern": lambda most: len(value) < 1000 and not re.search(most, value) and f"does not look like {most}",
+        "pattern": lambda most: is_quick(most, value) and not re.search(most, value) and f"does not look like {most}",
     }
     for name, most in limits.items():
         try:
@@ -136,6 +136,11 @@ def limit(value: object, limits: dict) -> str:
         if reason:
             return f"{reason}, not {value!r}" if name[0] in "gl" else reason
     return ""
+
+
+def is_quick(pattern: str, value: str) -> bool:
+    """Whether a pattern can be tried: repetitions of repetitions may take for ever."""
+    return len(value) < 1000 and not re.search(r"[+*}]\)*[+*{]", pattern)
 
 
 def keywords(call: ast.expr) -> dict[str, object]:

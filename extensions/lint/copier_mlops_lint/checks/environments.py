@@ -56,5 +56,5 @@ def invalid(project: Project) -> Iterator[Finding]:
         if schema is None or path in project.problems:
             continue
         for place, reason in schema.errors(value):
-            line = project.line_of(path, rf"^\s*{re.escape(place.rpartition('.')[2])}:") if place else 0
+            line = project.line_of(path, rf"^[ \t]*{re.escape(place.rpartition('.')[2])}:") if place else 0
             yield Finding(path, line, "MLO702", f"{place or 'the file'} {reason}")

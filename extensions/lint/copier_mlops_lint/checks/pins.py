@@ -12,8 +12,9 @@ from copier_mlops_lint.project import YAML, Project
 
 COMMIT = re.compile(r"[^@\s]+@[0-9a-f]{40}")
 DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
-FULL_TAG = re.compile(r"\S+/?[^/\s]*:[^/\s]*\d+\.\d+\.\d+[^/\s]*")
-FROM = re.compile(rb"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.MULTILINE | re.IGNORECASE)
+FULL_TAG = re.compile(r"(?:\S*/)?[^/:\s]+:[^/:\s]*?\d+\.\d+\.\d[^/:\s]*")
+LONGEST = 500
+FROM = re.compile(rb"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?", re.MULTILINE | re.IGNORECASE)
 LOCAL = ("./", "$/", "../")
 
 
@@ -33,9 +34,14 @@ def action(project: Project) -> Iterator[Finding]:
 def image(project: Project) -> Iterator[Finding]:
     """An image by a tag that can be moved to another one."""
     for path, line, name in [*_of_pipelines(project), *_of_dockerfiles(project), *_of_compose(project)]:
-        if "$" not in name and not DIGEST.fullmatch(name) and not FULL_TAG.fullmatch(name):
-            said = f"image `{name}` has neither a digest nor the tag of a full version"
+        if "$" not in name and not is_pinned(name):
+            said = f"image `{name[:80]}` has neither a digest nor the tag of a full version"
             yield Finding(path, line, "MLO207", said)
+
+
+def is_pinned(name: str) -> bool:
+    """Whether a name stands for one image for ever, or at least for one version of it."""
+    return len(name) < LONGEST and bool(DIGEST.fullmatch(name) or FULL_TAG.fullmatch(name))
 
 
 def _of_pipelines(project: Project) -> Iterator[tuple[str, int, str]]:
@@ -49,7 +55,7 @@ def _of_pipelines(project: Project) -> Iterator[tuple[str, int, str]]:
 def _images(key: str, value: yaml.Node, path: str) -> Iterator[yaml.Node]:
     """The nodes below a key that name an image; a word alone is the name of a resource on some hosts."""
     has_names = path.startswith(("azure", "bitbucket", ".azure"))
-    if key in ("image", "container"):
+    if key in ("image", "container", "pipe"):
         yield from _named(value, has_names and key == "container")
     elif key == "services" and isinstance(value, yaml.SequenceNode):
         for each in value.value:

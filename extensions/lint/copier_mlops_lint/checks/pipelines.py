@@ -18,6 +18,8 @@ PASSES = {"continue-on-error", "continueOnError", "allow_failure"}
 TASK = re.compile(r"uv run (?:--[\w-]+(?:=\S+)? )*poe (?:-q )?([A-Za-z_][\w+-]*)((?: .*)?)")
 # What brings uv itself, before which there is no task.
 BRINGS_UV = re.compile(r"(?:python3? -m )?(?:pip|pipx) install (?:--[\w-]+ )*uv(?:==\S+)?")
+# GitLab lets lists of commands nest so deep.
+DEEPEST_LIST = 10
 SHELL = re.compile(r"[;&|<>`\n]|\$\((?![\w.]+\))")
 
 
@@ -52,14 +54,22 @@ def pairs(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[tupl
             yield from pairs(each, seen)
 
 
+def scalars(node: yaml.Node, depth: int = 0) -> Iterator[yaml.ScalarNode]:
+    """The commands of a list, which GitLab lets nest; those that a `!reference` names stand where it points to."""
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode) and node.tag != "!reference" and depth < DEEPEST_LIST:
+        for each in node.value:
+            yield from scalars(each, depth + 1)
+
+
 def steps(project: Project) -> Iterator[Step]:
     """Every command of every pipeline."""
     for path in project.pipelines:
         for key, value in pairs(project.nodes(path)):
             if key in COMMANDS:
-                each = value.value if isinstance(value, yaml.SequenceNode) else [value]
-                for node in each:
-                    if isinstance(node, yaml.ScalarNode) and node.value.strip():
+                for node in scalars(value):
+                    if node.value.strip():
                         yield Step(path, node.start_mark.line + 1, node.value)
 
 

@@ -13,14 +13,14 @@ DVC_OPTIONS = {
     "access_key_id", "account_key", "client_secret", "connection_string", "gdrive_client_secret", "key", "oss_key_id",
     "oss_key_secret", "passphrase", "password", "sas_token", "secret_access_key", "session_token", "token",
 }  # fmt: skip
-URL = re.compile(r"""\b([a-z][a-z0-9+.-]*)://([^\s/'"<>?#]*)([^\s'"<>]*)""", re.IGNORECASE)
+URL = re.compile(r"""\b([a-z][a-z0-9+.-]{0,20})://([^\s/'"<>?#]*)([^\s'"<>]*)""", re.IGNORECASE)
 QUERY = re.compile(
     r"[?&;]((?:[\w-]*[_-])?(?:access_?key|account_?key|api_?key|key|pass|passwd|password|pwd|sas|secret|sig|signature|token))=([^&;\s]+)",
     re.IGNORECASE,
 )
 # Schemes in which a user name is an address, and no secret, as long as no password follows.
 USER_IS_FINE = {"ssh", "sftp", "git+ssh", "git"}
-PAIR = re.compile(r"""^\s*(?:-\s+)?["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*(\S.*?)\s*,?$""")
+PAIR = re.compile(r"""^\s*(?:-\s+)?["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*(\S.*)$""")
 NAME = re.compile(
     r"(?:^|[_.-])(?:passwd|password|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
     r"|secret[_-]?access[_-]?key|sas[_-]?token|connection[_-]?string)$"
@@ -92,7 +92,7 @@ def value(project: Project) -> Iterator[Finding]:
         if not found:
             continue
         name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", found[1]).lower()
-        text = found[2].partition(" #")[0].strip()
+        text = found[2].partition(" #")[0].strip().rstrip(",")
         if NAME.search(name) and text and not text.startswith("#") and not EMPTY.match(text):
             yield Finding(path, number, "MLO403", f"`{found[1]}` has a value that git keeps")
 
