@@ -49,10 +49,19 @@ def fresh(template, tmp_path_factory) -> Callable[..., Path]:
     return make
 
 
+def copy_of(project: Path, path: Path) -> Path:
+    """A copy to be spoilt, whose git reads the objects of the original."""
+    shutil.copytree(project, path, ignore=shutil.ignore_patterns("objects", "hooks"))
+    info = path / ".git" / "objects" / "info"
+    info.mkdir(parents=True)
+    (info / "alternates").write_text(f"{project / '.git' / 'objects'}\n", encoding="utf-8")
+    return path
+
+
 @pytest.fixture
 def project(fresh, tmp_path) -> Path:
     """A copy of the default project, to be spoilt."""
-    return Path(shutil.copytree(fresh(), tmp_path / "project", symlinks=True))
+    return copy_of(fresh(), tmp_path / "project")
 
 
 @pytest.fixture

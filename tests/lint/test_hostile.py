@@ -47,13 +47,13 @@ def test_no_yaml_ends_the_process_or_takes_long(text):
 
 
 @pytest.mark.parametrize("path", ["dvc.yaml", "params.yaml", ".copier-answers.yml", CI, "dvc.lock", "pyproject.toml"])
-@pytest.mark.parametrize("name", TEXTS)
-def test_one_bad_file_hides_no_other_finding(project, path, name):
-    text = TEXTS[name]
-    (project / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+def test_one_bad_file_hides_no_other_finding(project, path):
     (project / "docs" / "x.md").write_text("<" * 7 + " a\n", encoding="utf-8")
-    assert ("docs/x.md", "MLO101") in {(finding.path, finding.check) for finding in found(project)}
-    assert "MLO003" not in ids(project)
+    for text in TEXTS.values():
+        (project / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+        findings = found(project)
+        assert ("docs/x.md", "MLO101") in {(finding.path, finding.check) for finding in findings}
+        assert "MLO003" not in {finding.check for finding in findings}
     assert not (project / "started").exists()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lint.conftest import found, ids
+from tests.lint.conftest import copy_of, found, ids
 from tests.project import ANSWERS, commit, copy_project, run
 
 
@@ -28,7 +28,7 @@ def generated(history, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def project(generated, tmp_path) -> Path:
-    return Path(shutil.copytree(generated, tmp_path / "project"))
+    return copy_of(generated, tmp_path / "project")
 
 
 def test_a_fresh_project_is_what_its_template_renders(project):
