@@ -29,7 +29,9 @@ def compile_once(environment: jinja2.Environment, source: str, *names: object, *
     """Each render compiles the same texts in an environment of its own."""
     syntax = (environment.trim_blocks, environment.lstrip_blocks, environment.keep_trailing_newline)
     key = (source, names[:1], options.get("name"), syntax)
-    if key not in _compiled:
+    if key in _compiled:
+        environment.preprocess(source)  # copier's loops over file names start anew with each text
+    else:
         _compiled[key] = _compile(environment, source, *names, **options)
     return _compiled[key]
 

@@ -22,6 +22,7 @@ TEXTS = {
     "author_email": ["", "team@example.org"],
     "data_remote": ["../german-credit-data", "/srv/data", "s3://bucket/some/path"],
     "data_endpoint": ["", "https://storage.example.org:9000"],
+    "heavy_runner": ["", "gpu-large_1.x"],
     "tracking_uri": ["sqlite:///mlflow.db", "http://localhost:5000", "https://mlflow.example.org"],
 }
 

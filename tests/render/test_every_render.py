@@ -19,10 +19,15 @@ from tests.render.answers import ODD, pairs
 RUNTIME, DATA = (".j2",), (".csv",)
 # Addresses that every project may name; all others come from an answer.
 PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "www.apache.org"}
+# The git hosts, the clouds and where both document what is asked of them.
+PUBLIC |= {"api.github.com", "dev.azure.com", "vssps.dev.azure.com", "api.bitbucket.org", "bitbucket.org", "github.com"}
+PUBLIC |= {"docs.github.com", "learn.microsoft.com", "docs.gitlab.com", "developer.atlassian.com"}
+PUBLIC |= {"iam.googleapis.com", "iamcredentials.googleapis.com", "sts.googleapis.com"}
 LOCAL = {"127.0.0.1", "localhost"}
 # Modules that are not called as their distribution is.
 PROVIDES = {
     "pyyaml": ["yaml"],
+    "requests": ["requests", "urllib3"],
     "scikit-learn": ["sklearn"],
 }
 
@@ -60,8 +65,8 @@ def texts(project: Path) -> dict[str, str]:
 
 
 def without_names(text: str) -> str:
-    """A text without GitHub's expressions and without the odd name that some renders are given."""
-    return re.sub(r"\$\{\{ [\w.]+ \}\}", "", text).replace(ODD, "")
+    """A text without expressions of a git host and without the odd name that some renders are given."""
+    return re.sub(r"\$\{\{ .+? \}\}", "", text).replace(ODD, "")
 
 
 def test_nothing_of_the_template_is_left(project):

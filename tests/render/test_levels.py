@@ -7,19 +7,36 @@ from tests.project import ANSWERS, answers_of, files, matches, registry
 LEVELS = registry("levels")
 
 
-def test_the_levels_above_automated_training_render_as_it_does(render):
-    second = files(render(maturity_level=2))
-    for level in (3, 4):
-        project = render(maturity_level=level)
-        assert files(project).keys() == second.keys()
-        different = [path for path, content in files(project).items() if content != second[path]]
-        assert set(different) <= {ANSWERS, "README.md"}
-        assert answers_of(project)["maturity_level"] == level
+def test_a_level_that_brings_automated_deployment_changes_nothing_of_the_teams(render):
+    second, third = files(render(maturity_level=2)), files(render(maturity_level=3))
+    assert second.keys() < third.keys()
+    yours = matches(pattern for level in LEVELS[:3] for pattern in level["yours"] if pattern != "/README.md")
+    assert not [path for path in yours.match_files(second) if third[path] != second[path]]
+
+
+def test_full_automation_adds_the_flow_that_watches(render):
+    below, here = files(render(maturity_level=3)), files(render(maturity_level=4))
+    own = matches(LEVELS[4]["managed"] + LEVELS[4]["yours"] + ["/.github/workflows/monitor.yml"])
+    assert below.keys() < here.keys()
+    assert sorted(here.keys() - below.keys()) == sorted(own.match_files(here))
+    assert answers_of(render(maturity_level=4))["maturity_level"] == 4
+
+
+def test_only_a_project_with_a_cloud_logs_in(render):
+    without, project = render(maturity_level=3), render(maturity_level=3, cloud="gcp")
+    added = files(project).keys() - files(without).keys()
+    assert {path.rpartition("/")[0] for path in added} == {
+        "operation/execution/identity",
+        *(f"operation/configuration/environment_{name}" for name in ("dev", "stage", "prod")),
+    }
+    assert not any(path.endswith(("identity/aws.py", "identity/azure.py")) for path in added)
+    assert ".identity" not in (without / "poe_tasks.toml").read_text(encoding="utf-8")
+    assert "/.identity/" in (project / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 def test_a_level_has_its_files_and_none_of_those_above(render, level):
-    names = files(render(maturity_level=level))
+    names = files(render(maturity_level=level, cloud="aws") if level >= 3 else render(maturity_level=level))
     for number, each in enumerate(LEVELS):
         for pattern in each["managed"] + each["yours"]:
             found = list(matches([pattern]).match_files(names))
@@ -40,4 +57,4 @@ def test_the_second_level_adds_ci_and_nothing_else(render):
     assert {path for path in here if path not in below} == {".github/workflows/ci.yml"}
     assert below.keys() <= here.keys()
     different = {path for path in below if below[path] != here[path]}
-    assert different <= {ANSWERS, "README.md"}
+    assert different <= {ANSWERS, "README.md", "poe_tasks.toml"}

@@ -93,8 +93,16 @@ REFUSED = [
     ("data_endpoint", "ftp://storage.example.org", ENDPOINT),
     ("data_endpoint", "https://key:secret@storage.example.org", f"The endpoint {CREDENTIALS}"),
     ("data_endpoint", "https://storage.example.org\nurl = elsewhere", "The endpoint may not hold spaces, quotes"),
+    ("heavy_runner", "two labels", "A runner is named by one label"),
+    ("heavy_runner", "gpu\npool: mine", "A runner is named by one label"),
+    ("heavy_runner", "${{ secrets.ADMIN }}", "A runner is named by one label"),
+    ("heavy_runner", "g" * 65, "A runner is named by one label"),
 ]
-OPENED_BY = {"data_endpoint": {"data_remote": "s3://bucket/path"}}
+OPENED_BY = {
+    "data_endpoint": {"data_remote": "s3://bucket/path"},
+    "heavy_runner": {"maturity_level": 3},
+    "cloud": {"maturity_level": 3},
+}
 
 
 @pytest.mark.parametrize(("question", "answer", "sentence"), REFUSED)
@@ -107,9 +115,9 @@ def test_a_bad_answer_is_refused(template, tmp_path, question, answer, sentence)
 
 @pytest.mark.parametrize("question", [name for name, each in QUESTIONS.items() if "choices" in each])
 def test_an_unknown_choice_is_refused(template, tmp_path, question):
-    unknown = {"git_host": "gitlab", "maturity_level": 5, "serving": ["batch", "streaming"]}.get(question, "unknown")
+    unknown = {"maturity_level": 5, "serving": ["batch", "streaming"]}.get(question, "unknown")
     with pytest.raises(ValueError, match="Invalid choice"):
-        copy_project(template, tmp_path / "project", **{question: unknown})
+        copy_project(template, tmp_path / "project", **OPENED_BY.get(question, {}), **{question: unknown})
 
 
 def test_the_questions_that_can_be_answered_badly_are_all_tested():

@@ -211,6 +211,20 @@ def test_a_door_that_is_opened_later(history, tmp_path):
     assert content(project) == fresh | {"README.md": first_readme}
 
 
+def test_a_cloud_that_is_chosen_later(history, tmp_path):
+    project = committed(history, tmp_path / "project", NOW, maturity_level=3)
+    assert not list(project.rglob("identity*"))
+    update(project, cloud="aws")
+    identity = project / "operation" / "configuration" / "environment_prod" / "identity.yaml"
+    assert "role_arn" in identity.read_text(encoding="utf-8")
+    identity.write_text("role_arn: ours\n", encoding="utf-8")
+    commit(project)
+    update(project, cloud="gcp")
+    assert_no_conflict(project)
+    assert identity.read_text(encoding="utf-8") == "role_arn: ours\n"
+    assert {path.stem for path in (project / "operation/execution/identity").iterdir()} == {"federated", "gcp", "login"}
+
+
 def test_the_answers_file_can_be_read_by_any_yaml(history, tmp_path):
     project = committed(history, tmp_path / "project", NOW)
     stored = yaml.safe_load((project / ANSWERS).read_text(encoding="utf-8"))

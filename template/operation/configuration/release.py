@@ -30,6 +30,10 @@ class ReleaseSettings(FileSettings):
     gate: Gate
     target: Annotated[Literal["local", "compose", "kubernetes"], Field(description="where the service runs")]
     url: Annotated[str, Field(pattern="^https?://", description="where the deployed service answers")]
+    image: Annotated[
+        str,
+        Field(default="", description="repository of the image; all environments run prod's; empty: the model's name"),
+    ]
 
 
 def load(environment: str | None = None) -> ReleaseSettings:

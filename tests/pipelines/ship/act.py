@@ -1,33 +1,41 @@
 """GitHub's workflows, run by act on this machine: real order, conditions and expressions, without GitHub itself."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+from tests.pipelines.ship.result import Result
 from tests.pipelines.ship.shop import Shop
 from tests.project import registry
 
 ACTIONS = Path(__file__).parent / "actions"
 # What stands for each action: the runner is this machine, and artefacts are folders on it.
 STANDS_FOR = {"cache": "nothing", "checkout": "nothing", "keep": "keep", "take": "take", "uv": "nothing"}
-OPTIONS = ["-P", "ubuntu-24.04=-self-hosted", "--action-offline-mode", "--secret", "GITHUB_TOKEN=token"]
+OPTIONS = ["-P", "ubuntu-24.04=-self-hosted", "--action-offline-mode"]
+STARTED = re.compile(r"^\[\w+/(.+?)\s*\] ⭐ Run Main Check out$", re.MULTILINE)
+# act has a token only where it is told one.
+EXPRESSION = "${{ github.token }}"
 
 
-def run(shop: Shop, flow: str, store: Path, **variables: str) -> subprocess.CompletedProcess:
+def run(shop: Shop, flow: str, store: Path) -> Result:
     """Run a flow of the last commit as if a person had started it; `store` keeps what the jobs hand over."""
     store.mkdir(parents=True, exist_ok=True)
     clone = shop.project.clone(store.with_name(f"{store.name}-clone"))
+    variables = shop.variables()
     for workflow in (clone.path / ".github" / "workflows").iterdir():
         # act does not know GitHub's name for the repository itself yet.
-        workflow.write_text(workflow.read_text(encoding="utf-8").replace("uses: $/", "uses: ./"), encoding="utf-8")
+        text = workflow.read_text(encoding="utf-8").replace("uses: $/", "uses: ./")
+        workflow.write_text(text.replace(EXPRESSION, variables["HOST_TOKEN"]), encoding="utf-8")
     local = []
     for name, pin in registry("hosts")["github"]["actions"].items():
         local += ["--local-repository", f"{pin['uses']}@{pin['commit']}={ACTIONS / STANDS_FOR[name]}"]
-    given = {"STORE": str(store), **variables}
+    kept = {"UV_PROJECT_ENVIRONMENT": clone.environment["UV_PROJECT_ENVIRONMENT"], "STORE": str(store)}
+    given = {name: value for name, value in variables.items() if name != "HOST_TOKEN"} | kept
     environment = [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
     try:
-        return subprocess.run(
+        done = subprocess.run(
             ["act", "workflow_dispatch", "-W", f".github/workflows/{flow}.yml", *OPTIONS, *local, *environment],
             cwd=clone.path,
             env=clone.environment | {"PATH": os.environ["PATH"]},
@@ -38,3 +46,6 @@ def run(shop: Shop, flow: str, store: Path, **variables: str) -> subprocess.Comp
         )
     finally:
         shutil.rmtree(clone.path)
+    printed = done.stdout + done.stderr
+    jobs = dict.fromkeys(STARTED.findall(printed))
+    return Result(list(jobs), bool(done.returncode), printed)

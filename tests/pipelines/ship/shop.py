@@ -1,10 +1,10 @@
-"""A project at level 3 with everything around it on this machine: its remote, its tracking server, its two services."""
+"""A project at level 3 with all that is around it: remote, tracking server, services and its host's API."""
 
+import importlib
 import json
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +12,17 @@ from pathlib import Path
 
 import yaml
 
+from tests.pipelines.api.server import Server
 from tests.run.project import Project, copy_project, request
+
+READ = """
+import json
+from operation.configuration.settings import load
+from operation.execution import tracking
+from operation.execution.release import history
+
+print(json.dumps([history.service(tracking.connect(each), each) for each in map(load, ("dev", "stage", "prod"))]))
+"""
 
 
 def free_port() -> int:
@@ -23,11 +33,14 @@ def free_port() -> int:
 
 @dataclass
 class Shop:
-    """The project, committed as a team would, and the addresses of what is around it."""
+    """The project, committed as a team would, the addresses of its services, and the server in its host's place."""
 
     project: Project
     urls: dict[str, str]
-    tracking: str
+    folder: Path
+    server: Server
+    host: object
+    state: object
 
     def served(self, environment: str) -> str | None:
         """The version of the model that an environment's service answers with; None where nothing answers."""
@@ -44,6 +57,10 @@ class Shop:
         file.write_text(text.replace(old, new), encoding="utf-8")
         self.project.commit()
 
+    def variables(self) -> dict[str, str]:
+        """What the host's runner tells every job."""
+        return self.host.runner(self.server, self.folder)
+
 
 @contextmanager
 def tracking_server(project: Project, folder: Path) -> Iterator[str]:
@@ -58,16 +75,13 @@ def tracking_server(project: Project, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def opened(folder: Path, git_host: str) -> Iterator[Shop]:
-    """A shop on the files of one git host; at the end its server and its services are stopped."""
-    project = copy_project(
-        folder / "project",
-        maturity_level=3,
-        git_host=git_host,
-        data_remote=(folder / "remote").as_posix(),
-        tracking_uri="http://127.0.0.1:9",
-    )
+    """A shop on one git host; at the end its servers and its services are stopped."""
+    remote = (folder / "remote").as_posix()
+    project = copy_project(folder / "project", maturity_level=3, git_host=git_host, data_remote=remote)
+    # The jobs share an environment, as runners do that keep one; each job's own clone is installed into it.
+    project.environment["UV_PROJECT_ENVIRONMENT"] = str(folder / "environment")
     project.run("uv sync --quiet")
-    with tracking_server(project, folder) as tracking:
+    with tracking_server(project, folder) as tracking, Server() as server:
         urls = {}
         for environment in ("dev", "stage", "prod"):
             urls[environment] = f"http://127.0.0.1:{free_port()}"
@@ -76,13 +90,13 @@ def opened(folder: Path, git_host: str) -> Iterator[Shop]:
             set_values(place / "release.yaml", url=urls[environment])
         project.run("uv run poe setup")
         project.run("uv run poe push")
-        project.commit()
-        shop = Shop(project, urls, tracking)
+        host = importlib.import_module(f"tests.pipelines.api.fakes.{git_host}")
+        shop = Shop(project, urls, folder, server, host, host.install(server))
         try:
             yield shop
+            assert server.problems == []
         finally:
-            for url in urls.values():
-                stop(url)
+            stop_services(project)
 
 
 def set_values(file: Path, **values: str) -> None:
@@ -91,12 +105,14 @@ def set_values(file: Path, **values: str) -> None:
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
-def stop(url: str) -> None:
-    """End the service that a deployment left behind at `url`: it outlives its job on purpose."""
-    port = int(url.rpartition(":")[2])
-    found = subprocess.run(["ss", "-Htlnp", f"sport = :{port}"], capture_output=True, text=True, check=False).stdout
-    if "pid=" in found:
-        os.kill(int(found.split("pid=")[1].split(",")[0]), signal.SIGTERM)
+def stop_services(project: Project) -> None:
+    """End the services that deployments left behind: they outlive their jobs on purpose."""
+    (project.path / "build").mkdir(exist_ok=True)
+    (project.path / "build" / "read.py").write_text(READ)
+    printed = project.run("uv run --quiet python build/read.py", PYTHONPATH=".")
+    for known in json.loads(printed.splitlines()[-1]):
+        if known and known["pid"]:
+            os.kill(known["pid"], signal.SIGTERM)
 
 
 def document(store: Path, job: str, name: str) -> dict:

@@ -1,4 +1,4 @@
-"""A host's flow as it was read back from its own YAML, walked job by job where no runner of that host can be had.
+"""A host's flow as it was read back from its own YAML, walked job by job, where no runner of that host can be had.
 
 Each job gets a fresh copy of the commit, with what the jobs that it takes have left and with nothing else.
 """
@@ -6,55 +6,59 @@ Each job gets a fresh copy of the commit, with what the jobs that it takes have 
 import shlex
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.pipelines.flows import Job
+from tests.pipelines.hosts import READERS
+from tests.pipelines.ship.result import Result
 from tests.pipelines.ship.shop import Shop
 
-
-@dataclass
-class Walk:
-    """What happened: the jobs that ran, whether the last one failed, and all that was printed."""
-
-    jobs: list[str] = field(default_factory=list)
-    failed: bool = False
-    printed: str = ""
+# What a host's runner tells a job, beside what it tells all of them: by the job's id and its environment.
+Told = Callable[[str, str], dict[str, str]]
 
 
-def walk(shop: Shop, flow, store: Path, approved: set[str], **variables: str) -> Walk:
-    """Run the jobs in order, until one fails or waits for an approval that nobody gives."""
-    result = Walk()
-    for name, job in flow.jobs.items():
-        if job.gate and job.gate not in approved:
-            break
-        result.jobs.append(name)
-        if not run_job(shop, name, job, store, result, variables):
-            result.failed = True
-            break
-    return result
+def runner(host: str, told: Told, approved: set[str]) -> Callable[[Shop, str, Path], Result]:
+    """A function that runs a flow of this host, on which the gates in `approved` are opened."""
+
+    def run(shop: Shop, flow: str, store: Path) -> Result:
+        store.mkdir(parents=True)
+        result = Result()
+        for name, job in READERS[host](shop.project.path)[flow].jobs.items():
+            if job.environment in ("model", "prod", "infrastructure") and job.environment not in approved:
+                break
+            result.jobs.append(job.name)
+            variables = shop.variables() | told(name, job.environment) | job.variables
+            if not run_job(shop, name, job, store, variables, result):
+                result.failed = True
+                break
+        return result
+
+    return run
 
 
-def run_job(shop: Shop, name: str, job, store: Path, result: Walk, variables: dict[str, str]) -> bool:
+def run_job(shop: Shop, name: str, job: Job, store: Path, variables: dict[str, str], result: Result) -> bool:
     """Run one job in a clone of its own; false where a step failed."""
     clone = shop.project.clone(store / "clone")
     try:
         for other in job.takes:
             shutil.copytree(store / other, clone.path / "build" / other)
         for step in job.steps:
+            given = variables if step.token else {key: value for key, value in variables.items() if key != "HOST_TOKEN"}
             done = subprocess.run(
                 shlex.split(step.run),
                 cwd=clone.path,
-                env=clone.environment | variables,
+                env=clone.environment | given,
                 capture_output=True,
                 text=True,
                 timeout=600,
                 check=False,
             )
-            result.printed += done.stdout + done.stderr
+            result.printed += f"$ {step.run}\n{done.stdout}{done.stderr}"
             if done.returncode:
                 return False
         if job.keeps:
-            shutil.copytree(clone.path / "build" / name, store / name, dirs_exist_ok=True)
+            shutil.copytree(clone.path / "build" / name, store / name)
         return True
     finally:
         shutil.rmtree(clone.path)

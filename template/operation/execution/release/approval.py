@@ -1,13 +1,13 @@
 """Approvals: who let a gated job go on, and what exactly was approved. Managed by the template."""
 
 import hashlib
-from datetime import UTC, datetime
 
+from operation.configuration.host import GATES
+from operation.execution.host.interface import Approval
 from operation.execution.release import handover
 
 # What a person sees before the job starts: an approval holds for this text alone.
 SUBJECTS = {"register": ("evaluate", "verdict"), "deploy-prod": ("register", "release"), "apply": ("plan", "plan")}
-GATES = {"model": "register", "prod": "deploy-prod", "infrastructure": "apply"}
 
 
 def digest(job: str) -> str:
@@ -21,11 +21,10 @@ def digest(job: str) -> str:
     return hashlib.sha256(handover.file_of(*place).read_bytes()).hexdigest()
 
 
-def grant(gate: str, by: str, how: str) -> dict:
-    """Write down that `by` approved what the gate's job is about to do."""
+def grant(gate: str, approval: Approval) -> dict:
+    """Write down who approved what the gate's job is about to do."""
     job = GATES[gate]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    document = {"gate": gate, "by": by, "how": how, "at": now, "subject": digest(job)}
+    document = {"gate": gate, "by": approval.by, "how": approval.how, "at": approval.at, "subject": digest(job)}
     handover.write(job, "approval", document)
     return document
 

@@ -1,0 +1,127 @@
+"""Bitbucket Cloud: comments, pull requests, pipelines, approvals and tokens over its REST API. Managed by the template.
+
+Each call names its group of https://developer.atlassian.com/cloud/bitbucket/rest in its docstring.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from operation.execution.host import bitbucket_settings
+from operation.execution.host.api import Api
+from operation.execution.host.base import Base, part
+from operation.execution.host.interface import Approval, ChangeRequest, HostError, Protection, Setting
+
+LONGEST = 30_000
+WEB = "https://bitbucket.org"
+
+
+class Bitbucket(Base):
+    """Bitbucket Cloud."""
+
+    name = "Bitbucket"
+    # Other runners set CI as well, this number only Bitbucket's.
+    runner = ("BITBUCKET_BUILD_NUMBER", "")
+
+    @property
+    def repository(self) -> str:
+        """WORKSPACE/REPOSITORY."""
+        found = self.var("BITBUCKET_REPO_FULL_NAME") if self.on_runner() else super().repository
+        if found.count("/") != 1:
+            text = f"{found!r} is no repository of Bitbucket, which are WORKSPACE/REPOSITORY"
+            raise HostError(text, "repository in operation/configuration/host.yaml")
+        return found
+
+    @cached_property
+    def api(self) -> Api:
+        """The REST API, which runners have no variable for."""
+        base = self.wanted.api or "https://api.bitbucket.org/2.0"
+        return self.client(base, {"Authorization": f"Bearer {self.token}"})
+
+    def path(self, *parts: object) -> str:
+        """A path below the repository."""
+        return "/".join(["repositories", self.repository, *map(part, parts)])
+
+    def change_request(self) -> ChangeRequest | None:
+        """From the variables of the run; Bitbucket runs no pipeline here for a pull request of a fork."""
+        number = self.var("BITBUCKET_PR_ID")
+        if not self.on_runner() or not number:
+            return None
+        return ChangeRequest(number, self.var("BITBUCKET_PR_DESTINATION_BRANCH"), False)
+
+    def run_url(self) -> str:
+        """From the variables of the run."""
+        if not self.on_runner():
+            return ""
+        return f"{WEB}/{self.repository}/pipelines/results/{self.var('BITBUCKET_BUILD_NUMBER')}"
+
+    def comment(self, marker: str, body: str) -> str:
+        """Pullrequests: list, create and update comments."""
+        request = self.change_request()
+        if request is None:
+            raise HostError("this run belongs to no pull request", "run it in a flow that a pull request starts")
+        right = "write comments (scope pullrequest:write)"
+        # Bitbucket shows HTML comments as text, but not a link that nothing refers to.
+        hidden = f"[//]: # ({marker})"
+        text = f"{hidden}\n\n{body}"[:LONGEST]
+        path = self.path("pullrequests", request.number, "comments")
+        for known in self.api.pages(path, right, pagelen=100):
+            raw = known["content"]["raw"] or ""
+            if not known.get("deleted") and raw.startswith(hidden):
+                if raw != text:
+                    self.api.send("PUT", f"{path}/{known['id']}", right, {"content": {"raw": text}})
+                break
+        else:
+            known = self.api.send("POST", path, right, {"content": {"raw": text}})
+        return known["links"]["html"]["href"]
+
+    def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
+        """Pullrequests: list, create and update. They have no labels."""
+        right = "open pull requests (scope pullrequest:write)"
+        text = {"title": title[:255], "description": body[:LONGEST]}
+        path = self.path("pullrequests")
+        names = [name.replace("\\", "\\\\").replace('"', '\\"') for name in (branch, base)]
+        query = f'source.branch.name = "{names[0]}" AND destination.branch.name = "{names[1]}" AND state = "OPEN"'
+        found = next(self.api.pages(path, right, q=query, pagelen=50), None)
+        if found is None:
+            ends = {"source": {"branch": {"name": branch}}, "destination": {"branch": {"name": base}}}
+            found = self.api.send("POST", path, right, {**text, **ends, "close_source_branch": True})
+        elif any(found.get(key) != value for key, value in text.items()):
+            self.api.send("PUT", f"{path}/{found['id']}", right, text)
+        return found["links"]["html"]["href"]
+
+    def start(self, flow: str, inputs: Mapping[str, str]) -> str:
+        """Pipelines: run a custom pipeline; an input becomes OPERATION_ and its name."""
+        target = {
+            "type": "pipeline_ref_target",
+            "ref_type": "branch",
+            "ref_name": self.wanted.branch.name,
+            "selector": {"type": "custom", "pattern": flow},
+        }
+        variables = [{"key": f"OPERATION_{name.upper()}", "value": value} for name, value in inputs.items()]
+        body = {"target": target, "variables": variables}
+        made = self.api.send("POST", self.path("pipelines"), "run pipelines (scope pipeline:write)", body)
+        return f"{WEB}/{self.repository}/pipelines/results/{made['build_number']}"
+
+    def protection(self, gate: str) -> Protection | None:
+        """Deployments: list environments; to a restricted one only administrators deploy, by a step that they start."""
+        found = bitbucket_settings.environment_of(self, gate)
+        restricted = ((found or {}).get("restrictions") or {}).get("admin_only") is True
+        return Protection(("administrators of the repository",)) if restricted else None
+
+    def approval(self, gate: str) -> Approval | None:
+        """Users: get one. A manual step was started by BITBUCKET_STEP_TRIGGERER_UUID."""
+        if self.var("BITBUCKET_DEPLOYMENT_ENVIRONMENT") != gate:
+            here = self.var("BITBUCKET_DEPLOYMENT_ENVIRONMENT") or "no environment"
+            raise HostError(f"this step deploys to {here}, not to {gate}", f"deployment: {gate} in its step")
+        number = self.need("BITBUCKET_STEP_TRIGGERER_UUID")
+        user = self.api.get(f"users/{part(number)}", "read users (scope account)", optional=True)
+        who = (user or {}).get("display_name") or number
+        return Approval(who, f"started the step of environment {gate} on Bitbucket")
+
+    def settings(self) -> list[Setting]:
+        """Pipelines, environments, the main branch and schedules."""
+        return bitbucket_settings.settings(self)
+
+    def id_token(self, audience: str, connection: str = "") -> str:
+        """A step with `oidc: true`. The audience is always the workspace's, whatever is asked for."""
+        return self.need("BITBUCKET_STEP_OIDC_TOKEN")

@@ -1,0 +1,146 @@
+"""Report on a change request, in one comment: its metrics against those of the main branch. Managed by the template.
+
+What comes from the repository is text, never markup: names and values stand in code, bounded.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+from operation.configuration.host import load
+from operation.configuration.settings import ROOT
+from operation.execution.host.connect import connect
+from operation.execution.host.interface import Host
+from operation.execution.host.refusals import one_line
+
+MARKER = "poe comment: metrics"
+MOST_ROWS = 100
+MOST_LETTERS = 80
+
+
+class GitError(RuntimeError):
+    """Git did not do what it was asked; the text is what it said."""
+
+
+def git(*arguments: str) -> str:
+    """What git prints.
+
+    Raises:
+        GitError: It ended with an error.
+    """
+    command, quiet = ["git", *arguments], {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise GitError(one_line(done.stderr or done.stdout))
+    return done.stdout.strip()
+
+
+def base_commit(target: str) -> str:
+    """The commit of the target branch that the work started from, fetched where the clone has not got it.
+
+    Raises:
+        GitError: It cannot be had.
+    """
+    remote = f"refs/remotes/origin/{target}"
+    try:
+        return git("merge-base", "HEAD", remote)
+    except GitError:
+        shallow = git("rev-parse", "--is-shallow-repository") == "true"
+        depth = ["--unshallow"] if shallow else []
+        try:
+            git("fetch", "--quiet", "--no-tags", *depth, "origin", f"+refs/heads/{target}:{remote}")
+        except GitError as error:
+            return _local_base(target, error)
+        return git("merge-base", "HEAD", remote)
+
+
+def _local_base(target: str, error: GitError) -> str:
+    # A repository that has no server yet has the branch itself.
+    try:
+        return git("merge-base", "HEAD", f"refs/heads/{target}")
+    except GitError:
+        raise error from None
+
+
+def differences(base: str) -> dict[str, dict[str, dict]]:
+    """Each metric of each file: `old`, `new`, `diff`, as DVC compares the work tree with a commit.
+
+    Raises:
+        SystemExit: DVC cannot compare them.
+    """
+    command = [sys.executable, "-m", "dvc", "metrics", "diff", "--all", "--json", base]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        mend = "uv run dvc metrics diff"
+        raise SystemExit(f"comment: DVC cannot compare the metrics: {one_line(done.stderr)}\n  mend: {mend}")
+    return json.loads(done.stdout or "{}")
+
+
+def table(found: dict[str, dict[str, dict]]) -> list[str]:
+    """The metrics as lines of a Markdown table."""
+    rows = [(file, name, values) for file, metrics in sorted(found.items()) for name, values in sorted(metrics.items())]
+    lines = ["| file | metric | before | now | difference |", "|---|---|---|---|---|"]
+    for file, name, values in rows[:MOST_ROWS]:
+        cells = [file, name, *(values.get(key) for key in ("old", "new", "diff"))]
+        lines.append(f"| {' | '.join(map(code, cells))} |")
+    if len(rows) > MOST_ROWS:
+        lines.append(f"\n… and {len(rows) - MOST_ROWS} more.")
+    return lines
+
+
+def code(value: object) -> str:
+    """A value as code in a cell, where neither markup nor a mention has a meaning."""
+    if value is None:
+        return "–"
+    text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value), MOST_LETTERS)
+    return f"`{text.replace('`', chr(39)).replace('|', '¦')}`" if text else "–"
+
+
+def report(target: str, link: str) -> str:
+    """The comment's text."""
+    lines = ["### Metrics", ""]
+    try:
+        base = base_commit(target)
+    except GitError as error:
+        lines += [f"Nothing to compare: {code(target)} is not in this clone and cannot be fetched: {code(str(error))}."]
+    else:
+        found = differences(base)
+        metrics = [values for each in found.values() for values in each.values()]
+        changed = any(values.get("old") != values.get("new") for values in metrics)
+        if not found:
+            lines += ["Nothing to compare: there are no metrics, neither here nor in the main branch."]
+        else:
+            against = f"Against {code(target)} at {code(base[:10])}"
+            lines += [against + (":" if changed else ": nothing has changed."), "", *table(found)]
+    if link:
+        lines += ["", f"[The run, with its plots and logs]({link})"]
+    return "\n".join(lines) + "\n"
+
+
+def send(host: Host, text: str, from_fork: bool) -> None:
+    """Write the comment, where a token may."""
+    if from_fork:
+        print("comment: the change comes from a fork, whose runs get no token that may write; it stays in this log")
+        return
+    print(f"comment: {host.comment(MARKER, text)}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the metrics against those of the main branch, and write them to the one comment of this change request."""
+    parser = argparse.ArgumentParser(prog="poe comment", description=main.__doc__)
+    parser.parse_args(arguments)
+    host = connect()
+    request = host.change_request()
+    target = request.target if request else load().branch.name
+    text = report(target, host.run_url())
+    print(text)
+    if request is None:
+        print("comment: this is no run of a change request, so there is nothing to comment on")
+        return
+    send(host, text, request.from_fork)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Each host's adapter, taken from a rendered project of level 3, and a server on loopback in the host's place."""
+
+import contextlib
+import importlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TextIO
+from unittest import mock
+
+import jinja2
+import pytest
+
+from tests.pipelines.api.server import TOKEN, Server
+from tests.project import TEMPLATE, commit, copy_project, copy_template
+
+HOSTS = {"github": "GitHub", "azure_devops": "AzureDevOps", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
+SOURCE = TEMPLATE / "template" / "operation"
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+APPROVERS = {
+    "github": "[ada, team:risk]",
+    "azure_devops": "[ada@example.org, '[K I]\\Risk']",
+    "gitlab": "[ada, team:acme/risk]",
+    "bitbucket": "[administrators]",
+}
+
+
+def render(tree: Path, host: str, path: str) -> None:
+    """Write a file of the template as it is for a host, also for one that has no renderer of its flows yet."""
+    text = (SOURCE / f"{path}.jinja").read_text(encoding="utf-8")
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=True)
+    (tree / "operation" / path).write_text(environment.from_string(text).render(git_host=host, reached=3), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def trees(tmp_path_factory) -> Callable[[str], Path]:
+    """A project of level 3 for each host; tests leave them as they find them."""
+    template = copy_template(tmp_path_factory.mktemp("template"))
+    rendered = copy_project(template, tmp_path_factory.mktemp("render") / "project", maturity_level=3, cloud="aws")
+    made: dict[str, Path] = {}
+
+    def tree(host: str) -> Path:
+        if host not in made:
+            made[host] = tmp_path_factory.mktemp(host) / "project"
+            shutil.copytree(rendered, made[host])
+            for file in (SOURCE / "execution" / "host").glob("*.py"):
+                shutil.copy(file, made[host] / "operation" / "execution" / "host")
+            for name in ("azure.py", "aws.py", "gcp.py"):
+                shutil.copy(SOURCE / "execution" / "identity" / name, made[host] / "operation/execution/identity")
+            render(made[host], host, "execution/host/connect.py")
+            render(made[host], host, "configuration/host.yaml")
+            settings = made[host] / "operation" / "configuration" / "host.yaml"
+            approvers = settings.read_text(encoding="utf-8").replace("[]", APPROVERS[host])
+            settings.write_text(approvers, encoding="utf-8")
+            if host == "azure_devops":
+                for flow in ("ci", "cd"):
+                    (made[host] / "azure_pipelines").mkdir(exist_ok=True)
+                    (made[host] / "azure_pipelines" / f"{flow}.yml").write_text("pool: none\n", encoding="utf-8")
+            commit(made[host])
+        return made[host]
+
+    return tree
+
+
+@contextlib.contextmanager
+def typed(text: str) -> Iterator[TextIO]:
+    """A file with a number of its own, as a terminal or a pipe is, that holds what a person types."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        file.write(text)
+        file.seek(0)
+        yield file
+
+
+@dataclass
+class Place:
+    """A host: its project, the server in its place, what it knows, and the variables of a run."""
+
+    name: str
+    tree: Path
+    server: Server
+    fake: ModuleType
+    state: object
+    variables: dict[str, str]
+    module: Callable[[str], ModuleType]
+    shell: dict[str, str] = field(default_factory=lambda: {key: os.environ[key] for key in KEPT if key in os.environ})
+
+    def adapter(self, **variables: str | None):
+        """The host's adapter in a run, with variables changed or, where they are None, taken away."""
+        given = {key: value for key, value in {**self.variables, **variables}.items() if value is not None}
+        settings = self.module("operation.configuration.host").load()
+        if "HOST_API" in given:
+            settings = settings.model_copy(update={"api": given["HOST_API"]})
+        return getattr(self.module(f"operation.execution.host.{self.name}"), HOSTS[self.name])(settings, given)
+
+    def environment(self, variables: dict[str, str | None]) -> dict[str, str]:
+        """The variables of a run, with some changed or taken away."""
+        everything = {**self.shell, **self.variables, **variables, "PYTHONIOENCODING": "utf-8"}
+        return {key: value for key, value in everything.items() if value is not None}
+
+    def run(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
+        """What a task prints in a run, and how it ends; in this process, which is quick."""
+        output, end = io.StringIO(), 0
+        with (
+            typed(given) as keyboard,
+            mock.patch.dict(os.environ, self.environment(variables), clear=True),
+            mock.patch.object(sys, "stdin", keyboard),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(output),
+        ):
+            try:
+                self.module(f"operation.execution.{task}").main(list(arguments))
+            except SystemExit as stopped:
+                if isinstance(stopped.code, str):
+                    print(stopped.code)
+                end = 1 if isinstance(stopped.code, str) else stopped.code or 0
+        printed = output.getvalue()
+        assert end == code, f"{task} ended with {end}:\n{printed}"
+        assert TOKEN not in printed
+        return printed
+
+    def process(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
+        """The same in a process of its own, as poe does it."""
+        done = subprocess.run(
+            [sys.executable, "-m", f"operation.execution.{task}", *arguments],
+            cwd=self.tree,
+            env=self.environment(variables),
+            input=given,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == code, f"{task} ended with {done.returncode}:\n{printed}"
+        assert "Traceback" not in printed, printed
+        assert TOKEN not in printed
+        return printed
+
+
+@pytest.fixture(params=HOSTS)
+def host(request) -> str:
+    """Every host with an API."""
+    return request.param
+
+
+def set_aside() -> dict[str, ModuleType]:
+    """Take the modules of a project out of this process: another project has others of the same names."""
+    names = [name for name in sys.modules if name.partition(".")[0] == "operation"]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+LOADED: dict[str, dict[str, ModuleType]] = {}
+
+
+@pytest.fixture
+def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
+    """A host and a run of it; nothing may be asked that the host does not document."""
+    tree = trees(host)
+    others = set_aside()
+    sys.modules.update(LOADED.get(host, {}))
+    monkeypatch.syspath_prepend(str(tree))
+    fake = importlib.import_module(f"tests.pipelines.api.fakes.{host}")
+
+    def module(name: str) -> ModuleType:
+        found = importlib.import_module(name)
+        assert Path(found.__file__).is_relative_to(tree)
+        return found
+
+    api = module("operation.execution.host.api")
+    api.PATIENCE.backoff_factor = 0.001
+    with Server() as server:
+        state = fake.install(server)
+        yield Place(host, tree, server, fake, state, fake.runner(server, tmp_path), module)
+        assert server.problems == []
+    LOADED[host] = set_aside()
+    sys.modules.update(others)
+    shutil.rmtree(tree / "build", ignore_errors=True)

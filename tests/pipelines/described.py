@@ -1,0 +1,158 @@
+"""The description in extensions/flows, worked out in Python, and what each host cannot say in its files."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tests.pipelines.flows import Flow, Job, Step
+from tests.project import registry
+
+UV = registry("tested")["uv"]
+LOCKED = {"UV_LOCKED": "1"}
+
+
+@functools.cache
+def described(level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
+    """The flows that a project of this level has, whatever its host."""
+    files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
+    flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
+    return {name: described_flow(name, flow, level, cloud, heavy_runner) for name, flow in flows.items()}
+
+
+def described_flow(name: str, flow: dict, level: int, cloud: str, heavy_runner: str) -> Flow:
+    when = flow["when"]
+    inputs = when.get("manual", {})
+    variables = LOCKED | {each["variable"]: f"input {name}" for name, each in inputs.items()}
+    lock = "-".join([name, *(f"input {each}" for each in inputs)])
+    jobs = {}
+    for id_, job in flow["jobs"].items():
+        kept = [each for each in job["steps"] if each["level"] <= level and ("cloud" not in each or cloud != "none")]
+        if kept:
+            jobs[id_] = Job(
+                steps=[Step(f"uv run poe {each['run']}", each["name"], each.get("token", False)) for each in kept],
+                name=job["name"],
+                minutes=job["minutes"],
+                needs=set(job.get("needs", [])),
+                takes=set(job.get("takes", [])),
+                keeps=job.get("keeps", False),
+                environment=job.get("gate") or job.get("stage", ""),
+                manual="gate" in job,
+                lock="" if flow.get("replaces") else job.get("stage", lock),
+                only=job.get("only", ""),
+                runner=heavy_runner if job.get("heavy") else "",
+                history=job.get("history", False),
+                may=set(job.get("may", [])) - ({"cloud"} if cloud == "none" else set()),
+                variables=variables,
+                caches={"uv", "dvc"},
+                uv=UV,
+            )
+    return Flow(
+        jobs=jobs,
+        push=when.get("push"),
+        change_request="change_request" in when,
+        schedule=when.get("schedule", ""),
+        manual="manual" in when,
+        inputs=inputs,
+        replaces=flow.get("replaces", False),
+    )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something of the description that is not in a host's files, in the words of the page about that host."""
+
+    text: str
+    change: Callable[[dict[str, Flow]], dict[str, Flow]]
+
+
+def flows(**values: object) -> Callable[[dict[str, Flow]], dict[str, Flow]]:
+    """All flows with these values in place of their own."""
+    return lambda them: {name: replace(flow, **values) for name, flow in them.items()}
+
+
+def jobs(**values: object) -> Callable[[dict[str, Flow]], dict[str, Flow]]:
+    """All jobs with these values in place of their own; a function gets the job."""
+
+    def changed(job: Job) -> Job:
+        return replace(job, **{name: value(job) if callable(value) else value for name, value in values.items()})
+
+    return lambda them: {
+        name: replace(flow, jobs={id_: changed(job) for id_, job in flow.jobs.items()}) for name, flow in them.items()
+    }
+
+
+def cloud_alone(job: Job) -> set[str]:
+    return job.may & {"cloud"}
+
+
+def unnamed(job: Job) -> list[Step]:
+    return [replace(step, name="") for step in job.steps]
+
+
+def tokenless(job: Job) -> list[Step]:
+    return [replace(step, token=False) for step in job.steps]
+
+
+def one_cache_below_release(them: dict[str, Flow]) -> dict[str, Flow]:
+    return them if "cd" in them else jobs(caches={"uv"})(them)
+
+
+def ci_by_hand_beside_others(them: dict[str, Flow]) -> dict[str, Flow]:
+    return {name: replace(flow, manual=flow.manual or len(them) > 1) for name, flow in them.items()}
+
+
+def ci_without_rights(them: dict[str, Flow]) -> dict[str, Flow]:
+    ci = them["ci"]
+    return {"ci": replace(ci, jobs={name: job for name, job in ci.jobs.items() if not job.may})}
+
+
+DIFFERENCES = {
+    "github": [
+        Difference("An approval is a setting of the environment.", jobs(manual=False)),
+        Difference("A flow waits as a whole, not job by job.", jobs(lock="")),
+        Difference("Below level 3 the job keeps uv's cache alone.", one_cache_below_release),
+    ],
+    "azure_devops": [
+        Difference("An approval is a setting of the environment.", jobs(manual=False)),
+        Difference("A run waits for another at an environment with an exclusive lock alone.", jobs(lock="")),
+        Difference("Every pipeline can be started by hand.", flows(manual=True)),
+        Difference("What the token may do is a setting of the project's build service.", jobs(may=cloud_alone)),
+    ],
+    "gitlab": [
+        Difference("A push to main is one pipeline, with CI and, where its paths have changed, CD in it.", flows()),
+        Difference("Lines of a script have no names, and jobs are called by their id.", jobs(name="", steps=unnamed)),
+        Difference("The token is a variable of the project: every job could read it.", jobs(steps=tokenless)),
+        Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
+        Difference("A schedule is a setting of the project.", flows(schedule="")),
+        Difference("Every flow can be started by hand.", ci_by_hand_beside_others),
+    ],
+    "bitbucket": [
+        Difference("A push to main is one pipeline, with CD, where its paths have changed, after CI.", flows()),
+        Difference("Lines of a script have no names.", jobs(steps=unnamed)),
+        Difference("The token is a variable of the repository: every step could read it.", jobs(steps=tokenless)),
+        Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
+        Difference("A schedule is a setting of the repository.", flows(schedule="")),
+        Difference("A newer run does not end an older one.", flows(replaces=False)),
+        Difference(
+            "A flow's runs wait for each other whatever environment was chosen.",
+            jobs(lock=lambda job: job.lock.split("-input ")[0]),
+        ),
+        Difference(
+            "Variables that hold for every step are settings of the repository.",
+            jobs(variables=lambda job: {name: value for name, value in job.variables.items() if name not in LOCKED}),
+        ),
+    ],
+    "forgejo": [
+        Difference("Only the flow CI is there, without its comment.", ci_without_rights),
+        Difference("The job keeps uv's cache alone.", jobs(caches={"uv"})),
+    ],
+}
+
+
+@functools.cache
+def expected(host: str, level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
+    """What the files of a host must say."""
+    found = described(level, cloud, heavy_runner)
+    for difference in DIFFERENCES[host]:
+        found = difference.change(found)
+    return found

@@ -1,0 +1,91 @@
+"""Flows in words that belong to no host: what a host's files and the description are both brought into."""
+
+from dataclasses import dataclass, field
+
+
+class UnreadableError(ValueError):
+    """A file says something that no renderer writes."""
+
+
+@dataclass
+class Step:
+    run: str
+    name: str = ""
+    token: bool = False
+
+
+@dataclass
+class Job:
+    steps: list[Step]
+    name: str = ""
+    minutes: int = 0
+    needs: set[str] = field(default_factory=set)
+    takes: set[str] = field(default_factory=set)
+    keeps: bool = False
+    environment: str = ""
+    manual: bool = False
+    lock: str = ""
+    only: str = ""
+    runner: str = ""
+    history: bool = False
+    may: set[str] = field(default_factory=set)
+    variables: dict[str, str] = field(default_factory=dict)
+    caches: set[str] = field(default_factory=set)
+    uv: str = ""
+
+
+@dataclass
+class Flow:
+    jobs: dict[str, Job]
+    push: list[str] | None = None
+    change_request: bool = False
+    schedule: str = ""
+    manual: bool = False
+    inputs: dict[str, dict] = field(default_factory=dict)
+    replaces: bool = False
+
+
+def ancestors(jobs: dict[str, Job], name: str) -> set[str]:
+    """All jobs that must have succeeded before this one starts."""
+    found, waiting = set(), [name]
+    while waiting:
+        for other in jobs[waiting.pop()].needs - found:
+            if other not in jobs:
+                raise UnreadableError(f"{name} needs {other}, which is not there")
+            found.add(other)
+            waiting.append(other)
+    if name in found:
+        raise UnreadableError(f"{name} waits for itself")
+    return found
+
+
+def reduced(jobs: dict[str, Job]) -> dict[str, set[str]]:
+    """What each job needs, without what another of its needs brings along: hosts differ in what they repeat."""
+    above = {name: ancestors(jobs, name) for name in jobs}
+    return {name: job.needs - set().union(*(above[other] for other in job.needs)) for name, job in jobs.items()}
+
+
+def differences(read: dict[str, Flow], expected: dict[str, Flow]) -> list[str]:
+    """Where two sets of flows differ, a sentence each."""
+    found = [f"there is no flow {name}" for name in expected.keys() - read.keys()]
+    found += [f"nobody described the flow {name}" for name in read.keys() - expected.keys()]
+    for name in expected.keys() & read.keys():
+        found += [f"{name}: {text}" for text in flow_differences(read[name], expected[name])]
+    return found
+
+
+def flow_differences(read: Flow, expected: Flow) -> list[str]:
+    found = compared(read, expected, without=("jobs",))
+    if list(read.jobs) != list(expected.jobs):
+        return [*found, f"jobs are {list(read.jobs)}, not {list(expected.jobs)}"]
+    needs = [reduced(flow.jobs) for flow in (read, expected)]
+    for name, job in expected.jobs.items():
+        found += [f"{name}: {text}" for text in compared(read.jobs[name], job, without=("needs",))]
+        if needs[0][name] != needs[1][name]:
+            found.append(f"{name} needs {needs[0][name]}, not {needs[1][name]}")
+    return found
+
+
+def compared(read: object, expected: object, without: tuple[str, ...]) -> list[str]:
+    pairs = zip(vars(read).items(), vars(expected).values(), strict=True)
+    return [f"{key} is {one!r}, not {two!r}" for (key, one), two in pairs if key not in without and one != two]

@@ -1,0 +1,236 @@
+"""Azure's pipelines, read back without the help of what wrote them.
+
+Templates are expanded, and parameters are held to their types.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read.text import load, same, take
+
+FOLDER = "azure_pipelines"
+OWN_BRANCH = (
+    "and(succeeded(), eq(variables['Build.Reason'], 'PullRequest'), ne(variables['System.PullRequest.IsFork'], 'True'))"
+)
+TOKEN = {"HOST_TOKEN": "$(System.AccessToken)"}
+IDENTITY = {"SYSTEM_OIDCREQUESTURI": "$(System.OidcRequestUri)"}
+SOURCES = "$(Build.SourcesDirectory)/"
+# Variables that only this host has.
+OWN = {"UV_VERSION", "UV_CACHE_DIR", "HEAVY_POOL"}
+EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
+
+
+def read(project: Path) -> dict[str, Flow]:
+    folder = project / FOLDER
+    paths = [path for path in sorted(folder.glob("*.yml")) if path.name != "variables.yml"]
+    return {path.stem: pipeline(folder, load(path)) for path in paths}
+
+
+def pipeline(folder: Path, document: dict) -> Flow:
+    keys = ["trigger", "pr", "schedules", "lockBehavior", "parameters", "variables", "pool", "stages", "jobs"]
+    trigger, request, schedules, lock, parameters, variables, pool, stages, jobs = take(document, *keys)
+    same(pool, {"vmImage": "ubuntu-24.04"})
+    inputs = {each["name"]: asked(each) for each in parameters or []}
+    values = variables_of(folder, variables)
+    for key, text in values.items():
+        if text.startswith("${{ parameters."):
+            name = EXPRESSION.fullmatch(text).group(1).removeprefix("parameters.")
+            if name not in inputs:
+                raise UnreadableError(f"there is no parameter {name}")
+            inputs[name]["variable"] = key
+            values[key] = f"input {name}"
+    push, batch = pushed(trigger)
+    replaces = request != "none" and replaced(request)
+    same((batch, lock), ("true" if push is not None and not replaces else None, None if replaces else "sequential"))
+    return Flow(
+        jobs=staged(folder, stages, values) if stages else ungated(folder, jobs, values),
+        push=push,
+        change_request=request != "none",
+        schedule=cron(schedules),
+        manual=True,
+        inputs=inputs,
+        replaces=replaces,
+    )
+
+
+def staged(folder: Path, stages: list, values: dict[str, str]) -> dict[str, Job]:
+    """Stages of one job each: all approvals of a stage are asked for before it starts."""
+    found = {}
+    for stage in stages:
+        id_, name, needs, (one,) = take(stage, "stage", "displayName", "dependsOn", "jobs")
+        key, read = job(folder, one, values)
+        same((key.replace("-", "_"), read.name, read.needs), (id_, name, set()))
+        found[key] = replace(read, needs={each.replace("_", "-") for each in needs or []})
+    return found
+
+
+def ungated(folder: Path, jobs: list, values: dict[str, str]) -> dict[str, Job]:
+    """Jobs of one stage, none of which waits for an approval."""
+    found = dict(job(folder, each, values) for each in jobs)
+    same([each.environment for each in found.values()], [""] * len(found))
+    return found
+
+
+def asked(each: dict) -> dict:
+    _, text, kind, default, values = take(each, "name", "displayName", "type", "default", "values")
+    same(kind, "string")
+    return {"help": text, "choices": values, "default": default}
+
+
+def variables_of(folder: Path, entries: list) -> dict[str, str]:
+    found = {}
+    for entry in entries:
+        template, name, value = take(entry, "template", "name", "value")
+        found |= take(load(folder / template), "variables")[0] if template else {name: value}
+    return found
+
+
+def pushed(trigger: object) -> tuple[list[str] | None, str | None]:
+    if trigger == "none":
+        return None, None
+    batch, branches, paths = take(trigger, "batch", "branches", "paths")
+    same(branches, {"include": ["main"]})
+    return take(paths or {"include": []}, "include")[0], batch
+
+
+def replaced(request: dict) -> bool:
+    cancel, branches = take(request, "autoCancel", "branches")
+    same(branches, {"include": ["*"]})
+    return cancel == "true"
+
+
+def cron(schedules: list | None) -> str:
+    if not schedules:
+        return ""
+    (one,) = schedules
+    found, _, branches, always = take(one, "cron", "displayName", "branches", "always")
+    same((branches, always), ({"include": ["main"]}, "true"))
+    return found
+
+
+def job(folder: Path, document: dict, values: dict[str, str]) -> tuple[str, Job]:
+    keys = ["displayName", "dependsOn", "condition", "timeoutInMinutes", "pool"]
+    if "deployment" in document:
+        id_, *rest, environment, strategy = take(document, "deployment", *keys, "environment", "strategy")
+        steps = take(take(take(strategy, "runOnce")[0], "deploy")[0], "steps")[0]
+    else:
+        id_, *rest, steps = take(document, "job", *keys, "steps")
+        environment = ""
+    name, needs, condition, minutes, pool = rest
+    same(condition, None, OWN_BRANCH)
+    found = Job(
+        steps=[],
+        name=name,
+        minutes=int(minutes or 0),
+        needs={each.replace("_", "-") for each in needs or []},
+        environment=environment,
+        only="change_request" if condition else "",
+        runner=filled(pool, {"variables": values}) if pool else "",
+        variables={key: text for key, text in values.items() if key not in OWN},
+    )
+    id_ = id_.replace("_", "-")
+    steps = expanded(folder, steps)
+    same(steps[0].get("checkout"), "self")
+    for step in steps:
+        understand(step, id_, found, values)
+    return id_, found
+
+
+def expanded(folder: Path, steps: list) -> list[dict]:
+    """Steps with those of their templates in place, each parameter held to its type."""
+    found = []
+    for step in steps:
+        if "template" not in step:
+            found.append(step)
+            continue
+        path, given = take(step, "template", "parameters")
+        parameters, body = take(load(folder / path), "parameters", "steps")
+        values = {each["name"]: typed(each, dict(given or {})) for each in parameters or []}
+        if unknown := (given or {}).keys() - values.keys():
+            raise UnreadableError(f"{path} has no parameter {unknown}")
+        found += replayed(body, {"parameters": values})
+    return found
+
+
+def typed(parameter: dict, given: dict) -> object:
+    name, _, kind, default = take(parameter, "name", "displayName", "type", "default")
+    value = given.get(name, default)
+    fits = {"number": lambda: value.isdecimal(), "object": lambda: isinstance(value, list)}
+    if kind not in fits or value is None or not fits[kind]():
+        raise UnreadableError(f"parameter {name} is {value!r}, no {kind}")
+    return value
+
+
+def replayed(body: object, scope: dict) -> object:
+    """A part of a template with its expressions worked out."""
+    if isinstance(body, str):
+        return filled(body, scope)
+    if isinstance(body, dict):
+        return {key: replayed(value, scope) for key, value in body.items()}
+    found = []
+    for item in body:
+        loop = re.fullmatch(r"\$\{\{ each (\w+) in (.+) \}\}", next(iter(item))) if isinstance(item, dict) else None
+        if loop:
+            for one in looked_up(loop.group(2), scope):
+                found += replayed(item[loop.group(0)], scope | {loop.group(1): one})
+        else:
+            found.append(replayed(item, scope))
+    return found
+
+
+def filled(text: str, scope: dict) -> str:
+    return EXPRESSION.sub(lambda match: str(looked_up(match.group(1), scope)), text)
+
+
+def looked_up(expression: str, scope: dict) -> object:
+    value = scope
+    for part in expression.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise UnreadableError(f"nothing is called {expression}")
+        value = value[part]
+    return value
+
+
+def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None:
+    if "checkout" in step:
+        _, depth, kept = take(step, "checkout", "fetchDepth", "persistCredentials")
+        same((kept, depth in ("0", "1")), ("false", True))
+        found.history = depth == "0"
+    elif "download" in step:
+        same(step, {"download": "none"})
+    elif "publish" in step:
+        path, artifact, _ = take(step, "publish", "artifact", "displayName")
+        same((path, artifact), (f"{SOURCES}build/{id_}", id_))
+        found.keeps = True
+    elif "script" in step:
+        run, name, env = take(step, "script", "displayName", "env")
+        if name == "Install uv":
+            same((run, env), ("python -m pip install uv==$(UV_VERSION)", None))
+            found.uv = values["UV_VERSION"]
+        else:
+            same(env, None, TOKEN, TOKEN | IDENTITY)
+            found.steps.append(Step(run, name, bool(env)))
+            found.may |= {"cloud"} if env == TOKEN | IDENTITY else set()
+    else:
+        understand_task(step, found, values)
+
+
+def understand_task(step: dict, found: Job, values: dict[str, str]) -> None:
+    task, _, inputs = take(step, "task", "displayName", "inputs")
+    if task == "UsePythonVersion@0":
+        take(inputs, "versionSpec")
+    elif task == "Cache@2":
+        key, _, path = take(inputs, "key", "restoreKeys", "path")
+        kind = key.split(" | ")[0]
+        places = {"uv": "$(UV_CACHE_DIR)", "dvc": f"{SOURCES}.dvc/cache"}
+        same(path, places.get(kind))
+        same(values["UV_CACHE_DIR"], "$(Pipeline.Workspace)/.uv-cache")
+        found.caches.add(kind)
+    elif task == "DownloadPipelineArtifact@2":
+        other, path = take(inputs, "artifactName", "targetPath")
+        same((path, bool(found.steps)), (f"{SOURCES}build/{other}", False))
+        found.takes.add(other)
+    else:
+        raise UnreadableError(f"{task} where nothing of the kind stands in a render")

@@ -1,0 +1,122 @@
+"""Bitbucket's file, read back without the help of what wrote it.
+
+Aliases are resolved, and each step needs the one before.
+"""
+
+import re
+from pathlib import Path
+
+from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read.text import load, same, take
+
+IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-bookworm")
+CACHES = {
+    "uv": {"key": {"files": ["uv.lock"]}, "path": "~/.cache/uv"},
+    "dvc": {"key": {"files": ["dvc.lock", "**/*.dvc"]}, "path": ".dvc/cache"},
+}
+
+
+def read(project: Path) -> dict[str, Flow]:
+    image, definitions, pipelines = take(load(project / "bitbucket-pipelines.yml"), "image", "definitions", "pipelines")
+    version = IMAGE.fullmatch(image)
+    if not version:
+        raise UnreadableError(f"the image {image} is not pinned")
+    caches, named = take(definitions, "caches", "steps")
+    same(caches, CACHES)
+    ids = {take(each, "step")[0]["name"]: None for each in named}
+    requests, branches, custom = take(pipelines, "pull-requests", "branches", "custom")
+    flows = {name: by_hand(each, version.group(1)) for name, each in (custom or {}).items()}
+    flows["ci"] = Flow(jobs(take(requests, "**")[0], version.group(1)), change_request=True)
+    pushed(take(branches, "main")[0], flows, version.group(1))
+    same(ids.keys() - {job.name for flow in flows.values() for job in flow.jobs.values()}, set())
+    return flows
+
+
+def by_hand(items: list, version: str) -> Flow:
+    inputs = {}
+    if "variables" in items[0]:
+        for each in take(items[0], "variables")[0]:
+            name, text, default, choices = take(each, "name", "description", "default", "allowed-values")
+            inputs[name.removeprefix("OPERATION_").lower()] = {
+                "help": text,
+                "choices": choices,
+                "default": default,
+                "variable": name,
+            }
+        items = items[1:]
+    flow = Flow(jobs(items, version), manual=True, inputs=inputs)
+    for job in flow.jobs.values():
+        job.variables = {each["variable"]: f"input {name}" for name, each in inputs.items()}
+    return flow
+
+
+def pushed(items: list, flows: dict[str, Flow], version: str) -> None:
+    """What a push to main runs: one pipeline with the steps of several flows, some where their paths have changed."""
+    homes = {job.name: name for name, flow in flows.items() for job in flow.jobs.values() if name in ("ci", "cd")}
+    parts: dict[str, list] = {}
+    for item in items:
+        step = take(item, "step")[0]
+        if step.get("name") not in homes:
+            raise UnreadableError(f"nobody knows the step {step.get('name')}")
+        parts.setdefault(homes[step["name"]], []).append(step)
+    for name, steps in parts.items():
+        conditions = [step.get("condition") for step in steps]
+        same(conditions.count(conditions[0]), len(conditions))
+        paths = take(take(conditions[0], "changesets")[0], "includePaths")[0] if conditions[0] else []
+        bare = [{"step": {key: value for key, value in step.items() if key != "condition"}} for step in steps]
+        flow = flows[name]
+        here = jobs(bare, version)
+        alone = {id_: job for id_, job in flow.jobs.items() if id_ not in here}
+        same({id_: here[id_] for id_ in here}, {id_: flow.jobs[id_] for id_ in flow.jobs if id_ in here})
+        for job in alone.values():
+            same(name, "ci")
+            job.only = "change_request"
+        flow.push = paths
+
+
+def jobs(items: list, version: str) -> dict[str, Job]:
+    """The steps of a pipeline, each of which waits for the one before."""
+    found: dict[str, Job] = {}
+    kept: set[str] = set()
+    for position, item in enumerate(items):
+        id_, job = understand(take(item, "step")[0], kept, version)
+        job.needs = set(list(found)[-1:])
+        if job.manual and not position:
+            raise UnreadableError("the first step of a pipeline cannot wait for a person")
+        found[id_] = job
+        kept |= {id_} if job.keeps else set()
+    return found
+
+
+def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
+    keys = "name trigger deployment concurrency-group runs-on max-time oidc clone caches script artifacts"
+    name, trigger, deployment, group, runner, minutes, oidc, clone, caches, script, artifacts = take(
+        step, *keys.split()
+    )
+    same(trigger, None, "manual")
+    same(clone, None, {"depth": "full"})
+    same(oidc, None, "true")
+    if runner:
+        same(runner[:2], ["self.hosted", "linux"])
+    download, upload = take(artifacts or {}, "download", "upload")
+    id_ = ""
+    if upload:
+        (entry,) = upload
+        id_, paths = take(entry, "name", "paths")
+        same(paths, [f"build/{id_}/**"])
+    job = Job(
+        steps=[Step(line) for line in script],
+        name=name,
+        minutes=int(minutes or 0),
+        takes=set(download) if isinstance(download, list) else set() if download == "false" else set(kept),
+        keeps=bool(upload),
+        environment=deployment or "",
+        manual=trigger == "manual",
+        lock=group or "",
+        runner=runner[2] if runner else "",
+        history=bool(clone),
+        may={"cloud"} if oidc else set(),
+        caches=set(caches or []),
+        uv=version,
+    )
+    return id_ or name.lower(), job

@@ -1,0 +1,147 @@
+"""GitHub's workflows, read back without the help of what wrote them."""
+
+from pathlib import Path
+
+from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read.text import load, pinned, same, take
+from tests.project import registry
+
+PINS = {pin["uses"]: pin["commit"] for pin in registry("hosts")["github"]["actions"].values()}
+OWN_BRANCH = "github.event.pull_request.head.repo.full_name == github.repository"
+TOKEN = {"HOST_TOKEN": "${{ github.token }}"}
+
+
+def read(project: Path) -> dict[str, Flow]:
+    folder = project / ".github" / "workflows"
+    return {path.stem: workflow(project, load(path)) for path in sorted(folder.iterdir())}
+
+
+def workflow(project: Path, document: dict) -> Flow:
+    _, on, permissions, concurrency, jobs = take(document, "name", "on", "permissions", "concurrency", "jobs")
+    same(permissions, {})
+    push, request, schedule, manual = take(on, "push", "pull_request", "schedule", "workflow_dispatch")
+    same(request, None, "")
+    inputs, paths = {}, None
+    if push is not None:
+        branches, paths = take(push, "branches", "paths")
+        same(branches, ["main"])
+    if manual:
+        inputs = {name: asked(each) for name, each in take(manual, "inputs")[0].items()}
+    group, cancel = take(concurrency, "group", "cancel-in-progress")
+    same(group, "-".join(["${{ github.workflow }}", "${{ github.ref }}", *("${{ inputs." + n + " }}" for n in inputs)]))
+    same(cancel, "true", "false")
+    found = {name: job(project, name, each) for name, each in jobs.items()}
+    for name in inputs:
+        variables = {key for each in found.values() for key, text in each.variables.items() if text == f"input {name}"}
+        inputs[name]["variable"] = ", ".join(variables)
+    return Flow(
+        jobs=found,
+        push=None if push is None else paths or [],
+        change_request="pull_request" in on,
+        schedule=only_cron(schedule),
+        manual="workflow_dispatch" in on,
+        inputs=inputs,
+        replaces=cancel == "true",
+    )
+
+
+def only_cron(schedule: list | None) -> str:
+    if not schedule:
+        return ""
+    (one,) = schedule
+    return take(one, "cron")[0]
+
+
+def asked(each: dict) -> dict:
+    text, kind, options, default, required = take(each, "description", "type", "options", "default", "required")
+    same((kind, required), ("choice", "true"))
+    return {"help": text, "choices": options, "default": default}
+
+
+def job(project: Path, name: str, document: dict) -> Job:
+    keys = ["name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions", "env", "steps"]
+    title, needs, condition, runner, minutes, environment, permissions, variables, steps = take(document, *keys)
+    same(condition, None, OWN_BRANCH)
+    found = Job(
+        steps=[],
+        name=title,
+        minutes=int(minutes or 0),
+        needs=set(needs or []),
+        environment=environment or "",
+        only="change_request" if condition else "",
+        runner="" if runner == "ubuntu-24.04" else runner,
+        variables={key: text.replace("${{ inputs.", "input ").replace(" }}", "") for key, text in variables.items()},
+    )
+    (first, *others) = steps
+    checkout(first, found)
+    for each in others:
+        if "run" in each:
+            title, run, env = take(each, "name", "run", "env")
+            same(env, None, TOKEN)
+            found.steps.append(Step(run, title, bool(env)))
+        else:
+            use(project, each, found, name)
+    found.may = rights(permissions, any("gate-check" in step.run for step in found.steps))
+    return found
+
+
+def rights(permissions: dict, is_gated: bool) -> set[str]:
+    """What a job may do; a right that has no name in the description is its own."""
+    given = dict(permissions)
+    found = set()
+    if given.get("actions") == "write":
+        found.add("start")
+    else:
+        same(given.get("actions"), "read" if is_gated else None)
+    if given.get("pull-requests") == "write":
+        found.add("propose" if given.get("contents") == "write" else "comment")
+    else:
+        same(given.get("pull-requests"), None)
+        same(given.get("contents"), "read")
+    if given.get("id-token") == "write":
+        found.add("cloud")
+    return found | (given.keys() - {"actions", "pull-requests", "contents", "id-token"})
+
+
+def checkout(step: dict, found: Job) -> None:
+    _, uses, options = take(step, "name", "uses", "with")
+    same(pinned(uses, PINS), "actions/checkout")
+    depth, kept = take(options, "fetch-depth", "persist-credentials")
+    same(kept, "false")
+    same(depth, None, "0")
+    found.history = depth == "0"
+
+
+def use(project: Path, step: dict, found: Job, name: str) -> None:
+    """An action: the project's own, uv, a cache, or something that is taken or kept."""
+    _, uses, options = take(step, "name", "uses", "with")
+    if uses.startswith(("./", "$/")):
+        return prepare(project / uses[2:] / "action.yml", found)
+    action = pinned(uses, PINS)
+    if action == "astral-sh/setup-uv":
+        found.uv, cached = take(options, "version", "enable-cache")
+        same(cached, "true")
+        found.caches.add("uv")
+    elif action == "actions/cache":
+        path, key, _ = take(options, "path", "key", "restore-keys")
+        same((path, key.split("-")[0]), (".dvc/cache", "dvc"))
+        found.caches.add("dvc")
+    elif action == "actions/download-artifact":
+        other, path = take(options, "name", "path")
+        same((path, bool(found.steps)), (f"build/{other}", False))
+        found.takes.add(other)
+    elif action == "actions/upload-artifact":
+        other, path, missing = take(options, "name", "path", "if-no-files-found")
+        same((other, path, missing), (name, f"build/{name}", "error"))
+        found.keeps = True
+    else:
+        raise UnreadableError(f"{uses} where nothing of the kind stands in a render")
+    return None
+
+
+def prepare(path: Path, found: Job) -> None:
+    _, _, runs = take(load(path), "name", "description", "runs")
+    using, steps = take(runs, "using", "steps")
+    same(using, "composite")
+    for step in steps:
+        use(path, step, found, "")

@@ -1,0 +1,78 @@
+"""The image of a release: hadolint passes its Dockerfile, and a Dockerfile with a fault is found."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+RELEASE = Path("operation", "execution", "release")
+# The image of Python names its system as well.
+FULL = r"\S+/uv:\d+\.\d+\.\d+|python:\d+\.\d+\.\d+-slim-\w+"
+
+
+def lint(dockerfile: str) -> str:
+    """What hadolint says, and what it does not look for: nothing where all is well."""
+    command = ["hadolint", "--no-color", "-"]
+    done = subprocess.run(command, input=dockerfile, capture_output=True, text=True, check=False)
+    found = [done.stdout + done.stderr] if done.returncode else []
+    bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    users = re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)
+    is_numbered = bool(users) and re.fullmatch(r"[1-9]\d*(:\d+)?", users[-1])
+    faults = {
+        "a base without its full version": not all(re.fullmatch(FULL, base) for base in bases),
+        "one stage": len(bases) < 2,
+        "no user by number": not is_numbered,
+        "no health check": "HEALTHCHECK" not in dockerfile,
+        "a shell": re.search(r"^(ENTRYPOINT|CMD|\s+CMD) (?!\[)", dockerfile, re.MULTILINE),
+        "curl": "curl" in dockerfile,
+        "a distribution without its hash": "--require-hashes" not in dockerfile,
+        "a secret": re.search(r"(?i)(password|token|secret|_key)\s*=", dockerfile),
+        "everything copied": re.search(r"^(COPY|ADD) \. ", dockerfile, re.MULTILINE),
+    }
+    return "\n".join(found + [name for name, is_there in faults.items() if is_there])
+
+
+@pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("serving", [["batch", "online"], ["batch"], ["online"]], ids=",".join)
+def test_the_dockerfile_lints_clean(release, python_version, serving):
+    dockerfile = (release(python_version=python_version, serving=serving) / RELEASE / "image/Dockerfile").read_text()
+    assert lint(dockerfile) == ""
+    assert f"FROM python:{python_version}." in dockerfile
+    assert ("EXPOSE 8080" in dockerfile) == ("online" in serving)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (r"-slim-bookworm$", ""),
+        (r"python:3\.11\.\d+", "python:latest"),
+        (r"uv:[\d.]+", "uv"),
+        (r"USER .*", ""),
+        (r"USER .*", "USER root"),
+        (r"USER .*", "USER app"),
+        (r"HEALTHCHECK[^\n]*\\\n[^\n]*", ""),
+        (r"ENTRYPOINT .*", "ENTRYPOINT python -m operation.execution.serving.packaged"),
+        (r" --require-hashes", ""),
+        (r"COPY src src", "COPY . ."),
+        (r"COPY src src", "RUN cd /app && pip install mlflow"),
+        (r"EXPOSE 8080", "EXPOSE 80800"),
+        (r"EXPOSE 8080", "ENV API_TOKEN=abc"),
+        (r"COPY model model", "RUN apt-get install curl"),
+        (r"COPY model model", "COPY model model extra"),
+        (r"COPY model model", "CPY model model"),
+    ],
+)
+def test_the_linter_would_find_a_fault(project, text, fault):
+    dockerfile = (project / RELEASE / "image/Dockerfile").read_text()
+    planted = re.sub(text, fault, dockerfile, flags=re.MULTILINE)
+    assert planted != dockerfile
+    assert lint(planted)
+
+
+def test_the_context_is_listed_name_by_name(project):
+    dockerfile = (project / RELEASE / "image/Dockerfile").read_text()
+    ignored = (project / RELEASE / "image/.dockerignore").read_text().splitlines()
+    copied = set(re.findall(r"^COPY (?!--from)(\S+)", dockerfile, re.MULTILINE))
+    assert "*" in ignored
+    assert copied == {line[1:] for line in ignored if line.startswith("!")}

@@ -1,0 +1,70 @@
+"""The way to production on any host: closed gates, the first release, the same model again, a missing metric."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.pipelines.ship.result import Result
+from tests.pipelines.ship.shop import Shop, document
+
+Run = Callable[[Shop, str, Path], Result]
+TRAINED = ["Train", "Evaluate"]
+STAGED = [*TRAINED, "Register", "Package", "Deploy to stage"]
+RELEASED = [*STAGED, "Deploy to prod"]
+
+
+def gates_are_closed(shop: Shop, run: Run, store: Path) -> None:
+    """A gate that asks nobody lets nothing through, and production is not touched."""
+    shop.host.weaken(shop.state, "model")
+    result = run(shop, "cd", store)
+    assert result.failed, result.printed
+    assert result.jobs == [*TRAINED, "Register"], result.printed
+    assert "the gate is closed" in result.printed
+    assert document(store, "evaluate", "verdict")["promoted"]
+    assert not (store / "register").exists()
+    assert (shop.served("stage"), shop.served("prod")) == (None, None)
+
+
+def an_unapproved_release_stops_before_production(shop: Shop, run: Run, store: Path, waits: bool) -> None:
+    """The model was approved and the release was not: stage has it, production has nothing."""
+    result = run(shop, "cd", store)
+    assert result.failed != waits, result.printed
+    assert result.jobs == (STAGED if waits else RELEASED), result.printed
+    assert document(store, "register", "release")["version"] == "1"
+    assert (shop.served("stage"), shop.served("prod")) == ("1", None)
+
+
+def the_first_model_is_released(shop: Shop, run: Run, store: Path) -> None:
+    """Everything is approved: production serves the model, and its record leads back to data, code and person."""
+    result = run(shop, "cd", store)
+    assert not result.failed, result.printed
+    assert result.jobs == RELEASED
+    assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
+    record = document(store, "register", "release")
+    commit = shop.project.run("git rev-parse HEAD").strip()
+    assert (record["released"], record["commit"]) == (True, commit)
+    assert record["data"]["data/raw/german_credit.csv"] == "4609dadefb94c1a04cc1de2dfe39a8a5"
+    assert record["approval"]["by"] and record["approval"]["gate"] == "model"
+    assert record["metrics"]["roc_auc"] > 0.5
+    deployed = document(store, "deploy-prod", "deployment")
+    assert (deployed["version"], deployed["approval"]["gate"]) == ("1", "prod")
+    assert document(store, "deploy-prod", "verification")["ok"]
+
+
+def the_same_model_is_not_released_again(shop: Shop, run: Run, store: Path) -> None:
+    """A challenger that is not better is no failure, and changes nothing."""
+    result = run(shop, "cd", store)
+    assert not result.failed, result.printed
+    assert document(store, "evaluate", "verdict")["promoted"] is False
+    for job, name in (("register", "release"), ("package", "package"), ("deploy-prod", "deployment")):
+        assert document(store, job, name)["released"] is False
+    assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
+
+
+def a_missing_metric_stops_the_chain(shop: Shop, run: Run, store: Path) -> None:
+    """Nothing is released on a metric that nobody measured."""
+    shop.edit("operation/configuration/environment_prod/release.yaml", "metric: roc_auc", "metric: profit")
+    result = run(shop, "cd", store)
+    assert result.failed
+    assert result.jobs == TRAINED, result.printed
+    assert "the new model has no metric profit" in result.printed
+    assert shop.served("prod") == "1"
