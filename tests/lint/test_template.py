@@ -63,6 +63,15 @@ def test_an_edited_managed_file_is_named_with_how_much_of_it_is_different(projec
     assert lint(project, "--drift")[0] == 0
 
 
+def test_an_answer_that_was_edited_by_hand_is_named(project):
+    path = project / ANSWERS
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("license: MIT", "licence: MIT\nlicense: MIT"), encoding="utf-8")
+    (finding,) = found(project, "--drift")
+    assert (finding.check, finding.path) == ("MLO801", ANSWERS)
+    assert finding.message.startswith("licence is not what copier writes") and finding.line
+
+
 def test_windows_line_ends_are_no_drift(project):
     path = project / "operation" / "execution" / "charts.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))

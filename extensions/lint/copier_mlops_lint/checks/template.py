@@ -1,6 +1,7 @@
 """How far the project is from its template. Copier is imported here, and only where it is asked for."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from copier_mlops_lint.checks import check
 from copier_mlops_lint.finding import Finding, LintError
 from copier_mlops_lint.project import ANSWERS, Project
+from copier_mlops_lint.reading import parse
 from copier_mlops_lint.registry import registry
 
 # Managed files that a team adds to: what the template wrote must still be there, more may.
@@ -53,7 +55,7 @@ def rendered(project: Project) -> dict[str, bytes] | str:
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
         found = (each for each in target.rglob("*") if each.is_file() and not each.is_symlink())
         contents = {each.relative_to(target).as_posix(): each.read_bytes() for each in found}
-    return {name: contents[name] for name in is_managed(list(contents)) if name != ANSWERS}
+    return {name: contents[name] for name in is_managed(list(contents))}
 
 
 def _quiet():
@@ -76,10 +78,22 @@ def drift(project: Project) -> Iterator[Finding]:
         now = project.read(path)
         if now is None:
             continue
+        if path == ANSWERS:
+            yield from edited(project, content)
+            continue
         came, went = diffstat(content, now)
         is_moved = path not in SHARED and content.splitlines() != now.splitlines()
         if went or is_moved:
             yield Finding(path, 0, "MLO801", f"differs from the template: +{came} -{went} lines")
+
+
+def edited(project: Project, content: bytes) -> Iterator[Finding]:
+    """Answers that copier would not have written: of no question, or not what they lead to."""
+    written = parse(content)
+    for name in sorted(project.answers.keys() ^ written.keys() | written.keys()):
+        if not name.startswith("_") and project.answers.get(name) != written.get(name):
+            said = f"{name} is not what copier writes from the answers: the file was edited by hand"
+            yield Finding(ANSWERS, project.line_of(ANSWERS, f"^{re.escape(name)}:"), "MLO801", said)
 
 
 @check("MLO802")
