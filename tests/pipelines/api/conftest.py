@@ -33,7 +33,7 @@ APPROVERS = {
 
 
 def render(tree: Path, host: str, path: str) -> None:
-    """Write a file of the template as it is for a host, also for one that has no renderer of its flows yet."""
+    """Write a file of the template as it is for another host."""
     text = (SOURCE / f"{path}.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=True)
     (tree / "operation" / path).write_text(environment.from_string(text).render(git_host=host, reached=3), "utf-8")
@@ -43,26 +43,19 @@ def render(tree: Path, host: str, path: str) -> None:
 def trees(tmp_path_factory) -> Callable[[str], Path]:
     """A project of level 3 for each host; tests leave them as they find them."""
     template = copy_template(tmp_path_factory.mktemp("template"))
-    rendered = copy_project(template, tmp_path_factory.mktemp("render") / "project", maturity_level=3, cloud="aws")
     made: dict[str, Path] = {}
 
     def tree(host: str) -> Path:
         if host not in made:
             made[host] = tmp_path_factory.mktemp(host) / "project"
-            shutil.copytree(rendered, made[host])
+            copy_project(template, made[host], git_host=host, maturity_level=3, cloud="aws")
             for file in (SOURCE / "execution" / "host").glob("*.py"):
                 shutil.copy(file, made[host] / "operation" / "execution" / "host")
             for name in ("azure.py", "aws.py", "gcp.py"):
                 shutil.copy(SOURCE / "execution" / "identity" / name, made[host] / "operation/execution/identity")
-            render(made[host], host, "execution/host/connect.py")
-            render(made[host], host, "configuration/host.yaml")
             settings = made[host] / "operation" / "configuration" / "host.yaml"
             approvers = settings.read_text(encoding="utf-8").replace("[]", APPROVERS[host])
             settings.write_text(approvers, encoding="utf-8")
-            if host == "azure_devops":
-                for flow in ("ci", "cd"):
-                    (made[host] / "azure_pipelines").mkdir(exist_ok=True)
-                    (made[host] / "azure_pipelines" / f"{flow}.yml").write_text("pool: none\n", encoding="utf-8")
             commit(made[host])
         return made[host]
 

@@ -27,9 +27,9 @@ def test_on_the_host_every_gate_is_closed(forgejo):
 
 
 def test_on_a_laptop_a_person_is_asked(forgejo):
-    folder = forgejo.tree / "build" / "package"
+    folder = forgejo.tree / "build" / "register"
     folder.mkdir(parents=True)
-    (folder / "package.json").write_text(json.dumps({"released": True}), encoding="utf-8")
+    (folder / "release.json").write_text(json.dumps({"released": True}), encoding="utf-8")
     forgejo.process("host.gate_check", "prod", given="y\n")
     assert (forgejo.tree / "build" / "deploy-prod" / "approval.json").is_file()
 

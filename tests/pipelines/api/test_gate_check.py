@@ -120,6 +120,7 @@ def test_what_is_not_released_needs_no_approval(place):
 def test_an_old_verdict_does_not_open_the_gate_of_a_package(place):
     write(place, "evaluate", "verdict", {**VERDICT, "promoted": False})
     write(place, "package", "package", {"released": True, "version": "3"})
+    write(place, "register", "release", RELEASE)
     assert "prod was not approved" in place.run("host.gate_check", "prod", given="", code=1, **laptop(place))
     write(place, "package", "package", {"released": False, "reason": "worse"})
     assert "nothing to approve: worse" in place.run("host.gate_check", "prod", **laptop(place))

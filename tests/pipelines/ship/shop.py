@@ -25,6 +25,10 @@ print(json.dumps([history.service(tracking.connect(each), each) for each in map(
 """
 
 
+# Hosts whose token is a variable of the repository.
+ONE_TOKEN = {"bitbucket", "gitlab"}
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -41,6 +45,8 @@ class Shop:
     server: Server
     host: object
     state: object
+    one_token: bool
+    """Whether the host knows one token for all steps, and cannot keep it from some."""
 
     def served(self, environment: str) -> str | None:
         """The version of the model that an environment's service answers with; None where nothing answers."""
@@ -91,7 +97,7 @@ def opened(folder: Path, git_host: str) -> Iterator[Shop]:
         project.run("uv run poe setup")
         project.run("uv run poe push")
         host = importlib.import_module(f"tests.pipelines.api.fakes.{git_host}")
-        shop = Shop(project, urls, folder, server, host, host.install(server))
+        shop = Shop(project, urls, folder, server, host, host.install(server), git_host in ONE_TOKEN)
         try:
             yield shop
             assert server.problems == []

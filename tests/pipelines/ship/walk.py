@@ -37,6 +37,11 @@ def runner(host: str, told: Told, approved: set[str]) -> Callable[[Shop, str, Pa
     return run
 
 
+def without_token(variables: dict[str, str]) -> dict[str, str]:
+    """What a step is told that may not ask the host's API."""
+    return {name: value for name, value in variables.items() if name != "HOST_TOKEN"}
+
+
 def run_job(shop: Shop, name: str, job: Job, store: Path, variables: dict[str, str], result: Result) -> bool:
     """Run one job in a clone of its own; false where a step failed."""
     clone = shop.project.clone(store / "clone")
@@ -44,7 +49,7 @@ def run_job(shop: Shop, name: str, job: Job, store: Path, variables: dict[str, s
         for other in job.takes:
             shutil.copytree(store / other, clone.path / "build" / other)
         for step in job.steps:
-            given = variables if step.token else {key: value for key, value in variables.items() if key != "HOST_TOKEN"}
+            given = variables if step.token or shop.one_token else without_token(variables)
             done = subprocess.run(
                 shlex.split(step.run),
                 cwd=clone.path,

@@ -8,6 +8,9 @@ APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 PEOPLE = {"ada@example.org": "id-ada", "[K I]\\Risk": "id-risk"}
 
 
+STAGES = {"model": "register", "prod": "deploy_prod", "infrastructure": "apply"}
+
+
 class State:
     """What the host knows."""
 
@@ -177,10 +180,11 @@ def runner(server: Server, folder) -> dict[str, str]:
 
 def protect(state: State, gate: str) -> None:
     """The host asks Ada."""
-    state.environments.append({"id": 9, "name": gate})
+    number = 9 + len(state.environments)
+    state.environments.append({"id": number, "name": gate})
     people = [{"id": "id-ada", "displayName": "Ada"}]
     check = {"id": 0, "type": {"id": APPROVAL.upper(), "name": "Approval"}, "settings": {"approvers": people}}
-    state.checks.append({**check, "resource": {"type": "environment", "id": "9"}})
+    state.checks.append({**check, "resource": {"type": "environment", "id": str(number)}})
 
 
 def weaken(state: State, gate: str) -> None:
@@ -191,12 +195,13 @@ def weaken(state: State, gate: str) -> None:
 
 def approve(state: State, gate: str) -> str:
     """Ada has approved the stage."""
-    state.timeline[:] = [
-        {"id": "s", "type": "Stage", "identifier": "deploy_prod", "name": "Deploy to prod", "parentId": None},
-        {"id": "c", "type": "Checkpoint", "parentId": "s"},
-        {"id": "a", "type": "Checkpoint.Approval", "parentId": "c"},
-        {"id": "other", "type": "Stage", "identifier": "register", "parentId": None},
+    stage = STAGES[gate]
+    state.timeline += [
+        {"id": stage, "type": "Stage", "identifier": stage, "name": stage, "parentId": None},
+        {"id": f"c-{stage}", "type": "Checkpoint", "parentId": stage},
+        {"id": f"a-{stage}", "type": "Checkpoint.Approval", "parentId": f"c-{stage}"},
+        {"id": "other", "type": "Stage", "identifier": "package", "parentId": None},
     ]
     step = {"status": "approved", "actualApprover": {"displayName": "Ada"}, "lastModifiedOn": "2026-11-21T10:00:00Z"}
-    state.approvals["a"] = {"id": "a", "status": "approved", "steps": [step]}
+    state.approvals[f"a-{stage}"] = {"id": f"a-{stage}", "status": "approved", "steps": [step]}
     return "Ada"

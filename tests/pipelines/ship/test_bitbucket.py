@@ -1,0 +1,29 @@
+"""Bitbucket's flow `cd`, read back from its pipelines and walked with real training runs."""
+
+import pytest
+
+from tests.pipelines.ship import scenario, walk
+from tests.pipelines.ship.shop import opened
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("bitbucket"), "bitbucket") as found:
+        yield found
+
+
+def told(job: str, environment: str) -> dict[str, str]:
+    return {"BITBUCKET_DEPLOYMENT_ENVIRONMENT": environment}
+
+
+def test_from_closed_gates_to_production(shop, tmp_path):
+    model = walk.runner("bitbucket", told, {"model"})
+    both = walk.runner("bitbucket", told, {"model", "prod"})
+    scenario.gates_are_closed(shop, both, tmp_path / "closed")
+    shop.state.environments.clear()
+    for gate in ("model", "prod"):
+        shop.host.protect(shop.state, gate)
+    scenario.an_unapproved_release_stops_before_production(shop, model, tmp_path / "unapproved", waits=True)
+    scenario.the_first_model_is_released(shop, both, tmp_path / "released")
+    scenario.the_same_model_is_not_released_again(shop, both, tmp_path / "again")
+    scenario.a_missing_metric_stops_the_chain(shop, both, tmp_path / "metric")
