@@ -90,7 +90,7 @@ def drift(project: Project) -> Iterator[Finding]:
 def edited(project: Project, content: bytes) -> Iterator[Finding]:
     """Answers that copier would not have written: of no question, or not what they lead to."""
     written = parse(content)
-    for name in sorted(project.answers.keys() ^ written.keys() | written.keys()):
+    for name in sorted(project.answers.keys() | written.keys()):
         if not name.startswith("_") and project.answers.get(name) != written.get(name):
             said = f"{name} is not what copier writes from the answers: the file was edited by hand"
             yield Finding(ANSWERS, project.line_of(ANSWERS, f"^{re.escape(name)}:"), "MLO801", said)
