@@ -150,9 +150,7 @@ FAULTS = [
     ),
     Fault("MLO101", {"src/german_credit/x.py": "x = 1\n" + ">" * 7 + " theirs\n"}, "src/german_credit/x.py"),
     Fault("MLO102", {"README.md.rej": "@@ -1 +1 @@\n+lost\n"}, "README.md.rej", {"README.md.rejected": "x\n"}),
-    Fault(
-        "MLO111", {".copier-answers.yml": None}, "", {".copier-answers.yml": ("author_email: ''", "author_email: ''")}
-    ),
+    Fault("MLO111", {".copier-answers.yml": None}, "", {".copier-answers.yml": ("_commit: 1.0.0", "_commit: 12e4567")}),
     Fault("MLO111", {".copier-answers.yml": "# nothing\n"}, ".copier-answers.yml"),
     Fault("MLO112", {".copier-answers.yml": ("_commit: 1.0.0", "_commit: ''")}, ".copier-answers.yml"),
     Fault(
@@ -292,6 +290,7 @@ FAULTS = [
     Fault("MLO701", {SETTINGS: None}, "", {SETTINGS: ("max_records: 1000", "max_records: 500")}),
     Fault("MLO702", {SETTINGS: host("port", "high")}, SETTINGS, {SETTINGS: host("port", "'0'")}),
     Fault("MLO702", {SETTINGS: host("port", "70000")}, SETTINGS),
+    Fault("MLO702", {SETTINGS: host("model_alias", "yes")}, SETTINGS, {SETTINGS: host("model_alias", "1e3")}),
     Fault("MLO702", {SETTINGS: host("model_alias", "champion\nprot: 1")}, SETTINGS),
     Fault("MLO702", {SETTINGS: ("model_alias: champion\n", "")}, SETTINGS),
     Fault("MLO702", {SETTINGS: "just text\n"}, SETTINGS),

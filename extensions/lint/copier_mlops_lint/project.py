@@ -85,6 +85,11 @@ class Project:
         return self._parsed(path, reading.parse)
 
     @functools.cache  # noqa: B019
+    def dvc(self, path: str) -> object:
+        """The value of a YAML file as DVC reads it."""
+        return self._parsed(path, lambda content: reading.parse(content, reading.DvcLoader))
+
+    @functools.cache  # noqa: B019
     def nodes(self, path: str) -> Node | None:
         """The nodes of a YAML file, with their lines."""
         return self._parsed(path, reading.compose)

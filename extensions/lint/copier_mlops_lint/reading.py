@@ -1,6 +1,7 @@
 """Read what may be broken on purpose: YAML without code, without bombs and without nesting that ends the process."""
 
 import re
+from collections.abc import Callable
 
 import yaml
 
@@ -22,7 +23,11 @@ class UnreadableError(Exception):
 
 
 class Loader(_Loader):
-    """Scalars as in YAML 1.2, as DVC reads them: `on` and `yes` are text, `1e-3` is a number."""
+    """Scalars as PyYAML reads them, and with it copier and the project: `yes` is true, `12e4567` is text."""
+
+
+class DvcLoader(Loader):
+    """Scalars as in YAML 1.2, as DVC reads them: `yes` is text, `1e-3` is a number."""
 
 
 _DIGITS = "-+0123456789"
@@ -35,9 +40,9 @@ _SCALARS = [
     ("float", _FLOAT, [*_DIGITS, "."]),
     ("merge", r"<<", ["<"]),
 ]
-Loader.yaml_implicit_resolvers = {}
+DvcLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _letters in _SCALARS:
-    Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _letters)
+    DvcLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _letters)
 
 
 def _integer(loader: Loader, node: yaml.ScalarNode) -> int:
@@ -52,7 +57,7 @@ def _unknown(loader: Loader, _: str, node: yaml.Node) -> object:
     return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else node.value
 
 
-Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+DvcLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 Loader.add_multi_constructor("", _unknown)
 
 
@@ -72,7 +77,7 @@ def compose(content: bytes) -> yaml.Node | None:
     return _load(content, documents)
 
 
-def parse(content: bytes) -> object:
+def parse(content: bytes, loader: type[Loader] = Loader) -> object:
     """The value of a YAML text.
 
     Raises:
@@ -86,17 +91,17 @@ def parse(content: bytes) -> object:
         _size(node, {}, set())
         return loader.construct_document(node)
 
-    return _load(content, construct)
+    return _load(content, construct, loader)
 
 
-def _load(content: bytes, use) -> object:
+def _load(content: bytes, use: Callable[[Loader], object], kind: type[Loader] = Loader) -> object:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableError("is not UTF-8", content[: error.start].count(b"\n") + 1) from None
     try:
         _refuse_depth(text)
-        loader = Loader(text)
+        loader = kind(text)
         try:
             return use(loader)
         finally:

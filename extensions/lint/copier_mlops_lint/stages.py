@@ -26,7 +26,7 @@ def join(folder: str, path: str) -> str:
 def values_of(project: Project, path: str) -> dict:
     """What a file of parameters says; nothing where it is missing or of another kind."""
     if path.endswith((".yaml", ".yml")):
-        found = project.yaml(path)
+        found = project.dvc(path)
     elif path.endswith(".toml"):
         found = project.toml(path)
     else:
@@ -90,7 +90,7 @@ def paths(entries: object, context: dict, folder: str) -> list[tuple[str, dict]]
 
 def stages(project: Project, path: str) -> Iterator[tuple[str, dict, dict]]:
     """Each stage by the name that dvc.lock gives it, its entry, and the values that its places take."""
-    document = project.yaml(path)
+    document = project.dvc(path)
     entries = document.get("stages") if isinstance(document, dict) else None
     folder = path.rpartition("/")[0]
     context = dict(values_of(project, join(folder, "params.yaml")))

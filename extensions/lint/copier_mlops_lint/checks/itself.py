@@ -15,7 +15,7 @@ def unreadable(project: Project) -> Iterator[Finding]:
     """A file that cannot be read: the project remembers it, whoever asked for it; here all are asked for."""
     for path in project.files:
         if path in CORE or path.endswith(".dvc"):
-            project.yaml(path)
+            project.dvc(path)
         elif path.endswith(".toml") and "/" not in path:
             project.toml(path)
     yield from ()

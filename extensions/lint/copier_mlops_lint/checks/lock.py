@@ -16,7 +16,7 @@ def locks(project: Project) -> Iterator[tuple[str, str, str, dict]]:
     for path in project.files:
         folder, _, name = path.rpartition("/")
         if name == "dvc.lock":
-            found = project.yaml(path)
+            found = project.dvc(path)
             locked = found.get("stages") if isinstance(found, dict) else None
             if isinstance(locked, dict):
                 entries = {str(stage): entry for stage, entry in locked.items() if isinstance(entry, dict)}
@@ -38,7 +38,7 @@ def at(project: Project, path: str, name: str, check_id: str, message: str) -> F
 
 def digest(project: Project, path: str) -> set[str]:
     """The MD5 of a file of git, with the line ends of this machine and without; the one of its pointer otherwise."""
-    pointer = project.yaml(f"{path}.dvc")
+    pointer = project.dvc(f"{path}.dvc")
     outs = pointer.get("outs") if isinstance(pointer, dict) else None
     if isinstance(outs, list) and outs and isinstance(outs[0], dict):
         return {str(outs[0].get("md5"))}
