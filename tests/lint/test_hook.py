@@ -15,6 +15,8 @@ from tests.project import TEMPLATE, commit, registry, run
 # What of this repository the package is made of.
 PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "copier.yml", "extensions", ".pre-commit-hooks.yaml", "action.yml"]
 HOOKS = yaml.safe_load((TEMPLATE / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+# Stands for actions of others: the machine has uv, and act copies the repository where a checkout is.
+NOTHING = TEMPLATE / "tests" / "pipelines" / "ship" / "actions" / "nothing"
 ACTION = yaml.safe_load((TEMPLATE / "action.yml").read_text(encoding="utf-8"))
 
 
@@ -116,3 +118,43 @@ def test_the_action_annotates_and_writes_sarif(project, action, tmp_path):
     assert action(project, select="MLO1,MLO2", project="docs").returncode == 1
     assert action(project, select="$(touch started)").returncode == 2
     assert not (project / "started").exists()
+
+
+WORKFLOW = """\
+on: workflow_dispatch
+jobs:
+  lint:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: {checkout}
+      - uses: owner/copier-mlops@{commit}
+        with:
+          select: MLO1
+          sarif: build/found.sarif
+"""
+
+
+@pytest.mark.skipif(not shutil.which("act"), reason="act runs it in GitHub's place")
+def test_a_workflow_that_uses_the_action_is_run_by_act(project, released):
+    path, revision = released
+    workflow = project / ".github" / "workflows" / "ours.yml"
+    pins = registry("hosts")["github"]["actions"]
+    checkout, uv = (f"{pins[name]['uses']}@{pins[name]['commit']}" for name in ("checkout", "uv"))
+    workflow.write_text(WORKFLOW.format(commit=revision, checkout=checkout), encoding="utf-8")
+    (project / "build").mkdir(exist_ok=True)
+    run(project, "git", "add", "--all")
+    local = {f"owner/copier-mlops@{revision}": path, uv: NOTHING, checkout: NOTHING}
+    options = ["-W", ".github/workflows/ours.yml", "-P", "ubuntu-24.04=-self-hosted", "--action-offline-mode"]
+    options += [part for name, place in local.items() for part in ("--local-repository", f"{name}={place}")]
+
+    def act() -> subprocess.CompletedProcess:
+        command = ["act", "workflow_dispatch", *options]
+        return subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300, check=False)
+
+    done = act()
+    assert done.returncode == 0, done.stdout + done.stderr
+    (project / "docs" / "x.md").write_text("<" * 7 + " a\n", encoding="utf-8")
+    run(project, "git", "add", "--all")
+    done = act()
+    assert done.returncode == 1
+    assert "docs/x.md" in done.stdout and "MLO101 conflict-marker" in done.stdout
