@@ -119,7 +119,7 @@ def clean_template(workspace: Path) -> Path:
     """A copy of the template as it lies in the work tree, outside git, so that copier does not look for a tag."""
     target = workspace / "template"
     if not target.exists():
-        target.mkdir()
+        target.mkdir(parents=True)
         unwanted = shutil.ignore_patterns("__pycache__", ".*_cache")
         for name in TEMPLATE:
             source = ROOT / name

@@ -22,6 +22,12 @@ def test_size_and_copy_are_measured():
     assert f'"files": {len(rendered)}' in json.dumps(json.loads(done.stdout))
 
 
+def test_the_lint_is_measured():
+    done = bench("lint", "--runs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "goal: CPU seconds without --drift <= 1" in done.stdout
+
+
 def test_an_unknown_benchmark_is_refused_with_those_that_exist():
     done = bench("speed")
     assert done.returncode == 2

@@ -1,0 +1,95 @@
+"""Which files a project has, asked of git where there is git; links are never followed."""
+
+import os
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+# What is never part of a project, for folders without git; .gitignore says the rest.
+SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The regular files that exist, by paths with slashes relative to the project."""
+
+    files: dict[str, int]
+    tracked: frozenset[str]
+    unmerged: frozenset[str]
+    without_git: str
+    prefix: str
+
+
+def git(root: Path, *arguments: str) -> bytes:
+    """What git prints; nothing that the repository configures is started.
+
+    Raises:
+        OSError: There is no git, or it failed; the text is git's own.
+    """
+    command = ["git", "-c", "core.fsmonitor=false", *arguments]
+    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise OSError(said[0].removeprefix("fatal: ") if said else f"git ended with {done.returncode}")
+    return done.stdout
+
+
+def list_files(root: Path) -> Listing:
+    """The files of the project: those in git and those that could be added."""
+    try:
+        staged = git(root, "ls-files", "--stage", "-z").split(b"\0")[:-1]
+        others = git(root, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0")[:-1]
+        prefix = os.fsdecode(git(root, "rev-parse", "--show-prefix").strip(b"\n"))
+    except OSError as error:
+        found = regular(root, walk(root))
+        return Listing(found, frozenset(), frozenset(), str(error), "")
+    tracked, unmerged = set(), set()
+    for entry in staged:
+        meta, _, name = entry.partition(b"\t")
+        tracked.add(os.fsdecode(name))
+        if not meta.endswith(b" 0"):
+            unmerged.add(os.fsdecode(name))
+    found = regular(root, sorted(tracked | {os.fsdecode(name) for name in others}))
+    return Listing(found, frozenset(tracked & found.keys()), frozenset(unmerged), "", prefix)
+
+
+def regular(root: Path, names: list[str]) -> dict[str, int]:
+    """Those names that are files and no links, with their sizes."""
+    found = {}
+    for name in names:
+        try:
+            status = os.lstat(os.path.join(root, name))  # noqa: PTH118 (a Path per file costs more than the rest)
+        except (OSError, ValueError):
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found[name] = status.st_size
+    return found
+
+
+def walk(root: Path) -> list[str]:
+    """Every file below a folder that is not in git, without what its .gitignore leaves out."""
+    names = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED)
+        place = Path(folder).relative_to(root)
+        names += [(place / name).as_posix() for name in files]
+    try:
+        lines = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return sorted(names)
+    from pathspec import GitIgnoreSpec
+
+    return sorted(set(names) - set(GitIgnoreSpec.from_lines(lines).match_files(names)))
+
+
+def find_root(start: Path, answers: str) -> Path:
+    """The project around a folder: the nearest folder with an answers file, no further up than the git repository."""
+    top = None
+    for folder in (start, *start.parents):
+        if (folder / answers).is_file():
+            return folder
+        if (folder / ".git").exists():
+            top = folder
+            break
+    return top or start

@@ -1,0 +1,149 @@
+"""Read what may be broken on purpose: YAML without code, without bombs and without nesting that ends the process."""
+
+import re
+from collections.abc import Callable
+
+import yaml
+
+try:
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # a PyYAML without libyaml
+    from yaml import SafeLoader as _Loader
+
+MOST_NODES = 1_000_000
+DEEPEST = 200
+
+
+class UnreadableError(Exception):
+    """A text is not what its name promises; the text says why."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+class Loader(_Loader):
+    """Scalars as PyYAML reads them, and with it copier and the project: `yes` is true, `12e4567` is text."""
+
+
+class DvcLoader(Loader):
+    """Scalars as in YAML 1.2, as DVC reads them: `yes` is text, `1e-3` is a number."""
+
+
+_DIGITS = "-+0123456789"
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+# Tag, what is written so, and with which letters that begins.
+_SCALARS = [
+    ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", [*_DIGITS]),
+    ("float", _FLOAT, [*_DIGITS, "."]),
+    ("merge", r"<<", ["<"]),
+]
+DvcLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _letters in _SCALARS:
+    DvcLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _letters)
+
+
+def _integer(loader: Loader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+def _unknown(loader: Loader, _: str, node: yaml.Node) -> object:
+    """A tag that only one host knows, such as GitLab's `!reference`, is read as if it were not there."""
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else node.value
+
+
+DvcLoader.add_constructor("tag:yaml.org,2002:int", _integer)
+Loader.add_multi_constructor("", _unknown)
+
+
+def compose(content: bytes) -> yaml.Node | None:
+    """The nodes of a YAML text with their lines, of several documents as of a list; None for an empty one.
+
+    Raises:
+        UnreadableError: It is no YAML, or more than any person writes.
+    """
+
+    def documents(loader: Loader) -> yaml.Node | None:
+        nodes = []
+        while loader.check_node():
+            nodes.append(loader.get_node())
+        return nodes[0] if len(nodes) == 1 else yaml.SequenceNode("", nodes) if nodes else None
+
+    return _load(content, documents)
+
+
+def parse(content: bytes, loader: type[Loader] = Loader) -> object:
+    """The value of a YAML text.
+
+    Raises:
+        UnreadableError: It is no YAML, or more than any person writes.
+    """
+
+    def construct(loader: Loader) -> object:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _size(node, {}, set())
+        return loader.construct_document(node)
+
+    return _load(content, construct, loader)
+
+
+def _load(content: bytes, use: Callable[[Loader], object], kind: type[Loader] = Loader) -> object:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableError("is not UTF-8", content[: error.start].count(b"\n") + 1) from None
+    try:
+        _refuse_depth(text)
+        loader = kind(text)
+        try:
+            return use(loader)
+        finally:
+            loader.dispose()
+    except UnreadableError:
+        raise
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise UnreadableError(f"is no YAML: {error.problem or error.context}", line) from None
+    except Exception as error:  # whatever else a hostile text makes a parser do
+        raise UnreadableError(f"cannot be read as YAML: {type(error).__name__}") from None
+
+
+def _refuse_depth(text: str) -> None:
+    """Nesting is held against a limit before the parser follows it, where the text could nest at all."""
+    marks = (" " * DEEPEST, "- - - - -", "? ? ?")
+    if text.count("[") + text.count("{") <= DEEPEST and not any(mark in text for mark in marks):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            raise UnreadableError(f"nests more than {DEEPEST} levels deep", event.start_mark.line + 1)
+
+
+def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
+    """How many nodes there are once every alias is followed."""
+    if id(node) in known:
+        return known[id(node)]
+    if id(node) in open_nodes:
+        raise UnreadableError("holds an alias of itself", node.start_mark.line + 1)
+    open_nodes.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        children = [each for pair in node.value for each in pair]
+    else:
+        children = node.value if isinstance(node, yaml.SequenceNode) else []
+    size = 1 + sum(_size(child, known, open_nodes) for child in children)
+    open_nodes.discard(id(node))
+    if size > MOST_NODES:
+        raise UnreadableError(f"has more than {MOST_NODES} values once its aliases are followed")
+    known[id(node)] = size
+    return size

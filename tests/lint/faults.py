@@ -1,0 +1,297 @@
+"""A planted fault for every check, and what a person could write in its place without any finding.
+
+A fault is what a file says, or None for a file that is gone; a pair of texts is a replacement in the file.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+CI = ".github/workflows/ci.yml"
+SETTINGS = "operation/configuration/environment_prod/settings.yaml"
+TOKEN = "ghp" + "_" + "a1B2" * 9
+NOTEBOOK = '{"cells": [{"cell_type": "code", "outputs": [%s], "source": []}]}\n'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is planted, where it is found, the clean counterpart, and what else the same fault may be found as."""
+
+    check: str
+    spoil: dict[str, str | tuple[str, str] | bytes | None]
+    path: str = ""
+    clean: dict[str, str | tuple[str, str] | bytes | None] = field(default_factory=dict)
+    hidden: str = ""
+    also: tuple[str, ...] = ()
+
+
+# A small pipeline, as DVC 3 locks it.
+CODE, DATA, METRICS = "print(1)\n", "a,b\n1,2\n", '{"auc": 0.5}\n'
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+PIPELINE = """\
+vars:
+  - folds: 5
+stages:
+  read:
+    cmd: python src/read.py --seed ${seed}
+    deps: [data/raw/ours.csv, src/read.py]
+    params: [seed]
+    outs: [data/interim/ours.parquet]
+  train:
+    matrix:
+      model: [tree, forest]
+      deep: [true, 1e-3]
+    cmd: >-
+      python src/read.py
+      --model ${item.model} --deep ${item.deep} --folds ${folds} --trees ${train.trees}
+    deps: [data/interim/ours.parquet]
+    params: [train.trees]
+    metrics:
+      - metrics/${item.model}.json: {cache: false}
+"""
+PARAMETERS = "seed: 42\ntrain: {trees: 100}\n"
+STAGE = """\
+  train@%(model)s-%(deep)s:
+    cmd: python src/read.py --model %(model)s --deep %(deep)s --folds 5 --trees 100
+    deps:
+    - path: data/interim/ours.parquet
+      hash: md5
+      md5: 0123456789abcdef0123456789abcdef
+    params:
+      params.yaml:
+        train.trees: 100
+    outs:
+    - path: metrics/%(model)s.json
+      hash: md5
+      md5: %(md5)s
+"""
+LOCK = f"""\
+schema: '2.0'
+stages:
+  read:
+    cmd: python src/read.py --seed 42
+    deps:
+    - path: data/raw/ours.csv
+      hash: md5
+      md5: {md5(DATA)}
+    - path: src/read.py
+      hash: md5
+      md5: {md5(CODE)}
+    params:
+      params.yaml:
+        seed: 42
+    outs:
+    - path: data/interim/ours.parquet
+      hash: md5
+      md5: 0123456789abcdef0123456789abcdef
+""" + "".join(
+    STAGE % {"model": model, "deep": deep, "md5": md5(METRICS)}
+    for model in ("tree", "forest")
+    for deep in ("true", "0.001")
+)
+LOCKED = {
+    "dvc.yaml": PIPELINE,
+    "params.yaml": PARAMETERS,
+    "dvc.lock": LOCK,
+    "src/read.py": CODE,
+    "data/raw/ours.csv.dvc": f"outs:\n- md5: {md5(DATA)}\n  path: ours.csv\n",
+    "metrics/tree.json": METRICS,
+    "metrics/forest.json": METRICS,
+}
+
+
+def locked(check: str, where: str, **texts: str | None) -> Fault:
+    """A fault in that pipeline; the pipeline as it is has none."""
+    names = {name.rpartition("/")[2].replace(".", "_"): name for name in LOCKED}
+    return Fault(check, LOCKED | {names[name]: text for name, text in texts.items()}, where, LOCKED)
+
+
+def step(text: str) -> tuple[str, str]:
+    """Another step in the place of the lint step of CI."""
+    return "run: uv run poe lint\n", f"run: {text}\n"
+
+
+def host(name: str, value: str) -> tuple[str, str]:
+    """Another value of a setting of prod."""
+    return {
+        "port": ("port: 8080", f"port: {value}"),
+        "model_alias": ("model_alias: champion", f"model_alias: {value}"),
+    }[name]
+
+
+FAULTS = [
+    Fault("MLO001", {"params.yaml": "seed: [1\n"}, "params.yaml", {"params.yaml": ("seed: 42", "seed: 43")}),
+    Fault("MLO001", {"poe_tasks.toml": "[tasks\n"}, "poe_tasks.toml", also=("MLO204",)),
+    Fault("MLO001", {SETTINGS: b"host: \xff\n"}, SETTINGS),
+    Fault("MLO001", {"notebooks/x.ipynb": "{}\n"}, "notebooks/x.ipynb", {"notebooks/x.ipynb": '{"cells": []}\n'}),
+    Fault(
+        "MLO001",
+        {"operation/configuration/settings.py": "class\n"},
+        "operation/configuration/settings.py",
+        also=("MLO701",),
+    ),
+    Fault(
+        "MLO101",
+        {
+            "README.md": "# Ours\n"
+            + "<" * 7
+            + " before updating\nours\n"
+            + "=" * 7
+            + "\n"
+            + ">" * 7
+            + " after updating\n"
+        },
+        "README.md",
+        {"README.md": "Ours\n=======\n\n    " + "<" * 7 + " in a block\n"},
+    ),
+    Fault("MLO101", {"src/german_credit/x.py": "x = 1\n" + ">" * 7 + " theirs\n"}, "src/german_credit/x.py"),
+    Fault("MLO102", {"README.md.rej": "@@ -1 +1 @@\n+lost\n"}, "README.md.rej", {"README.md.rejected": "x\n"}),
+    Fault("MLO111", {".copier-answers.yml": None}, "", {".copier-answers.yml": ("_commit: 1.0.0", "_commit: 12e4567")}),
+    Fault("MLO111", {".copier-answers.yml": "# nothing\n"}, ".copier-answers.yml"),
+    Fault("MLO112", {".copier-answers.yml": ("_commit: 1.0.0", "_commit: ''")}, ".copier-answers.yml"),
+    Fault(
+        "MLO113",
+        {".copier-answers.yml": ("license: MIT", "license: GPL")},
+        ".copier-answers.yml",
+        {".copier-answers.yml": ("license: MIT", "license: BSD-3-Clause")},
+    ),
+    Fault("MLO113", {".copier-answers.yml": ("python_version: '3.11'", "python_version: 3.11")}, ".copier-answers.yml"),
+    Fault("MLO113", {".copier-answers.yml": ("- online", "- onlin")}, ".copier-answers.yml"),
+    Fault(
+        "MLO114",
+        {".copier-answers.yml": ("package_name: german_credit", "package_name: ours")},
+        ".copier-answers.yml",
+    ),
+    Fault(
+        "MLO114",
+        {".copier-answers.yml": ("python_version: '3.11'", "python_version: '3.13'")},
+        ".copier-answers.yml",
+        {".python-version": "3.11.9\n"},
+    ),
+    Fault("MLO114", {".dvc/config": ("german-credit-data", "elsewhere")}, ".copier-answers.yml"),
+    Fault("MLO114", {".copier-answers.yml": ("reached_level: 2", "reached_level: 1")}, ".copier-answers.yml"),
+    Fault("MLO201", {".copier-answers.yml": ("git_host: github", "git_host: gitlab")}, CI, also=("MLO113", "MLO202")),
+    Fault("MLO202", {CI: None}, "", {".github/dependabot.yml": "version: 2\n"}),
+    Fault("MLO203", {CI: step("pytest")}, CI, {CI: step("uv run --frozen poe test --help")}),
+    Fault("MLO203", {CI: step("uv run poe lint || true")}, CI, {CI: step("pip install uv==0.9.1")}),
+    Fault("MLO203", {CI: step("|\n          uv run poe lint\n          uv run poe test")}, CI),
+    Fault("MLO203", {CI: ("run: uv run poe lint\n", "script: [[uv run poe lint], [[pytest]]]\n")}, CI),
+    Fault("MLO203", {CI: step("uv run poe lint $(whoami | cat)")}, CI, {CI: step("!reference [.ours, script]")}),
+    Fault("MLO204", {CI: step("uv run poe nothing")}, CI, {CI: step("uv run poe format")}),
+    Fault(
+        "MLO205",
+        {CI: ("      - name: Lint\n", "      - name: Lint\n        continue-on-error: true\n")},
+        CI,
+        {CI: ("      - name: Lint\n", "      - name: Lint\n        continue-on-error: false\n")},
+    ),
+    Fault(
+        "MLO206",
+        {CI: ("    steps:\n", "    steps:\n      - uses: actions/checkout@v4\n")},
+        CI,
+        {CI: ("    steps:\n", f"    steps:\n      - uses: ./.github/ours\n      - uses: a/b@{'1' * 40}\n")},
+    ),
+    Fault(
+        "MLO207",
+        {CI: ("    steps:\n", "    container: python:3.11\n    steps:\n")},
+        CI,
+        {CI: ("    steps:\n", f"    container: {{image: 'python:3.11@sha256:{'a' * 64}'}}\n    steps:\n")},
+    ),
+    Fault("MLO207", {CI: ("    steps:\n", "    services: {db: {image: postgres:latest}}\n    steps:\n")}, CI),
+    Fault("MLO207", {"Dockerfile": "FROM python\n"}, "Dockerfile", {"Dockerfile": "FROM python:3.11.9 AS a\nFROM a\n"}),
+    Fault("MLO207", {"compose.yaml": "services:\n  a:\n    image: b:1\n"}, "compose.yaml"),
+    Fault("MLO301", {"notebooks/README.md": None}, "", {"docs/data/README.md": None}),
+    Fault(
+        "MLO401",
+        {".dvc/config": ("\n['remote", "\n['remote \"b\"']\n    secret_access_key = hunter22\n['remote")},
+        ".dvc/config",
+        {
+            ".dvc/config": (
+                "\n['remote",
+                "\n['remote \"b\"']\n    profile = ours\n    url = ssh://me@example.org/x\n['remote",
+            )
+        },
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO401",
+        {".dvc/config": ("\n['remote", "\n['remote \"b\"']\n    url = https://hunter22@example.org/x\n['remote")},
+        ".dvc/config",
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO402",
+        {SETTINGS: ("sqlite:///mlflow.db", "https://me:hunter22@mlflow.example.org")},
+        SETTINGS,
+        {SETTINGS: ("sqlite:///mlflow.db", "https://mlflow.example.org/path?page=2")},
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO402",
+        {SETTINGS: ("sqlite:///mlflow.db", "https://mlflow.example.org/?a=1&access_token=hunter22")},
+        SETTINGS,
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO402",
+        {".copier-answers.yml": ("_src_path: ", "_src_path: https://hunter22@example.org/t.git\nold: ")},
+        ".copier-answers.yml",
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO403",
+        {"operation/configuration/ours.yaml": "mlflow:\n  trackingPassword: hunter22\n"},
+        "operation/configuration/ours.yaml",
+        {"operation/configuration/ours.yaml": "password: ${PASSWORD}\nmax_tokens: 4\ntoken: ''\nsecret:\n  name: x\n"},
+        hidden="hunter22",
+    ),
+    Fault("MLO404", {".env": "A=1\n"}, ".env", {".env.example": "A=\n"}),
+    Fault("MLO404", {".dvc/config.local": "x\n"}, ".dvc/config.local"),
+    Fault("MLO405", {"docs/x.md": f"use {TOKEN}\n"}, "docs/x.md", {"docs/x.md": "use ghp_…\n"}, hidden=TOKEN),
+    Fault(
+        "MLO405",
+        {"docs/key.pem": "-----BEGIN RSA PRIVATE" + " KEY-----\n" + "MIIE" * 16 + "\n"},
+        "docs/key.pem",
+        {"docs/key.pem": "-----BEGIN CERTIFICATE-----\n" + "MIIE" * 16 + "\n"},
+    ),
+    Fault("MLO501", {"data/raw/x.csv": "a,b\n"}, "data/raw/x.csv", {"data/raw/x.csv.dvc": "outs: []\n"}),
+    Fault("MLO501", {"notebooks/x.parquet": b"PAR1\0"}, "notebooks/x.parquet", {"docs/x.csv": "a\n"}),
+    Fault(
+        "MLO502", {"src/german_credit/m.pkl": b"\x80\0"}, "src/german_credit/m.pkl", {"docs/m.pkl.dvc": "outs: []\n"}
+    ),
+    Fault("MLO503", {"docs/x.bin": b"\0" * 1_000_001}, "docs/x.bin", {"docs/x.bin": b"\0" * 1_000_000}),
+    Fault("MLO504", {"notebooks/x.ipynb": NOTEBOOK % "{}"}, "notebooks/x.ipynb", {"notebooks/x.ipynb": NOTEBOOK % ""}),
+    locked("MLO601", "dvc.lock", dvc_yaml=PIPELINE.replace("  read:", "  more: {cmd: x}\n  read:")),
+    locked("MLO601", "dvc.lock", dvc_yaml=PIPELINE.replace("[tree, forest]", "[tree]")),
+    locked("MLO601", "dvc.lock", dvc_yaml=None),
+    locked("MLO602", "dvc.lock", dvc_yaml=PIPELINE.replace("--folds", "--parts")),
+    locked("MLO602", "dvc.lock", dvc_yaml=PIPELINE.replace("- folds: 5", "- folds: 6")),
+    locked("MLO603", "dvc.lock", dvc_yaml=PIPELINE.replace("params: [seed]", "params: [seed, train]")),
+    locked("MLO604", "dvc.lock", read_py="print(2)\n"),
+    locked("MLO604", "dvc.lock", ours_csv_dvc=LOCKED["data/raw/ours.csv.dvc"].replace("md5: ", "md5: 0")),
+    locked(
+        "MLO604", "dvc.lock", dvc_yaml=PIPELINE.replace("[data/raw/ours.csv, ", "[src/more.py, data/raw/ours.csv, ")
+    ),
+    locked(
+        "MLO604",
+        "dvc.lock",
+        dvc_lock=LOCK.replace(
+            "deps:\n    - path: data/interim/ours.parquet\n      hash: md5\n      md5: 0",
+            "deps:\n    - path: data/interim/ours.parquet\n      hash: md5\n      md5: 1",
+            1,
+        ),
+    ),
+    locked("MLO605", "dvc.lock", tree_json=None),
+    locked("MLO605", "metrics/forest.json", forest_json='{"auc": 0.9}\n'),
+    Fault("MLO603", LOCKED | {"params.yaml": PARAMETERS.replace("42", "43")}, "dvc.lock", LOCKED, also=("MLO602",)),
+    Fault("MLO701", {SETTINGS: None}, "", {SETTINGS: ("max_records: 1000", "max_records: 500")}),
+    Fault("MLO702", {SETTINGS: host("port", "high")}, SETTINGS, {SETTINGS: host("port", "'0'")}),
+    Fault("MLO702", {SETTINGS: host("port", "70000")}, SETTINGS),
+    Fault("MLO702", {SETTINGS: host("model_alias", "yes")}, SETTINGS, {SETTINGS: host("model_alias", "1e3")}),
+    Fault("MLO702", {SETTINGS: host("model_alias", "champion\nprot: 1")}, SETTINGS),
+    Fault("MLO702", {SETTINGS: ("model_alias: champion\n", "")}, SETTINGS),
+    Fault("MLO702", {SETTINGS: "just text\n"}, SETTINGS),
+]
