@@ -105,7 +105,8 @@ def kind(value: object) -> str:
 def scalar(name: str, value: object) -> str:
     """Why a value is not of a simple type, as pydantic would say; nothing where it is, or the type is another one."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    is_whole = is_number and (isinstance(value, int) or value.is_integer())
+    # A float counts as a whole number only as far as 64 bits reach.
+    is_whole = is_number and (isinstance(value, int) or (value.is_integer() and abs(value) < 2**63))
     text = value if isinstance(value, str) else ""
     fits = {
         "str": isinstance(value, str),
