@@ -133,9 +133,9 @@ def test_nothing_is_released_where_nothing_was_promoted(released):
 def test_the_managed_code_keeps_its_promises(released):
     folder = released.project.path / "operation" / "tests" / "inside"
     folder.mkdir()
-    for name in ("test_deploy.py", "test_engines.py"):
-        text = (INSIDE / f"{name}.jinja").read_text().replace("{{ package_name }}", "german_credit")
-        (folder / name).write_text(text)
+    for file in INSIDE.glob("*.jinja"):
+        text = file.read_text().replace("{{ package_name }}", "german_credit")
+        (folder / file.name.removesuffix(".jinja")).write_text(text)
     released.project.run("uv run pytest operation/tests/inside")
     shutil.rmtree(folder)
 

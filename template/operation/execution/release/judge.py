@@ -6,6 +6,7 @@ Managed by the template.
 import math
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from operation.configuration import release
 from operation.configuration.settings import load
@@ -41,6 +42,21 @@ def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool,
     return False, f"not better than the champion: {values}{needed}"
 
 
+def require_run(client: MlflowClient, run_id: str) -> None:
+    """Refuse to judge a run that this machine's tracking server does not have.
+
+    Raises:
+        SystemExit: It is not there.
+    """
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        raise SystemExit(
+            f"evaluate: {client.tracking_uri} has no run {run_id}: {error}\n"
+            "  mend: name a tracking server that all jobs reach in tracking_uri; a SQLite file is on one machine alone"
+        ) from None
+
+
 def verdict(client: MlflowClient, run: dict) -> dict:
     """The document that build/evaluate/verdict.json holds, for a run of build/train/run.json."""
     settings, gate = load("prod"), release.load("prod").gate
@@ -65,6 +81,8 @@ def verdict(client: MlflowClient, run: dict) -> dict:
 def main() -> None:
     """Judge the run that was handed over, and hand on the verdict; a model that is not better is no failure."""
     run = handover.read("train", "run")
-    document = verdict(tracking.connect(load("prod")), run)
+    client = tracking.connect(load("prod"))
+    require_run(client, run["run_id"])
+    document = verdict(client, run)
     handover.write("evaluate", "verdict", document)
     print(f"evaluate: {'promoted' if document['promoted'] else 'not promoted'}: {document['reason']}")
