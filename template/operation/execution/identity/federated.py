@@ -16,10 +16,6 @@ class Federated(FileSettings):
     audience: Annotated[str, Field(description="whom the token is for; empty: what the cloud expects of all")] = ""
     service_connection: Annotated[str, Field(description="Azure DevOps alone: number of the service connection")] = ""
 
-    def wanted_audience(self) -> str:
-        """Whom the token must be for."""
-        raise NotImplementedError
-
     def missing(self) -> list[str]:
         """Names of values that nobody has filled in yet."""
         own = [name for name in type(self).model_fields if name not in Federated.model_fields]
