@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,8 @@ def stop_services(project: Project) -> None:
     printed = project.run("uv run --quiet python build/read.py", PYTHONPATH=".")
     for known in json.loads(printed.splitlines()[-1]):
         if known and known["pid"]:
-            os.kill(known["pid"], signal.SIGTERM)
+            with suppress(ProcessLookupError):  # a test may have ended it
+                os.kill(known["pid"], signal.SIGTERM)
 
 
 def document(store: Path, job: str, name: str) -> dict:

@@ -22,4 +22,3 @@ def test_from_closed_gates_to_production(shop, node, tmp_path):
     scenario.an_unapproved_release_stops_before_production(shop, model, tmp_path / "unapproved", waits=True)
     scenario.the_first_model_is_released(shop, both, tmp_path / "released")
     scenario.the_same_model_is_not_released_again(shop, both, tmp_path / "again")
-    scenario.a_missing_metric_stops_the_chain(shop, both, tmp_path / "metric")
