@@ -1,9 +1,15 @@
 """The same flows on a laptop: an environment is made, a model is released, watched, and its environment taken down."""
 
+import re
+
 import pytest
 
 from tests.pipelines.ship.shop import opened
+from tests.run.project import request
 
+PLOTS = re.compile(
+    r"\[The plots of this result\]\((?P<server>http://[\d.:]+)/#/experiments/\d+/runs/(?P<run>\w+)/artifacts\)"
+)
 # Ends the service of prod behind the back of everybody, as a crash would.
 STOP = """
 from operation.configuration.settings import load
@@ -47,6 +53,16 @@ def test_a_model_is_released_by_one_command_that_asks_at_the_gates(shop):
     assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
     printed = shop.project.run("uv run poe cd")
     assert "gate-check: nothing to approve: not better than the champion" in printed
+
+
+def test_the_report_on_a_change_leads_to_the_plots_of_its_run(shop):
+    for _ in range(2):
+        shop.project.run("uv run poe comment", **shop.variables())
+    (comment,) = shop.state.comments
+    link = PLOTS.search(comment["body"])
+    assert link, comment["body"]
+    url = f"{link['server']}/api/2.0/mlflow/artifacts/list?run_id={link['run']}&path=plots"
+    assert "plots/roc.csv" in [each["path"] for each in request(url)[2]["files"]]
 
 
 def test_production_is_watched_and_an_old_model_is_trained_again(shop):

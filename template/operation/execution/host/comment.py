@@ -11,6 +11,7 @@ import sys
 
 from operation.configuration.host import load
 from operation.configuration.settings import ROOT
+from operation.execution.host import plots
 from operation.execution.host.connect import connect
 from operation.execution.host.interface import Host
 from operation.execution.host.refusals import one_line
@@ -114,8 +115,9 @@ def report(target: str, link: str) -> str:
         else:
             against = f"Against {code(target)} at {code(base[:10])}"
             lines += [against + (":" if changed else ": nothing has changed."), "", *table(found)]
+    lines += ["", plots.link()]
     if link:
-        lines += ["", f"[The run, with its plots and logs]({link})"]
+        lines += ["", f"[The run of CI]({link})"]
     return "\n".join(lines) + "\n"
 
 
