@@ -39,14 +39,15 @@ class CommandError(RuntimeError):
     """A command ended with an error; the text is what it said."""
 
 
-def run(*command: str) -> str:
-    """What a command prints, run in the project's root.
+def run(*command: str, **variables: str) -> str:
+    """What a command prints, run in the project's root with these variables beside those that are set.
 
     Raises:
         CommandError: It is not installed, or ended with an error.
     """
     try:
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+        options = {"cwd": ROOT, "env": os.environ | variables, "capture_output": True, "check": False}
+        result = subprocess.run(command, **options, text=True, encoding="utf-8")
     except FileNotFoundError:
         raise CommandError(f"{command[0]} is not installed") from None
     if result.returncode:

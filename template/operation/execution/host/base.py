@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -155,11 +154,6 @@ def within(wanted: object, found: object) -> bool:
         same = isinstance(found, list) and len(wanted) == len(found)
         return same and all(any(within(each, other) for other in found) for each in wanted)
     return wanted == found
-
-
-def now() -> str:
-    """This moment, as text."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def gates() -> list[str]:

@@ -5,12 +5,10 @@ What comes from the repository is text, never markup: names and values stand in 
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 
 from operation.configuration.host import load
-from operation.configuration.settings import ROOT
+from operation.execution.checks import CommandError, run
 from operation.execution.host import plots
 from operation.execution.host.connect import connect
 from operation.execution.host.interface import Host
@@ -21,47 +19,39 @@ MOST_ROWS = 100
 MOST_LETTERS = 80
 
 
-class GitError(RuntimeError):
-    """Git did not do what it was asked; the text is what it said."""
-
-
 def git(*arguments: str) -> str:
-    """What git prints.
+    """What git prints; it asks nobody for a password.
 
     Raises:
-        GitError: It ended with an error.
+        CommandError: It ended with an error.
     """
-    command, quiet = ["git", *arguments], {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
-        raise GitError(one_line(done.stderr or done.stdout))
-    return done.stdout.strip()
+    return run("git", *arguments, GIT_TERMINAL_PROMPT="0")
 
 
 def base_commit(target: str) -> str:
     """The commit of the target branch that the work started from, fetched where the clone has not got it.
 
     Raises:
-        GitError: It cannot be had.
+        CommandError: It cannot be had.
     """
     remote = f"refs/remotes/origin/{target}"
     try:
         return git("merge-base", "HEAD", remote)
-    except GitError:
+    except CommandError:
         shallow = git("rev-parse", "--is-shallow-repository") == "true"
         depth = ["--unshallow"] if shallow else []
         try:
             git("fetch", "--quiet", "--no-tags", *depth, "origin", f"+refs/heads/{target}:{remote}")
-        except GitError as error:
+        except CommandError as error:
             return _local_base(target, error)
         return git("merge-base", "HEAD", remote)
 
 
-def _local_base(target: str, error: GitError) -> str:
+def _local_base(target: str, error: CommandError) -> str:
     # A repository that has no server yet has the branch itself.
     try:
         return git("merge-base", "HEAD", f"refs/heads/{target}")
-    except GitError:
+    except CommandError:
         raise error from None
 
 
@@ -71,12 +61,13 @@ def differences(base: str) -> dict[str, dict[str, dict]]:
     Raises:
         SystemExit: DVC cannot compare them.
     """
-    command = [sys.executable, "-m", "dvc", "metrics", "diff", "--all", "--json", base]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
+    try:
+        printed = run(sys.executable, "-m", "dvc", "metrics", "diff", "--all", "--json", base)
+    except CommandError as error:
         mend = "uv run dvc metrics diff"
-        raise SystemExit(f"comment: DVC cannot compare the metrics: {one_line(done.stderr)}\n  mend: {mend}")
-    return json.loads(done.stdout or "{}")
+        text = f"comment: DVC cannot compare the metrics: {one_line(str(error))}\n  mend: {mend}"
+        raise SystemExit(text) from None
+    return json.loads(printed or "{}")
 
 
 def table(found: dict[str, dict[str, dict]]) -> list[str]:
@@ -104,7 +95,7 @@ def report(target: str, link: str) -> str:
     lines = ["### Metrics", ""]
     try:
         base = base_commit(target)
-    except GitError as error:
+    except CommandError as error:
         lines += [f"Nothing to compare: {code(target)} is not in this clone and cannot be fetched: {code(str(error))}."]
     else:
         found = differences(base)

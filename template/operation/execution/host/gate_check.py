@@ -6,14 +6,12 @@ Managed by the template.
 import argparse
 import getpass
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 from operation.configuration.host import GATES
-from operation.configuration.settings import ROOT
-from operation.execution.host.base import now
+from operation.execution.checks import CommandError, run
 from operation.execution.host.connect import connect
 from operation.execution.host.interface import Approval, Host, HostError
 from operation.execution.host.refusals import one_line
@@ -62,7 +60,7 @@ def facts(document: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
                 yield from facts(value, f"{prefix}{key}.")
         else:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield f"{prefix}{key}", "".join(letter if letter.isprintable() else " " for letter in text)[:WIDEST]
+            yield f"{prefix}{key}", one_line(text, WIDEST)
 
 
 def ask_host(host: Host, gate: str) -> Approval:
@@ -113,9 +111,10 @@ def read_line(file: int) -> str:
 
 
 def _person() -> str:
-    command = ["git", "config", "user.name"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
-    return done.stdout.strip() or getpass.getuser()
+    try:
+        return run("git", "config", "user.name") or getpass.getuser()
+    except CommandError:
+        return getpass.getuser()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -128,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     host = connect()
     found = ask_host(host, gate) if host.on_runner() else ask_person(gate)
-    document = approval.grant(gate, replace(found, at=found.at or now()))
+    document = approval.grant(gate, replace(found, at=found.at or handover.now()))
     print(f"gate-check: {gate} was approved by {document['by']}: {document['how']}")
 
 

@@ -1,6 +1,7 @@
 """What a job of a flow hands to the next: JSON files in build/<job>/, on any machine. Managed by the template."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from operation.configuration.settings import ROOT
@@ -18,6 +19,11 @@ def folder(job: str) -> Path:
     path = BUILD / job
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def now() -> str:
+    """This moment in UTC, as documents name it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(job: str, name: str, document: dict) -> Path:
