@@ -1,4 +1,4 @@
-"""Copier without what it repeats in each of hundreds of renders and updates of one template; no file comes out differently.
+"""Copier without what it repeats in each of hundreds of renders and updates; no file comes out differently.
 
 Importing this module does it all. A benchmark of copier itself runs copier in a process of its own.
 """
