@@ -12,21 +12,22 @@ LOCKED = {"UV_LOCKED": "1"}
 
 
 @functools.cache
-def described(level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
+def described(level: int, cloud: str = "none", heavy_runner: str = "", published: bool = False) -> dict[str, Flow]:
     """The flows that a project of this level has, whatever its host."""
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
-    return {name: described_flow(name, flow, level, cloud, heavy_runner) for name, flow in flows.items()}
+    missing = ({"cloud"} if cloud == "none" else set()) | (set() if published else {"published"})
+    return {name: described_flow(name, flow, level, missing, heavy_runner) for name, flow in flows.items()}
 
 
-def described_flow(name: str, flow: dict, level: int, cloud: str, heavy_runner: str) -> Flow:
+def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_runner: str) -> Flow:
     when = flow["when"]
     inputs = when.get("manual", {})
     variables = LOCKED | {each["variable"]: f"input {name}" for name, each in inputs.items()}
     lock = "-".join([name, *(f"input {each}" for each in inputs)])
     jobs = {}
     for id_, job in flow["jobs"].items():
-        kept = [each for each in job["steps"] if each["level"] <= level and ("cloud" not in each or cloud != "none")]
+        kept = [each for each in job["steps"] if each["level"] <= level and missing.isdisjoint(each)]
         if kept:
             jobs[id_] = Job(
                 steps=[Step(f"uv run poe {each['run']}", each["name"], each.get("token", False)) for each in kept],
@@ -41,7 +42,7 @@ def described_flow(name: str, flow: dict, level: int, cloud: str, heavy_runner: 
                 only=job.get("only", ""),
                 runner=heavy_runner if job.get("heavy") else "",
                 history=job.get("history", False),
-                may=set(job.get("may", [])) - ({"cloud"} if cloud == "none" else set()),
+                may=set(job.get("may", [])) - missing,
                 variables=variables,
                 caches={"uv", "dvc"},
                 uv=UV,
@@ -150,9 +151,9 @@ DIFFERENCES = {
 
 
 @functools.cache
-def expected(host: str, level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
-    """What the files of a host must say."""
-    found = described(level, cloud, heavy_runner)
+def expected(host: str, *answers: object) -> dict[str, Flow]:
+    """What the files of a host must say; the answers are those of `described`."""
+    found = described(*answers)
     for difference in DIFFERENCES[host]:
         found = difference.change(found)
     return found

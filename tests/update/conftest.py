@@ -48,7 +48,7 @@ def make_older(history: Path) -> None:
         with (template / name).open("a", encoding="utf-8") as file:
             file.write(text)
     (template / DROPPED).write_text('"""Gone in the next version."""\n', encoding="utf-8")
-    (template / NEW_MANAGED).unlink()
+    (template / f"{NEW_MANAGED}.jinja").unlink()
     (template / NEW_STARTER).unlink()
 
 

@@ -1,0 +1,42 @@
+"""Where the template lives, as the answers file and the tasks remember it."""
+
+import tomllib
+
+import jinja2
+import pytest
+
+from tests.project import TEMPLATE, answers_of, copy_project, copy_template
+
+COMMIT = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def source() -> object:
+    """The macros of source.jinja."""
+    loader = jinja2.FileSystemLoader(TEMPLATE / "extensions")
+    filters = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
+    return jinja2.Environment(loader=loader, extensions=filters, autoescape=False).get_template("source.jinja").module  # noqa: S701
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "installed"),
+    [
+        ("gh:owner/name", "https://github.com/owner/name.git", "git+https://github.com/owner/name.git"),
+        ("gl:group/sub/name.git", "https://gitlab.com/group/sub/name.git", "git+https://gitlab.com/group/sub/name.git"),
+        ("git+https://dev.azure.com/o/p/_git/r", None, "git+https://dev.azure.com/o/p/_git/r"),
+        ("git@example.org:team/name.git", None, "git+ssh://git@example.org/team/name.git"),
+        ("https://example.org/name.git", None, "git+https://example.org/name.git"),
+    ],
+)
+def test_every_way_to_name_it_is_an_address(source, given, address, installed):
+    assert source.address(given) == (address or given)
+    assert source.requirement(given, COMMIT) == f"copier-mlops[template] @ {installed}@{COMMIT}"
+
+
+def test_a_folder_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
+    template = copy_template(tmp_path / "it's here").resolve()
+    monkeypatch.chdir(tmp_path)
+    project = copy_project("it's here", tmp_path / "project", maturity_level=0)
+    assert answers_of(project)["_src_path"] == str(template)
+    tasks = tomllib.loads((project / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
+    assert f'"{template}[template]"' in tasks["lint-template"]["cmd"]
