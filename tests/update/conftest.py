@@ -13,7 +13,7 @@ from tasks.tag_releases import Release, ReleaseError, find_releases, tag_release
 from tests.project import PARTS, TEMPLATE, commit, copy_template, run
 
 NOW, BEFORE = "1001.0.0", "1000.0.0"
-NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "notebooks/README.md"
+NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "docs/data/README.md"
 DROPPED = "operation/execution/dropped.py"
 
 
@@ -36,20 +36,34 @@ def replace_template(history: Path) -> None:
     copy_template(history)
 
 
+# What the version before said in place of what is there now.
+OLDER = {
+    "extensions/flows/ci.yml": ("minutes: 20", "minutes: 30"),
+    "extensions/tested.yml": ("2026-11-20", "2026-10-20"),
+    "template/pyproject.toml.jinja": ("[tool.uv]", "[tool.gone]\nnext = true\n\n[tool.uv]"),
+    "template/ruff.toml.jinja": ("[lint]", "# This comment is gone in the next version.\n[lint]"),
+    "template/README.md.jinja": ("## Start", "This sentence is gone in the next version.\n\n## Start"),
+    "template/src/{{ package_name }}/train.py": ("import", "# This comment is gone in the next version.\nimport"),
+}
+HEADER = ("Managed by the template", "Managed by its template")
+
+
 def make_older(history: Path) -> None:
-    """What the template of the version before had, and had not."""
-    template = history / "template"
-    for name, text in {
-        "ruff.toml.jinja": "\n# This comment is gone in the next version.\n",
-        "pyproject.toml.jinja": "\n[tool.gone]\nnext = true\n",
-        "README.md.jinja": "\nThis sentence is gone in the next version.\n",
-        "src/{{ package_name }}/train.py": "\n# This comment is gone in the next version.\n",
-    }.items():
-        with (template / name).open("a", encoding="utf-8") as file:
-            file.write(text)
-    (template / DROPPED).write_text('"""Gone in the next version."""\n', encoding="utf-8")
-    (template / f"{NEW_MANAGED}.jinja").unlink()
-    (template / NEW_STARTER).unlink()
+    """What the template of the version before had, and had not; each managed file said something else."""
+    for name, (now, before) in OLDER.items():
+        replace(history / name, now, before)
+    for path in [*history.glob("template/**/*"), *history.glob("extensions/hosts/*")]:
+        if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
+            replace(path, *HEADER)
+    (history / "template" / DROPPED).write_text('"""Gone in the next version."""\n', encoding="utf-8")
+    (history / "template" / f"{NEW_MANAGED}.jinja").unlink()
+    (history / "template" / NEW_STARTER).unlink()
+
+
+def replace(path: Path, now: str, before: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert now in text, path
+    path.write_text(text.replace(now, before, 1), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
