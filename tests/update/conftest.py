@@ -14,7 +14,8 @@ from tests.project import PARTS, TEMPLATE, commit, copy_template, run
 
 NOW, BEFORE = "1001.0.0", "1000.0.0"
 NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "docs/data/README.md"
-DROPPED = "operation/execution/dropped.py"
+# What the version before had and this one has not: a file that updates delete, and one that they leave to the team.
+DROPPED, LET_GO = "operation/execution/dropped.py", "operation/execution/let_go.py"
 
 
 def known_releases() -> list[Release]:
@@ -55,15 +56,16 @@ def make_older(history: Path) -> None:
     for path in [*history.glob("template/**/*"), *history.glob("extensions/hosts/*")]:
         if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
             replace(path, *HEADER)
-    (history / "template" / DROPPED).write_text('"""Gone in the next version."""\n', encoding="utf-8")
+    for name in (DROPPED, LET_GO):
+        (history / "template" / name).write_text('"""Gone in the next version."""\n', encoding="utf-8")
     (history / "template" / f"{NEW_MANAGED}.jinja").unlink()
     (history / "template" / NEW_STARTER).unlink()
 
 
-def replace(path: Path, now: str, before: str) -> None:
+def replace(path: Path, one: str, other: str) -> None:
     text = path.read_text(encoding="utf-8")
-    assert now in text, path
-    path.write_text(text.replace(now, before, 1), encoding="utf-8")
+    assert one in text, path
+    path.write_text(text.replace(one, other, 1), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -77,5 +79,6 @@ def history(tmp_path_factory) -> Path:
     make_older(path)
     run(path, "git", "tag", BEFORE, commit(path, "The version before"))
     replace_template(path)
+    replace(path / "copier.yml", "_exclude:\n", f"_exclude:\n  - /{LET_GO}\n")
     run(path, "git", "tag", NOW, commit(path, "The work tree"))
     return path

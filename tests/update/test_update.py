@@ -9,7 +9,7 @@ import yaml
 from tasks.tag_releases import find_releases
 from tests.project import ANSWERS, TEMPLATE, answers_of, commit, copy_project, files, run
 from tests.project import update_project as update
-from tests.update.conftest import BEFORE, DROPPED, NEW_MANAGED, NEW_STARTER, NOW, RELEASES
+from tests.update.conftest import BEFORE, DROPPED, LET_GO, NEW_MANAGED, NEW_STARTER, NOW, RELEASES
 from tests.update.team import work
 from tests.update.updated import (
     LEVELS,
@@ -43,7 +43,10 @@ def test_an_unedited_project_becomes_a_fresh_one(history, tmp_path, version, lev
 
 
 def test_an_update_brings_and_takes_what_the_template_did(history, tmp_path):
-    project = committed(history, tmp_path / "project", BEFORE)
+    project = copy_project(history, tmp_path / "project", BEFORE)
+    for name in (DROPPED, LET_GO):
+        (project / name).write_text("# Ours\n", encoding="utf-8")
+    commit(project)
     first = files(project)
     update(project)
     now = files(project)
@@ -53,6 +56,7 @@ def test_an_update_brings_and_takes_what_the_template_did(history, tmp_path):
     assert {ANSWERS, "pyproject.toml", "ruff.toml", "operation/execution/checks.py"} <= changed
     assert changed.isdisjoint(yours(first, 2))
     assert NEW_STARTER not in now
+    assert now[LET_GO] == b"# Ours\n"
 
 
 def test_an_update_without_news_changes_nothing(history, tmp_path):

@@ -10,6 +10,7 @@ from copier_mlops_lint.project import Project
 from copier_mlops_lint.run import run as find
 
 from tests.project import ANSWERS, commit, copy_project, files, matches, registry, run
+from tests.update.conftest import LET_GO
 from tests.update.team import Files
 
 LEVELS = registry("levels")
@@ -57,9 +58,9 @@ def starters(history: Path, version: str, level: int, target: int, names: Iterab
 
 
 def expected(first: dict, fresh: dict, level: int, come: set[str] = frozenset()) -> dict:
-    """The team's files as they were, what is due, and all others as they are rendered now."""
+    """The team's files as they were, and those that the template lets go; what is due; all others as rendered now."""
     managed = {path: text for path, text in fresh.items() if path in come or path not in yours(fresh, level)}
-    return managed | {path: first[path] for path in yours(first, level)}
+    return managed | {path: first[path] for path in yours(first, level) | ({LET_GO} & first.keys())}
 
 
 def lint(project: Path, *checks: str) -> list[Finding]:
