@@ -29,11 +29,12 @@ RELEASES = [release.version for release in known_releases()]
 
 
 def replace_template(history: Path) -> None:
-    """Put the work tree's template into the scratch clone."""
+    """Put the work tree's template, with the package that lints, into the scratch clone."""
     for name in PARTS:
         if (history / name).is_dir():
             shutil.rmtree(history / name)
     copy_template(history)
+    shutil.copy(TEMPLATE / "pyproject.toml", history)
 
 
 def make_older(history: Path) -> None:
