@@ -130,13 +130,13 @@ def clean_template(workspace: Path) -> Path:
     return target
 
 
-def copy(source: Path, target: Path) -> float:
+def copy(source: Path, target: Path, *options: str) -> float:
     """`copier copy --defaults` as a process of its own, by the copier beside this Python.
 
     Returns:
         Seconds from its start to its end.
     """
-    return run(sys.executable, "-m", "copier", "copy", "--defaults", source, target, cwd=target.parent)
+    return run(sys.executable, "-m", "copier", "copy", "--defaults", *options, source, target, cwd=target.parent)
 
 
 def files_of(project: Path) -> list[Path]:

@@ -37,6 +37,28 @@ def test_the_page_of_the_levels_has_every_task():
         assert [task for task in level["tasks"] if f"`{task}`" not in row] == []
 
 
+def read_lines(rendered: dict[str, bytes]) -> int:
+    """The lines that people read: not those of data."""
+    return sum(len(text.splitlines()) for path, text in rendered.items() if f"{path}.dvc" not in rendered)
+
+
+def test_the_ladder_says_what_each_level_costs(render):
+    page = (TEMPLATE / "docs" / "levels.md").read_text(encoding="utf-8")
+    for number in range(len(registry("levels"))):
+        rendered = files(render(maturity_level=number))
+        assert f"| {number} | {len(rendered)} | {read_lines(rendered)} | " in page
+
+
+def test_the_page_of_maturity_has_every_criterion():
+    page = (TEMPLATE / "docs" / "maturity.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^### Level (\d), (.*?)\n(.*?)(?=^### |\Z)", page, re.DOTALL | re.MULTILINE)
+    for number, level in enumerate(registry("levels")):
+        assert sections[number][:2] == (str(number), level["name"].lower())
+        rows = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", sections[number][2], re.MULTILINE)
+        criteria = registry("maturity").items()
+        assert rows == [(id, entry["means"]) for id, entry in criteria if entry["level"] == number]
+
+
 @pytest.mark.parametrize("host", registry("hosts"))
 def test_the_page_of_a_host_has_every_flow_and_its_tasks(host):
     page = (TEMPLATE / "docs" / "hosts" / f"{host}.md").read_text(encoding="utf-8")
@@ -49,7 +71,5 @@ def test_the_page_of_a_host_has_every_flow_and_its_tasks(host):
 
 def test_the_figures_of_the_default_project_are_those_of_today(default):
     rendered = files(default)
-    read = [text for path, text in rendered.items() if f"{path}.dvc" not in rendered]
-    lines = sum(len(text.splitlines()) for text in read)
     page = (TEMPLATE / "docs" / "figures.md").read_text(encoding="utf-8")
-    assert f"has {len(rendered)} files and {lines} lines" in page
+    assert f"has {len(rendered)} files and {read_lines(rendered)} lines" in page

@@ -20,6 +20,8 @@ import pytest
 
 TEMPLATE = Path(__file__).resolve().parents[2]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
+# Without it, a tracking server starts five processes more, each of which imports MLflow.
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
 
 

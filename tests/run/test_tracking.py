@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.run.project import NO_JOBS
+
 READ = """
 import json
 from mlflow import MlflowClient
@@ -107,8 +109,7 @@ def test_a_server_over_http_does_what_the_file_does(project, tmp_path, port):
         f"uv run mlflow server --host 127.0.0.1 --port {port} --workers 1 "
         f"--backend-store-uri sqlite:///{tmp_path}/server.db --artifacts-destination {tmp_path}/artefacts"
     )
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with project.serve(command, f"{uri}/health", **quiet):
+    with project.serve(command, f"{uri}/health", **NO_JOBS):
         at_server = {"MLFLOW_TRACKING_URI": uri}
         assert "done experiment" in project.run("uv run poe setup", **at_server)
         assert "track: run" in project.run("uv run poe train", **at_server)

@@ -30,18 +30,19 @@ RELEASES = [release.version for release in known_releases()]
 
 
 def replace_template(history: Path) -> None:
-    """Put the work tree's template into the scratch clone."""
+    """Put the work tree's template, with the package that lints, into the scratch clone."""
     for name in PARTS:
         if (history / name).is_dir():
             shutil.rmtree(history / name)
     copy_template(history)
+    shutil.copy(TEMPLATE / "pyproject.toml", history)
 
 
 # What the version before said in place of what is there now.
 OLDER = {
     "extensions/flows/ci.yml": ("minutes: 20", "minutes: 30"),
     "extensions/tested.yml": ("2026-11-20", "2026-10-20"),
-    "template/pyproject.toml.jinja": ("[tool.uv]", "[tool.gone]\nnext = true\n\n[tool.uv]"),
+    "template/pyproject.toml.jinja": ("[build-system]", "[tool.gone]\nnext = true\n\n[build-system]"),
     "template/ruff.toml.jinja": ("[lint]", "# This comment is gone in the next version.\n[lint]"),
     "template/README.md.jinja": ("## Start", "This sentence is gone in the next version.\n\n## Start"),
     "template/src/{{ package_name }}/train.py": ("import", "# This comment is gone in the next version.\nimport"),

@@ -12,11 +12,11 @@ CHANGES = {
     "README.md": [("", "\n## Ours\n\nWhat we agreed on.\n")],
     ".gitignore": [("", "\n/ours/\n")],
     "ruff.toml": [('  "RUF003",\n', '  "RUF003",\n  "S101", # ours\n')],
-    "poe_tasks.toml": [("", '\n[tasks.ours]\nhelp = "Ours"\ncmd = "python -m ours"\n')],
+    "poe_tasks.toml": [('cmd = "pytest operation/tests/unit"\n', 'cmd = "pytest operation/tests/unit --verbose"\n')],
     "pyproject.toml": [
         ("dependencies = [\n", 'dependencies = [\n  "lightgbm>=4,<5",\n'),
         ('  "pandas>=2.3,<3.1",\n', '  "pandas>=2.3,<2.4",\n'),
-        ("", "\n[tool.ours]\nseed = 7\n"),
+        ("", '\n[tool.poe.tasks.ours]\nhelp = "Ours"\ncmd = "python -m ours"\n'),
     ],
     f"src/{PACKAGE}/prepare.py": [("", "\n\ndef ours() -> int:\n    return 1\n")],
     f"src/{PACKAGE}/train.py": [("import argparse\n", "import argparse  # ours\n")],
@@ -43,8 +43,6 @@ CI = {
     "gitlab": (".gitlab/flows/ci.yml", (TESTS, f"{TESTS}    - uv run poe ours\n"), "  timeout: "),
     "bitbucket": ("bitbucket-pipelines.yml", (TESTS, f"{TESTS}          - uv run poe ours\n"), "        max-time: "),
 }
-# Where these files end: what the team writes behind it meets nothing of the template's.
-ENDS = {"poe_tasks.toml": b"# Your own tasks", "pyproject.toml": b"# Your own settings"}
 
 
 def work(files: Files, host: str = "github") -> Files:
@@ -66,11 +64,11 @@ def change(content: bytes, changes: Iterable[tuple[str, str]]) -> bytes:
     return text.encode("utf-8")
 
 
-def rename(files: Files) -> Files:
-    """A project whose package has another name, wherever it stands; the file of the data keeps its own."""
+def rename(files: Files, only: Iterable[str]) -> Files:
+    """A project whose package has another name in these files; the file of the data keeps its own."""
     name, new = re.compile(rb"\b%s\b(?!\.csv)" % PACKAGE.encode()), RENAMED.encode()
-    moved = {path.replace(f"src/{PACKAGE}/", f"src/{RENAMED}/"): content for path, content in files.items()}
-    return {path: content if path.startswith(".") else name.sub(new, content) for path, content in moved.items()}
+    renamed = files | {path: name.sub(new, files[path]) for path in only if not path.startswith(".")}
+    return {path.replace(f"src/{PACKAGE}/", f"src/{RENAMED}/"): content for path, content in renamed.items()}
 
 
 def added(before: Files, after: Files, path: str) -> set[bytes]:

@@ -20,6 +20,7 @@ from tests.update.updated import (
     parsed,
     starters,
     written,
+    yours,
 )
 
 TOP = len(LEVELS) - 1
@@ -71,7 +72,8 @@ def test_the_work_of_a_team_survives(history, rendered, tmp_path, version, host,
     wanted = expected(first, parsed(new | merged), level, come)
     assert found.keys() == wanted.keys()
     assert {path for path in found if found[path] != wanted[path]} == clashing
-    assert clashing == {path for path, end in team.ENDS.items() if end not in before[path]}
+    # Own tasks had no place of their own in 0.1.0: docs/decisions/0011.
+    assert clashing == ({"pyproject.toml"} if b"[tool.poe]" not in before["pyproject.toml"] else set())
     for path in clashing:
         assert team.added(before, first, path) <= set(found[path].splitlines())
 
@@ -103,7 +105,7 @@ RENAMED = {"package_name": team.RENAMED, "data_remote": "../german-credit-data"}
 @pytest.mark.parametrize("version", [*RELEASES, BEFORE])
 def test_a_renamed_package_moves_with_its_answer(history, rendered, tmp_path, version, level, target):
     before = rendered(version, maturity_level=level)
-    project = written(team.rename(before), tmp_path / "project")
+    project = written(team.rename(before, yours(before, level)), tmp_path / "project")
     first = content(project)
     update_project(project, package_name=team.RENAMED, maturity_level=target)
     assert_no_conflict(project)
@@ -113,19 +115,30 @@ def test_a_renamed_package_moves_with_its_answer(history, rendered, tmp_path, ve
     assert lint(project) == []
 
 
+def test_a_package_that_was_renamed_everywhere_merges_with_its_answer(rendered, tmp_path):
+    before = rendered(BEFORE)
+    project = written(team.rename(before, before), tmp_path / "project")
+    first = content(project)
+    update_project(project, package_name=team.RENAMED)
+    assert_no_conflict(project)
+    assert content(project) == expected(first, parsed(rendered(NOW, **RENAMED)), 2)
+
+
 def test_the_answer_may_come_before_the_folder(rendered, tmp_path):
     project = written(rendered(BEFORE), tmp_path / "project")
-    first = parsed(team.rename(rendered(BEFORE)))
     update_project(project, package_name=team.RENAMED)
     assert_no_conflict(project)
     assert [each.check for each in lint(project)] == ["MLO114"]
-    renamed = written(team.rename(files(project)), tmp_path / "renamed")
+    found = files(project)
+    renamed = written(team.rename(found, yours(found, 2)), tmp_path / "renamed")
+    first = parsed(team.rename(rendered(BEFORE), yours(found, 2)))
     assert content(renamed) == expected(first, parsed(rendered(NOW, **RENAMED)), 2)
     assert lint(renamed) == []
 
 
 def test_a_renamed_package_without_its_answer_is_named_until_the_answer_follows(rendered, tmp_path):
-    project = written(team.rename(rendered(BEFORE)), tmp_path / "project")
+    before = rendered(BEFORE)
+    project = written(team.rename(before, before), tmp_path / "project")
     for level in (2, 3):
         update_project(project, maturity_level=level)
         assert_no_conflict(project)

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from tests.pipelines.api.server import Server
-from tests.run.project import Project, copy_project, request
+from tests.run.project import NO_JOBS, Project, copy_project, request
 
 READ = """
 import json
@@ -75,7 +75,8 @@ def tracking_server(project: Project, folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     store = f"sqlite:///{(folder / 'mlflow.db').as_posix()}"
     options = f"--backend-store-uri {store} --artifacts-destination {folder / 'artefacts'} --workers 1"
-    with project.serve(f"uv run mlflow server {options} --host 127.0.0.1 --port {port}", f"{url}/health"):
+    command = f"uv run mlflow server {options} --host 127.0.0.1 --port {port}"
+    with project.serve(command, f"{url}/health", **NO_JOBS):
         yield url
 
 
