@@ -1,7 +1,8 @@
-"""`poe template-update`: one branch and one request for what is new, on local repositories and a server for each host."""
+"""`poe template-update`: one branch and one request for what is new, on local repositories and servers for hosts."""
 
 import importlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -233,6 +234,16 @@ def test_a_newer_version_gets_a_request_that_names_the_one_it_replaces(home):
     assert "It replaces the-first, which can be closed." in text
 
 
+def test_no_program_of_others_gets_the_token(home, tmp_path):
+    program, said = tmp_path / "bin" / "uv", tmp_path / "said"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "token:$HOST_TOKEN" >> {said}\nexec {shutil.which("uv")} "$@"\n')
+    program.chmod(0o755)
+    home.variables["PATH"] = os.pathsep.join([str(program.parent), os.environ["PATH"]])
+    home.update()
+    assert said.read_text().splitlines() == ["token:"] * 3
+
+
 def test_a_lock_that_cannot_be_made_is_said_in_the_request(home):
     text = PYPROJECT.replace("[]", '["nobody-has-this-package-here"]')
     (home.project / "pyproject.toml").write_text(text)
@@ -242,6 +253,15 @@ def test_a_lock_that_cannot_be_made_is_said_in_the_request(home):
     assert "`uv.lock` could not be brought in step: `" in text
     assert "uv lock" in text.splitlines()
     assert run(home.remote, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
+
+
+def test_many_conflicts_leave_room_for_how_to_mend_them(code):
+    names = runpy.run_path(str(code("github") / "execution" / "release" / "proposal.py"))
+    conflicts = [f"operation/execution/release/a_file_with_a_long_name_{number:03}.py" for number in range(100)]
+    text = names["describe"](names["Update"](BEFORE, NOW), conflicts, "x" * 200, ["git fetch origin"], [])
+    assert "- and 70 more" in text.splitlines()
+    assert text.splitlines()[-2:] == ["git push", "```"]
+    assert len(text) < 4000, "Azure DevOps cuts it there"
 
 
 def hook(home: Home, *lines: str) -> None:
