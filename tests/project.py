@@ -1,55 +1,19 @@
 """Projects rendered in this process, in the words of a user, and the patterns that say whose a file is."""
 
-import copy
-import functools
 import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 import copier
-import jinja2
 import yaml
-from copier._main import Worker
 from pathspec import PathSpec
+
+from tests import quick  # noqa: F401
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 PARTS = ("copier.yml", "extensions", "template")
 ANSWERS = ".copier-answers.yml"
-
-# Hundreds of renders of one template repeat the same work. These three save most of it and
-# change no file.
-_compile, _safe_load = jinja2.Environment.compile, yaml.safe_load
-_executable_bit = Worker._sync_git_index_executable_bit
-_compiled: dict[tuple, object] = {}
-_parse = functools.cache(_safe_load)
-
-
-def compile_once(environment: jinja2.Environment, source: str, *names: object, **options: object) -> object:
-    """Each render compiles the same texts in an environment of its own."""
-    syntax = (environment.trim_blocks, environment.lstrip_blocks, environment.keep_trailing_newline)
-    key = (source, names[:1], options.get("name"), syntax)
-    if key in _compiled:
-        environment.preprocess(source)  # copier's loops over file names start anew with each text
-    else:
-        _compiled[key] = _compile(environment, source, *names, **options)
-    return _compiled[key]
-
-
-def parse_once(text: object) -> object:
-    """Each render parses the same registries; everyone who asks gets a copy."""
-    return copy.deepcopy(_parse(text)) if isinstance(text, str) else _safe_load(text)
-
-
-def ask_git_where_there_is_git(worker: Worker, *arguments: object) -> None:
-    """Copier asks git about every file that it writes, in folders without git as well."""
-    if (worker.dst_path / ".git").exists():
-        _executable_bit(worker, *arguments)
-
-
-jinja2.Environment.compile = compile_once
-yaml.safe_load = parse_once
-Worker._sync_git_index_executable_bit = ask_git_where_there_is_git
 
 
 def copy_template(folder: Path) -> Path:

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 CI = ".github/workflows/ci.yml"
+CHARTS = "operation/execution/charts.py"
 SETTINGS = "operation/configuration/environment_prod/settings.yaml"
 ANSWERED = "operation/configuration/settings.py"
 TOKEN = "ghp" + "_" + "a1B2" * 9
@@ -128,6 +129,8 @@ FAULTS = [
     Fault("MLO001", {"params.yaml": "seed: [1\n"}, "params.yaml", {"params.yaml": ("seed: 42", "seed: 43")}),
     Fault("MLO001", {"poe_tasks.toml": "[tasks\n"}, "poe_tasks.toml", also=("MLO204",)),
     Fault("MLO001", {SETTINGS: b"host: \xff\n"}, SETTINGS),
+    Fault("MLO001", {CHARTS: "# größer\n".encode("latin-1")}, CHARTS, {CHARTS: "# größer\n"}),
+    Fault("MLO001", {CHARTS: "# ours\n".encode("utf-16")}, CHARTS, {"src/german_credit/x.py": b"# gr\xf6\xdfer\n"}),
     Fault("MLO001", {"notebooks/x.ipynb": "{}\n"}, "notebooks/x.ipynb", {"notebooks/x.ipynb": '{"cells": []}\n'}),
     Fault(
         "MLO001",

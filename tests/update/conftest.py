@@ -13,8 +13,9 @@ from tasks.tag_releases import Release, ReleaseError, find_releases, tag_release
 from tests.project import PARTS, TEMPLATE, commit, copy_template, run
 
 NOW, BEFORE = "1001.0.0", "1000.0.0"
-NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "notebooks/README.md"
-DROPPED = "operation/execution/dropped.py"
+NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "docs/data/README.md"
+# What the version before had and this one has not: a file that updates delete, and one that they leave to the team.
+DROPPED, LET_GO = "operation/execution/dropped.py", "operation/execution/let_go.py"
 
 
 def known_releases() -> list[Release]:
@@ -37,20 +38,35 @@ def replace_template(history: Path) -> None:
     shutil.copy(TEMPLATE / "pyproject.toml", history)
 
 
+# What the version before said in place of what is there now.
+OLDER = {
+    "extensions/flows/ci.yml": ("minutes: 20", "minutes: 30"),
+    "extensions/tested.yml": ("2026-11-20", "2026-10-20"),
+    "template/pyproject.toml.jinja": ("[build-system]", "[tool.gone]\nnext = true\n\n[build-system]"),
+    "template/ruff.toml.jinja": ("[lint]", "# This comment is gone in the next version.\n[lint]"),
+    "template/README.md.jinja": ("## Start", "This sentence is gone in the next version.\n\n## Start"),
+    "template/src/{{ package_name }}/train.py": ("import", "# This comment is gone in the next version.\nimport"),
+}
+HEADER = ("Managed by the template", "Managed by its template")
+
+
 def make_older(history: Path) -> None:
-    """What the template of the version before had, and had not."""
-    template = history / "template"
-    for name, text in {
-        "ruff.toml.jinja": "\n# This comment is gone in the next version.\n",
-        "pyproject.toml.jinja": "\n[tool.gone]\nnext = true\n",
-        "README.md.jinja": "\nThis sentence is gone in the next version.\n",
-        "src/{{ package_name }}/train.py": "\n# This comment is gone in the next version.\n",
-    }.items():
-        with (template / name).open("a", encoding="utf-8") as file:
-            file.write(text)
-    (template / DROPPED).write_text('"""Gone in the next version."""\n', encoding="utf-8")
-    (template / f"{NEW_MANAGED}.jinja").unlink()
-    (template / NEW_STARTER).unlink()
+    """What the template of the version before had, and had not; each managed file said something else."""
+    for name, (now, before) in OLDER.items():
+        replace(history / name, now, before)
+    for path in [*history.glob("template/**/*"), *history.glob("extensions/hosts/*")]:
+        if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
+            replace(path, *HEADER)
+    for name in (DROPPED, LET_GO):
+        (history / "template" / name).write_text('"""Gone in the next version."""\n', encoding="utf-8")
+    (history / "template" / f"{NEW_MANAGED}.jinja").unlink()
+    (history / "template" / NEW_STARTER).unlink()
+
+
+def replace(path: Path, one: str, other: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert one in text, path
+    path.write_text(text.replace(one, other, 1), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -64,5 +80,6 @@ def history(tmp_path_factory) -> Path:
     make_older(path)
     run(path, "git", "tag", BEFORE, commit(path, "The version before"))
     replace_template(path)
+    replace(path / "copier.yml", "_exclude:\n", f"_exclude:\n  - /{LET_GO}\n")
     run(path, "git", "tag", NOW, commit(path, "The work tree"))
     return path

@@ -99,6 +99,11 @@ class Project:
         """The value of a TOML file; nothing where there is none or it cannot be read."""
         return self._parsed(path, lambda content: tomllib.loads(content.decode("utf-8"))) or {}
 
+    @functools.cache  # noqa: B019
+    def text(self, path: str) -> str:
+        """The text of a file; nothing where there is none or it is not UTF-8."""
+        return self._parsed(path, reading.text) or ""
+
     @functools.cached_property
     def answers(self) -> dict[str, object]:
         """The answers file; nothing where it is missing or broken."""

@@ -147,3 +147,15 @@ def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
         raise UnreadableError(f"has more than {MOST_NODES} values once its aliases are followed")
     known[id(node)] = size
     return size
+
+
+def text(content: bytes) -> str:
+    """A text in UTF-8.
+
+    Raises:
+        UnreadableError: It holds a NUL, so that git takes it for no text.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    if b"\0" in content:
+        raise UnreadableError("holds a NUL, as texts in UTF-16 do", content[: content.index(b"\0")].count(b"\n") + 1)
+    return content.decode("utf-8")

@@ -1,0 +1,81 @@
+"""Projects before and after an update, in the words of those who wonder what it did."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from copier_mlops_lint.config import Config
+from copier_mlops_lint.finding import Finding
+from copier_mlops_lint.project import Project
+from copier_mlops_lint.run import run as find
+
+from tests.project import ANSWERS, commit, copy_project, files, matches, registry, run
+from tests.update.conftest import LET_GO
+from tests.update.team import Files
+
+LEVELS = registry("levels")
+
+
+def committed(history: Path, path: Path, version: str, **answers: object) -> Path:
+    """A project of a version of the template, in git."""
+    project = copy_project(history, path, version, **answers)
+    commit(project)
+    return project
+
+
+def written(contents: Files, path: Path) -> Path:
+    """A project of these files, in git."""
+    for name, content in contents.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    commit(path)
+    return path
+
+
+def yours(names: Iterable[str], level: int, levels: list[dict] = LEVELS) -> set[str]:
+    """The files that belong to the team at a level."""
+    patterns = [pattern for each in levels[: level + 1] for pattern in each["yours"]]
+    return set(matches(patterns).match_files(names))
+
+
+def parsed(contents: Files) -> dict[str, object]:
+    """Of the answers file the answers, without the version that they were given to; all others as they are."""
+    answers = yaml.safe_load(contents[ANSWERS])
+    return contents | {ANSWERS: {name: value for name, value in answers.items() if name != "_commit"}}
+
+
+def content(project: Path) -> dict[str, object]:
+    """Every file of a project, and the answers of its answers file."""
+    return parsed(files(project))
+
+
+def starters(history: Path, version: str, level: int, target: int, names: Iterable[str]) -> set[str]:
+    """The team's files that come with an update: of new levels, and of those that brought nothing in this version."""
+    text = run(history, "git", "show", f"{version}:extensions/levels.yml")
+    known = yaml.safe_load(text)[: level + 1]
+    due = [each for position, each in enumerate(LEVELS) if position > level or not known[position]["yours"]]
+    return yours(names, target) & yours(names, len(due), due)
+
+
+def expected(first: dict, fresh: dict, level: int, come: set[str] = frozenset()) -> dict:
+    """The team's files as they were, and those that the template lets go; what is due; all others as rendered now."""
+    managed = {path: text for path, text in fresh.items() if path in come or path not in yours(fresh, level)}
+    return managed | {path: first[path] for path in yours(first, level) | ({LET_GO} & first.keys())}
+
+
+def lint(project: Path, *checks: str) -> list[Finding]:
+    """What the lint finds, by all checks or by some."""
+    return find(Project(project, Config(select=checks or ("MLO",))))
+
+
+def conflicts(project: Path) -> set[str]:
+    """The files that git holds to be in conflict, or that were rejected; the lint names the same ones."""
+    unmerged = {line.partition("\t")[2] for line in run(project, "git", "ls-files", "--unmerged").splitlines()}
+    rejected = {path for path in files(project) if path.endswith(".rej")}
+    named = {each.path for each in lint(project, "MLO101", "MLO102")}
+    assert named == unmerged | rejected
+    return named
+
+
+def assert_no_conflict(project: Path) -> None:
+    assert conflicts(project) == set()
