@@ -79,8 +79,9 @@ def disagree(project: Project) -> Iterator[Finding]:
     remote = answers.get("data_remote")
     if isinstance(remote, str) and (url := _storage(project)) and not url.endswith(remote):
         yield at(project, "data_remote", "MLO114", "data_remote is not the url of the remote `storage` in .dvc/config")
+    answer = answers.get("tracking_uri")
     server = re.search(rb'^    "tracking_uri": "(.*)",$', project.read(SETTINGS) or b"", re.MULTILINE)
-    if server and server[1].decode("utf-8", "replace") != answers.get("tracking_uri"):
+    if isinstance(answer, str) and server and server[1].decode("utf-8", "replace") != answer:
         yield at(project, "tracking_uri", "MLO114", f"tracking_uri is not the one that {SETTINGS} has as its default")
 
 
