@@ -50,11 +50,11 @@ def load_once(path: Path, *options: object) -> dict:
 
 
 def clone_once(url: str, ref: str, location: str) -> str:
-    """Each update clones the same versions, which nothing changes."""
-    if ref == "HEAD":
+    """Each update from a folder clones the same versions, which nothing changes."""
+    if ref == "HEAD" or "://" in url:
         return _clone(url, ref, location)
     if (url, ref) not in _cloned:
-        _cloned[url, ref] = _clone(url, ref, f"{_clones.name}/{len(_cloned)}")
+        _cloned[url, ref] = _clone(url, ref, tempfile.mkdtemp(dir=_clones.name))
     return _cloned[url, ref]
 
 

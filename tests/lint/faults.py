@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 CI = ".github/workflows/ci.yml"
 CHARTS = "operation/execution/charts.py"
 SETTINGS = "operation/configuration/environment_prod/settings.yaml"
+ANSWERED = "operation/configuration/settings.py"
 TOKEN = "ghp" + "_" + "a1B2" * 9
 NOTEBOOK = '{"cells": [{"cell_type": "code", "outputs": [%s], "source": []}]}\n'
 
@@ -133,8 +134,8 @@ FAULTS = [
     Fault("MLO001", {"notebooks/x.ipynb": "{}\n"}, "notebooks/x.ipynb", {"notebooks/x.ipynb": '{"cells": []}\n'}),
     Fault(
         "MLO001",
-        {"operation/configuration/settings.py": "class\n"},
-        "operation/configuration/settings.py",
+        {ANSWERED: "class\n"},
+        ANSWERED,
         also=("MLO701",),
     ),
     Fault(
@@ -176,6 +177,12 @@ FAULTS = [
         {".python-version": "3.11.9\n"},
     ),
     Fault("MLO114", {".dvc/config": ("german-credit-data", "elsewhere")}, ".copier-answers.yml"),
+    Fault(
+        "MLO114",
+        {".copier-answers.yml": ("tracking_uri: sqlite:///mlflow.db", "tracking_uri: sqlite:///other.db")},
+        ".copier-answers.yml",
+        {SETTINGS: ("port: ", "tracking_uri: sqlite:///other.db\nport: ")},
+    ),
     Fault("MLO114", {".copier-answers.yml": ("reached_level: 2", "reached_level: 1")}, ".copier-answers.yml"),
     Fault("MLO201", {".copier-answers.yml": ("git_host: github", "git_host: gitlab")}, CI, also=("MLO113", "MLO202")),
     Fault("MLO202", {CI: None}, "", {".github/dependabot.yml": "version: 2\n"}),
@@ -206,6 +213,13 @@ FAULTS = [
     Fault("MLO207", {CI: ("    steps:\n", "    services: {db: {image: postgres:latest}}\n    steps:\n")}, CI),
     Fault("MLO207", {"Dockerfile": "FROM python\n"}, "Dockerfile", {"Dockerfile": "FROM python:3.11.9 AS a\nFROM a\n"}),
     Fault("MLO207", {"compose.yaml": "services:\n  a:\n    image: b:1\n"}, "compose.yaml"),
+    Fault(
+        "MLO208",
+        {".gitlab/CODEOWNERS": "* @team\n"},
+        ".gitlab/CODEOWNERS",
+        {".github/CODEOWNERS": "* @team\n", ".gitignored/CODEOWNERS": "* @team\n"},
+    ),
+    Fault("MLO208", {"operation/execution/host/gitlab.py": "x = 1\n"}, "operation/execution/host/gitlab.py"),
     Fault("MLO301", {"notebooks/README.md": None}, "", {"docs/data/README.md": None}),
     Fault(
         "MLO401",
@@ -227,16 +241,24 @@ FAULTS = [
     ),
     Fault(
         "MLO402",
-        {SETTINGS: ("sqlite:///mlflow.db", "https://me:hunter22@mlflow.example.org")},
+        {SETTINGS: ("host: ", "tracking_uri: https://me:hunter22@mlflow.example.org\nhost: ")},
         SETTINGS,
-        {SETTINGS: ("sqlite:///mlflow.db", "https://mlflow.example.org/path?page=2")},
+        {SETTINGS: ("host: ", "tracking_uri: https://mlflow.example.org/path?page=2\nhost: ")},
         hidden="hunter22",
     ),
     Fault(
         "MLO402",
-        {SETTINGS: ("sqlite:///mlflow.db", "https://mlflow.example.org/?a=1&access_token=hunter22")},
+        {SETTINGS: ("host: ", "tracking_uri: https://mlflow.example.org/?a=1&access_token=hunter22\nhost: ")},
         SETTINGS,
         hidden="hunter22",
+    ),
+    Fault(
+        "MLO402",
+        {ANSWERED: ("sqlite:///mlflow.db", "https://hunter22@mlflow.example.org")},
+        ANSWERED,
+        {ANSWERED: ("import os\n", "import os\n\nHELP = 'https://mlflow.example.org/docs?page=2'\n")},
+        hidden="hunter22",
+        also=("MLO114",),
     ),
     Fault(
         "MLO402",
@@ -297,4 +319,10 @@ FAULTS = [
     Fault("MLO702", {SETTINGS: host("model_alias", "champion\nprot: 1")}, SETTINGS),
     Fault("MLO702", {SETTINGS: ("model_alias: champion\n", "")}, SETTINGS),
     Fault("MLO702", {SETTINGS: "just text\n"}, SETTINGS),
+    Fault(
+        "MLO702",
+        {SETTINGS: ("port: ", "tracking_uri:\nport: ")},
+        SETTINGS,
+        {SETTINGS: ("port: ", "tracking_uri: https://mlflow.example.org\nport: ")},
+    ),
 ]

@@ -90,6 +90,10 @@ def unnamed(job: Job) -> list[Step]:
     return [replace(step, name="") for step in job.steps]
 
 
+def with_own_environment(job: Job) -> str:
+    return "template-update" if "propose" in job.may else job.environment
+
+
 def tokenless(job: Job) -> list[Step]:
     return [replace(step, token=False) for step in job.steps]
 
@@ -111,6 +115,10 @@ DIFFERENCES = {
     "github": [
         Difference("An approval is a setting of the environment.", jobs(manual=False)),
         Difference("A flow waits as a whole, not job by job.", jobs(lock="")),
+        Difference(
+            "The job that proposes updates has an environment, which keeps its token.",
+            jobs(environment=with_own_environment),
+        ),
         Difference("Below level 3 the job keeps uv's cache alone.", one_cache_below_release),
     ],
     "azure_devops": [

@@ -50,6 +50,13 @@ GITHUB = {
     "another commit of an action": (CI, "<checkout>", "0" * 40),
     "an action from elsewhere": (CD, "actions/upload-artifact@", "someone/upload-artifact@"),
     "a secret": (CD, "HOST_TOKEN: ${{ github.token }}", "HOST_TOKEN: ${{ secrets.ADMIN }}"),
+    "a token that may not push workflows": (UPDATE, "secrets.TEMPLATE_UPDATE_TOKEN || ", ""),
+    "every workflow may read that token": (
+        UPDATE,
+        "    environment: template-update # keeps the token that may push workflows\n",
+        "",
+    ),
+    "an update that may not be pushed": (UPDATE, "contents: write # pushes a branch", "contents: read"),
     "the token for a step that needs none": (
         CD,
         "run: uv run poe package\n",

@@ -57,6 +57,15 @@ def test_every_step_is_a_task_of_the_description():
     assert all(re.fullmatch(r"uv run poe [a-z][a-z-]*( (--)?[a-z]+)*", step.run) for step in every)
 
 
+def test_the_flow_of_updates_is_one_task_with_the_whole_history_and_the_right_to_push():
+    flow = described(3)["template-update"]
+    (job,) = flow.jobs.values()
+    assert [(step.run, step.token) for step in job.steps] == [("uv run poe template-update", True)]
+    assert job.history
+    assert job.may == {"propose"}
+    assert flow.schedule and flow.manual
+
+
 def test_the_levels_name_the_flows_that_they_bring():
     for number, level in enumerate(registry("levels")):
         for file in level["flows"]:

@@ -23,7 +23,7 @@ TEXTS = {
     "data_remote": ["../german-credit-data", "/srv/data", "s3://bucket/some/path"],
     "data_endpoint": ["", "https://storage.example.org:9000"],
     "heavy_runner": ["", "gpu-large_1.x"],
-    "tracking_uri": ["sqlite:///mlflow.db", "http://localhost:5000", "https://mlflow.example.org"],
+    "tracking_uri": ["sqlite:///mlflow.db", "http://localhost:5000", f"https://mlflow.example.org{'/team' * 20}"],
 }
 
 

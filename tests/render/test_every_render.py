@@ -15,13 +15,14 @@ import yaml
 from tests.project import ANSWERS, answers_of, files
 from tests.render.answers import ODD, pairs
 
-# Templates that the project itself renders when it reports, and data as it was delivered.
-RUNTIME, DATA = (".j2",), (".csv",)
+# Templates that the project itself renders when it reports, or Renovate for a title; and data as it was delivered.
+RUNTIME, DATA = (".j2", "renovate.json"), (".csv",)
 # Addresses that every project may name; all others come from an answer.
 PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "www.apache.org"}
 # The git hosts, the clouds and where both document what is asked of them.
 PUBLIC |= {"api.github.com", "dev.azure.com", "vssps.dev.azure.com", "api.bitbucket.org", "bitbucket.org", "github.com"}
 PUBLIC |= {"docs.github.com", "learn.microsoft.com", "docs.gitlab.com", "developer.atlassian.com"}
+PUBLIC |= {"docs.renovatebot.com"}
 PUBLIC |= {"iam.googleapis.com", "iamcredentials.googleapis.com", "sts.googleapis.com"}
 LOCAL = {"127.0.0.1", "localhost"}
 # Modules that are not called as their distribution is.

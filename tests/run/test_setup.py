@@ -3,8 +3,11 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
-from tests.run.project import copy_project
+from tests.project import commit, copy_template, run, update_project
+from tests.project import copy_project as render
+from tests.run.project import Project, copy_project
 
 
 def doctor(project, **variables: str) -> dict[str, dict]:
@@ -50,7 +53,7 @@ def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(tmp_path):
     remote.write_text("a file where the data remote should be")
     printed = project.run("uv run poe setup", fails=True)
     assert "FAILED data remote" in printed
-    assert "1 of 5 steps could not be done" in printed
+    assert "1 of 6 steps could not be done" in printed
     assert "done git" in printed
     assert "done data: every tracked file is here" in printed
     assert remote.read_text() == "a file where the data remote should be"
@@ -82,7 +85,7 @@ def test_doctor_names_a_broken_remote_and_changes_nothing(unchanged):
     found = doctor(unchanged)
     assert found["data remote"]["ok"] is False
     assert "/no/such/folder is not there" in found["data remote"]["text"]
-    assert "dvc remote modify storage url" in found["data remote"]["advice"]
+    assert "copier update --data data_remote=" in found["data remote"]["advice"]
     assert found["data"]["ok"] is True
     assert unchanged.run("git status --short") == before
     (unchanged.path / ".dvc" / "config.local").unlink()
@@ -107,6 +110,30 @@ def test_doctor_names_a_dead_tracking_server(project):
     assert found["git"]["ok"] is True
 
 
+def test_doctor_names_the_files_that_name_another_server_than_the_answer(unchanged):
+    file = "operation/configuration/environment_prod/settings.yaml"
+    change(unchanged.path / file, "port: ", 'tracking_uri: "https://old.example.org" # ours\nport: ')
+    found = doctor(unchanged)["tracking server"]
+    assert found["ok"] is True
+    assert found["text"].endswith(f"; the answer is sqlite:///mlflow.db, but another one stands in {file}")
+
+
+def test_doctor_names_a_file_in_conflict_even_where_it_has_to_read_it(unchanged):
+    file = "operation/configuration/settings.py"
+    change(
+        unchanged.path / file, "import os\n", "<<<<<<< before updating\nimport os\n=======\n>>>>>>> after updating\n"
+    )
+    (unchanged.path / "data" / "README.md.rej").write_text("ignored, as all but pointers is below data")
+    (unchanged.path / "params.yaml.rej").write_text("+lost")
+    found = doctor(unchanged)
+    assert next(iter(found)) == "update"
+    assert found["update"]["text"] == f"left to decide: {file}, params.yaml.rej"
+    assert "settings.py" in found["tracking"]["text"]
+    assert found["data"]["ok"] is True
+    for name in ("data/README.md.rej", "params.yaml.rej"):
+        (unchanged.path / name).unlink()
+
+
 def test_doctor_names_a_setting_that_is_wrong(project):
     found = doctor(project, OPERATION_PORT="many")
     assert "port" in found["tracking server"]["text"]
@@ -121,3 +148,53 @@ def test_a_commit_with_a_large_file_or_bad_code_is_stopped(unchanged):
     assert "big.bin" in printed
     assert "F401" in printed
     unchanged.run("git reset --quiet --hard")
+
+
+def change(file: Path, before: str, after: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+HOOK = """\
+      - id: table
+        name: a table
+        entry: uv run --frozen tabulate --help
+        language: system
+        pass_filenames: false
+"""
+
+
+def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_and_hooks_in_step(tmp_path):
+    history = copy_template(tmp_path / "history")
+    commit(history)
+    run(history, "git", "tag", "1.0.0")
+    project = Project(render(history, tmp_path / "project", "1.0.0", maturity_level=0))
+    project.run("uv run poe setup")
+    change(project.path / "ruff.toml", "# Lint", "# Our lint")
+    project.commit()
+
+    template = history / "template"
+    change(template / "pyproject.toml.jinja", '  "ruff>=', '  "tabulate>=0.9,<1",\n  "ruff>=')
+    change(template / "ruff.toml.jinja", "# Lint", "# The lint")
+    change(
+        template / ".pre-commit-config.yaml", "repos:\n", "default_install_hook_types: [pre-commit, pre-push]\nrepos:\n"
+    )
+    with (template / ".pre-commit-config.yaml").open("a", encoding="utf-8") as file:
+        file.write(HOOK)
+    commit(history)
+    run(history, "git", "tag", "2.0.0")
+    update_project(project.path)
+
+    printed = project.run("uv run poe setup", fails=True)
+    assert "FAILED update: left to decide: ruff.toml" in printed
+    assert "done hooks" in printed
+    project.run("git checkout --theirs ruff.toml")
+    project.run("git add --all")
+    assert "Ready" in project.run("uv run poe setup")
+    assert 'name = "tabulate"' in project.text("uv.lock")
+    assert (project.path / ".git" / "hooks" / "pre-push").is_file()
+    printed = project.run("git commit --message Updated")
+    assert "a table" in printed and "Passed" in printed
+    assert all(check["ok"] for check in doctor(project).values())
+    assert project.run("git status --short") == ""

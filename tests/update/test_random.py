@@ -110,10 +110,10 @@ def rendered(history, tmp_path_factory) -> dict[str, Files]:
         folder = tmp_path_factory.mktemp("fresh") / "project"
         return files(copy_project(history, folder, version, maturity_level=LEVEL))
 
-    return {version: render(version) for version in (*RELEASES[-1:], BEFORE, NOW)}
+    return {version: render(version) for version in (*RELEASES[:1], BEFORE, NOW)}
 
 
-@pytest.mark.parametrize("version", [*RELEASES[-1:], BEFORE])
+@pytest.mark.parametrize("version", [*RELEASES[:1], BEFORE])
 def test_no_line_is_lost(rendered, version):
     before, now = rendered[version], rendered[NOW]
     clashed = []

@@ -137,12 +137,13 @@ class Project:
         patterns = [re.escape(each.strip("/")).replace(r"\*", "[^/]*") for each in wanted]
         return [path for path in self.files if any(re.fullmatch(pattern, path) for pattern in patterns)]
 
+    def placed(self, host: str) -> list[str]:
+        """The files in the places of a host."""
+        places = [path.strip("/") for path in registry("hosts")[host]["paths"]]
+        return [path for path in self.files if any(path == place or path.startswith(f"{place}/") for place in places)]
+
     @functools.cached_property
     def pipelines(self) -> list[str]:
         """Every YAML file in the places of any host."""
-        places = [path.strip("/") for entry in registry("hosts").values() for path in entry["paths"]]
-        return [
-            path
-            for path in self.files
-            if path.endswith(YAML) and any(path == place or path.startswith(f"{place}/") for place in places)
-        ]
+        found = {path for host in registry("hosts") for path in self.placed(host) if path.endswith(YAML)}
+        return [path for path in self.files if path in found]

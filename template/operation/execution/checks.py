@@ -32,7 +32,7 @@ class Check:
         try:
             return self.see()
         except (Exception, SystemExit) as error:
-            return Finding(False, str(error) or type(error).__name__, "mend what the text names")
+            return Finding(False, str(error).strip() or type(error).__name__, "mend what the text names")
 
 
 class CommandError(RuntimeError):
@@ -61,7 +61,7 @@ def look_environment() -> Finding:
         run("uv", "lock", "--check")
         run("uv", "sync", "--frozen", "--check")
     except CommandError as error:
-        return Finding(False, f"not in step with pyproject.toml: {_last_line(error)}", "uv sync")
+        return Finding(False, f"not in step with pyproject.toml: {str(error).splitlines()[-1]}", "uv sync")
     return Finding(True, "in step with pyproject.toml and uv.lock")
 
 
@@ -93,14 +93,17 @@ def mend_git() -> None:
 
 
 def look_hooks() -> Finding:
-    """Whether git runs pre-commit before each commit."""
-    try:
-        hook = ROOT / run("git", "rev-parse", "--git-path", "hooks/pre-commit")
-    except CommandError as error:
-        return Finding(False, str(error), "uv run poe setup")
-    if hook.is_file() and "pre-commit" in hook.read_text(encoding="utf-8", errors="replace"):
-        return Finding(True, "pre-commit checks each commit")
-    return Finding(False, "git does not run pre-commit", "uv run pre-commit install")
+    """Whether git runs pre-commit wherever .pre-commit-config.yaml wants it."""
+    from pre_commit.clientlib import load_config
+
+    folder = ROOT / run("git", "rev-parse", "--git-path", "hooks")
+    config = ROOT / ".pre-commit-config.yaml"
+    wanted = load_config(str(config))["default_install_hook_types"] if config.is_file() else []
+    for name in wanted:
+        hook = folder / name
+        if not hook.is_file() or "pre-commit" not in hook.read_text(encoding="utf-8", errors="replace"):
+            return Finding(False, f"git does not run pre-commit as {name}", "uv run pre-commit install")
+    return Finding(True, "pre-commit checks each commit" if wanted else f"no {config.name}")
 
 
 def look_remote() -> Finding:
@@ -136,7 +139,7 @@ def _look_folder(folder: Path) -> Finding:
     return Finding(True, f"{folder} can be written")
 
 
-REMOTE = "uv run dvc remote modify storage url FOLDER"
+REMOTE = "uvx copier update --data data_remote=FOLDER"
 
 
 def mend_remote() -> None:
@@ -183,10 +186,6 @@ def mend_data() -> None:
                 absent.append(path)
         if absent:
             repo.pull(targets=absent)
-
-
-def _last_line(error: CommandError) -> str:
-    return str(error).splitlines()[-1]
 
 
 CHECKS = [

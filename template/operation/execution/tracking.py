@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
 # A server that is down is reported within seconds, not after minutes of retries; set these yourself for a slow one.
@@ -12,11 +13,12 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 
-from operation.configuration.settings import ROOT, Settings, load
+from operation.configuration.settings import ANSWERS, ROOT, Settings, load
 from operation.execution.checks import Check, Finding
 
-MEND = "start it, or name another one: MLFLOW_TRACKING_URI or tracking_uri in operation/configuration"
-
+MEND = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
+# How such a file names a server of its own.
+OWN = re.compile(r"^tracking_uri: *[\"']?([^\"'\s]+)", re.MULTILINE)
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # It misses pip, which uv does not install.
@@ -71,14 +73,25 @@ def find_run(client: MlflowClient, experiment_id: str, pipeline: str) -> Run | N
 def look_server() -> Finding:
     """Whether the tracking server answers; a SQLite file that is not there yet is not made by looking."""
     settings = load()
+    others = _others()
     scheme, _, file = settings.tracking_uri.partition(":///")
     if scheme == "sqlite" and not Path(file).is_file():
-        return Finding(False, f"{settings.tracking_uri} is not there yet", "uv run poe setup")
+        return Finding(False, f"{settings.tracking_uri} is not there yet{others}", "uv run poe setup")
     try:
         connect(settings)
     except TrackingError as error:
-        return Finding(False, str(error).splitlines()[0].removeprefix("tracking: "), MEND)
-    return Finding(True, f"{settings.tracking_uri} answers")
+        return Finding(False, str(error).splitlines()[0].removeprefix("tracking: ") + others, MEND)
+    return Finding(True, f"{settings.tracking_uri} answers{others}")
+
+
+def _others() -> str:
+    """A clause that names the files of environments whose tracking_uri is not the one that was answered."""
+    answer, files = ANSWERS["tracking_uri"], []
+    for file in sorted(ROOT.glob("operation/configuration/environment_*/settings.yaml")):
+        own = OWN.search(file.read_text(encoding="utf-8"))
+        if own and own[1] != answer:
+            files.append(file.relative_to(ROOT).as_posix())
+    return f"; the answer is {answer}, but another one stands in {', '.join(files)}" if files else ""
 
 
 def look_experiment() -> Finding:

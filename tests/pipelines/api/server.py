@@ -117,7 +117,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         def _any(self) -> None:
             parts = urlsplit(self.path)
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            query = {name: ",".join(values) for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = _parse(content, server.bodies) if content else None
             reply = server.answer(Request(self.command, parts.path, query, headers, body))

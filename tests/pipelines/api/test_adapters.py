@@ -64,6 +64,30 @@ def test_a_branch_has_one_change_request(place):
         assert labels.count("Data") == 1
 
 
+def test_the_request_of_a_branch_is_found_open_or_closed(place):
+    def find(branch: str):
+        return place.adapter().find_change(branch, "main")
+
+    assert find("template-update") is None
+    url = place.adapter().open_change("template-update", "main", "Title", "text")
+    assert (find("template-update").url, find("template-update").is_open) == (url, True)
+    assert find("template") is None
+    place.fake.close(place.state.pulls[0])
+    assert (find("template-update").url, find("template-update").is_open) == (url, False)
+    place.adapter().open_change("template-update", "main", "Title", "again")
+    assert len(place.state.pulls) == 2, "a closed one is left alone"
+    assert find("template-update").is_open
+
+
+@pytest.mark.parametrize("host", ["azure_devops", "gitlab"], indirect=True)
+def test_the_request_of_a_fork_is_not_that_of_the_branch(place):
+    place.adapter().open_change("template-update", "main", "Title", "text")
+    place.state.pulls[0] |= {"forkSource": {"name": "refs/heads/template-update"}, "source_project_id": 666}
+    assert place.adapter().find_change("template-update", "main") is None
+    place.adapter().open_change("template-update", "main", "Title", "ours")
+    assert [place.fake.told(each)[2] for each in place.state.pulls] == ["text", "ours"]
+
+
 def test_a_flow_is_started_on_the_main_branch(place):
     if place.name == "azure_devops":
         place.state.definitions.append({"id": 0, "process": {"yamlFilename": "/azure_pipelines/cd.yml"}})

@@ -145,3 +145,24 @@ def test_an_approver_that_the_host_does_not_know_is_named(place):
         settings.write_text(before, encoding="utf-8")
     assert "FAILED environment prod" in printed and " create environment model" in printed
     assert "nobody is named who approves at the gate model" in empty
+
+
+@pytest.mark.parametrize("host", ["gitlab", "bitbucket"], indirect=True)
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("", "41 6 * * 1"),
+        ('schedules: {template-update: "1 2 * * 3"}', "1 2 * * 3"),
+        ('schedules: {template-update: ""}', ""),
+    ],
+)
+def test_a_flow_starts_when_the_template_says_unless_the_file_says_otherwise(place, written, expected):
+    settings = place.tree / "operation" / "configuration" / "host.yaml"
+    before = settings.read_text(encoding="utf-8")
+    assert "schedules: {}" in before
+    try:
+        settings.write_text(before.replace("schedules: {}", written), encoding="utf-8")
+        assert place.adapter().wanted.schedules == ({"template-update": expected} if expected else {})
+        assert ("schedule template-update" in place.run("host.setup", "--plan")) == bool(expected)
+    finally:
+        settings.write_text(before, encoding="utf-8")

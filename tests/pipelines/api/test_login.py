@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.pipelines.api.server import Reply, Server
+from tests.project import registry
 
 IDS = {
     "azure": {"client_id": "c-1", "tenant_id": "11111111-1111-1111-1111-111111111111"},
@@ -50,7 +51,9 @@ def run(place, cloud):
     login = place.tree / "operation" / "execution" / "identity" / "login.py"
     before = login.read_text(encoding="utf-8")
     shutil.rmtree(login.parent / "__pycache__", ignore_errors=True)  # the text changes, its length and second do not
-    login.write_text(before.replace("identity import aws as cloud", f"identity import {cloud} as cloud"), "utf-8")
+    named = registry("clouds")[cloud]["audience"]
+    text = before.replace("identity import aws as cloud", f"identity import {cloud} as cloud")
+    login.write_text(text.replace(f'AUDIENCE = "{AUDIENCES["aws"]}"', f'AUDIENCE = "{named}"'), "utf-8")
     for name in [name for name in sys.modules if name.startswith("operation.execution.identity")]:
         del sys.modules[name]
     place.server.on("GET", "/token", lambda request: {"value": token_for(request.query["audience"])}, "v audience")
@@ -61,10 +64,10 @@ def run(place, cloud):
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{place.server.url}/token?v=2.0",
         "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "for-identities",
         "SYSTEM_OIDCREQUESTURI": f"{place.server.url}/oidc",
-        "HOST_ID_TOKEN": token_for(AUDIENCES[cloud]),
+        "HOST_ID_TOKEN": token_for(named),
         "BITBUCKET_STEP_OIDC_TOKEN": token_for(AUDIENCES[cloud]),
     }
-    fill(place, IDS[cloud] | ({"audience": AUDIENCES["azure"]} if place.name == "azure_devops" else {}))
+    fill(place, IDS[cloud])
     yield place
     login.write_text(before, encoding="utf-8")
 
@@ -241,6 +244,15 @@ def test_on_a_laptop_nothing_is_written_and_what_was_there_goes(run):
     printed = run.run("identity.login", **dict.fromkeys(run.variables))
     assert "your own login counts" in printed
     assert not (run.tree / ".identity").exists()
+
+
+@pytest.mark.parametrize("cloud", ["aws"], indirect=True)
+def test_an_audience_of_the_file_comes_first(run):
+    fill(run, IDS["aws"] | {"audience": "ours"})
+    if run.name == "github":
+        assert "repo:acme/kredit" in run.run("identity.login")
+    else:
+        assert "not for ours" in run.run("identity.login", code=1)
 
 
 @pytest.mark.parametrize("cloud", ["aws"], indirect=True)

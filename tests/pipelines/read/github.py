@@ -9,6 +9,8 @@ from tests.project import registry
 PINS = {pin["uses"]: pin["commit"] for pin in registry("hosts")["github"]["actions"].values()}
 OWN_BRANCH = "github.event.pull_request.head.repo.full_name == github.repository"
 TOKEN = {"HOST_TOKEN": "${{ github.token }}"}
+# GitHub's own token may not push a change of workflows.
+PUSHING = {"HOST_TOKEN": "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"}
 
 
 def read(project: Path) -> dict[str, Flow]:
@@ -77,7 +79,7 @@ def job(project: Path, name: str, document: dict) -> Job:
     for each in others:
         if "run" in each:
             title, run, env = take(each, "name", "run", "env")
-            same(env, None, TOKEN)
+            same(env, None, PUSHING if permissions.get("contents") == "write" else TOKEN)
             found.steps.append(Step(run, title, bool(env)))
         else:
             use(project, each, found, name)

@@ -1,5 +1,6 @@
 """The answers file is there, as copier wrote it, and says what the project is."""
 
+import re
 from collections.abc import Iterator
 
 from copier_mlops_lint.checks import check
@@ -7,6 +8,7 @@ from copier_mlops_lint.finding import Finding
 from copier_mlops_lint.project import ANSWERS, Project
 from copier_mlops_lint.registry import questions
 
+SETTINGS = "operation/configuration/settings.py"
 TYPES = {"str": str, "int": int, "bool": bool, "float": (int, float)}
 KINDS = {"str": "text", "int": "a whole number", "bool": "true or false", "float": "a number"}
 
@@ -77,6 +79,10 @@ def disagree(project: Project) -> Iterator[Finding]:
     remote = answers.get("data_remote")
     if isinstance(remote, str) and (url := _storage(project)) and not url.endswith(remote):
         yield at(project, "data_remote", "MLO114", "data_remote is not the url of the remote `storage` in .dvc/config")
+    answer = answers.get("tracking_uri")
+    server = re.search(rb'^    "tracking_uri": "(.*)",$', project.read(SETTINGS) or b"", re.MULTILINE)
+    if isinstance(answer, str) and server and server[1].decode("utf-8", "replace") != answer:
+        yield at(project, "tracking_uri", "MLO114", f"tracking_uri is not the one that {SETTINGS} has as its default")
 
 
 def _storage(project: Project) -> str:

@@ -139,3 +139,14 @@ def ignored_failure(project: Project) -> Iterator[Finding]:
         for key, value in pairs(project.nodes(path)):
             if key in PASSES and not (isinstance(value, yaml.ScalarNode) and value.value.lower() in ("false", "")):
                 yield Finding(path, value.start_mark.line + 1, "MLO205", f"`{key}` lets a failed step pass")
+
+
+@check("MLO208")
+def left_behind(project: Project) -> Iterator[Finding]:
+    """A file, other than CI, of a host that was not answered."""
+    for host, entry in registry("hosts").items():
+        if project.host and host != project.host:
+            for path in project.placed(host):
+                if path not in project.flows(host):
+                    said = f"a file of {entry['name']}, which {registry('hosts')[project.host]['name']} does not read"
+                    yield Finding(path, 0, "MLO208", said)

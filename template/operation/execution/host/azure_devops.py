@@ -4,20 +4,21 @@ Each call names its page of https://learn.microsoft.com/rest/api/azure/devops in
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 from operation.execution.host import azure_devops_settings
 from operation.execution.host.api import Api
-from operation.execution.host.base import Base, part
-from operation.execution.host.interface import Approval, ChangeRequest, HostError, Protection, Setting
+from operation.execution.host.base import Base, part, standing
+from operation.execution.host.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
 
 VERSION = {"api-version": "7.1"}
 PREVIEW = {"api-version": "7.1-preview.1"}
 LONGEST = 100_000
 LONGEST_DESCRIPTION = 4_000
 CLOSED = 4
+PULLS = "contribute to pull requests"
 
 
 class AzureDevOps(Base):
@@ -91,41 +92,49 @@ class AzureDevOps(Base):
         request = self.change_request()
         if request is None:
             raise HostError("this run belongs to no pull request", "run it in a flow that a pull request starts")
-        right = "contribute to pull requests"
         hidden = f"<!-- {marker} -->"
         text = f"{hidden}\n{body}"[:LONGEST]
         path = self.git("pullRequests", request.number, "threads")
-        for thread in self.api.pages(path, right, **VERSION):
+        for thread in self.api.pages(path, PULLS, **VERSION):
             first = next(iter(thread.get("comments") or []), {})
             if not thread.get("isDeleted") and (first.get("content") or "").startswith(hidden):
                 if first["content"] != text:
                     place = f"{path}/{thread['id']}/comments/{first['id']}"
-                    self.api.send("PATCH", place, right, {"content": text}, **VERSION)
+                    self.api.send("PATCH", place, PULLS, {"content": text}, **VERSION)
                 break
         else:
             said = {"parentCommentId": 0, "content": text, "commentType": 1}
             # Closed, since an open thread may keep the request from being completed.
-            thread = self.api.send("POST", path, right, {"comments": [said], "status": CLOSED}, **VERSION)
+            thread = self.api.send("POST", path, PULLS, {"comments": [said], "status": CLOSED}, **VERSION)
         return f"{self.web('pullrequest', request.number)}?discussionId={thread['id']}"
+
+    def _pulls(self, branch: str, base: str, status: str) -> Iterator[dict]:
+        wanted = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}", "status": status}
+        query = {f"searchCriteria.{key}": value for key, value in wanted.items()}
+        found = self.api.pages(self.git("pullrequests"), PULLS, **query, **VERSION)
+        return (each for each in found if not each.get("forkSource"))  # a fork may have a branch of that name as well
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Git / Pull Requests: list."""
+        found = [(each["pullRequestId"], each["status"]) for each in self._pulls(branch, base, "all")]
+        return standing(Change(self.web("pullrequest", number), status == "active") for number, status in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Git / Pull Requests: list, create and update; Pull Request Labels: list and create."""
-        right = "contribute to pull requests"
-        ends = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}"}
-        query = {f"searchCriteria.{key}": value for key, value in {**ends, "status": "active"}.items()}
         text = {"title": title[:400], "description": body[:LONGEST_DESCRIPTION]}
         path = self.git("pullrequests")
-        found = next(self.api.pages(path, right, **query, **VERSION), None)
+        found = next(self._pulls(branch, base, "active"), None)
         if found is None:
-            found = self.api.send("POST", path, right, {**ends, **text}, **VERSION)
+            ends = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}"}
+            found = self.api.send("POST", path, PULLS, {**ends, **text}, **VERSION)
         elif any(found.get(key) != value for key, value in text.items()):
-            self.api.send("PATCH", self.git("pullrequests", found["pullRequestId"]), right, text, **VERSION)
+            self.api.send("PATCH", self.git("pullrequests", found["pullRequestId"]), PULLS, text, **VERSION)
         place = self.git("pullRequests", found["pullRequestId"], "labels")
         wanted = list(labels)
-        known = {each["name"] for each in self.api.pages(place, right, **VERSION)} if wanted else set()
+        known = {each["name"] for each in self.api.pages(place, PULLS, **VERSION)} if wanted else set()
         for label in wanted:
             if label not in known:
-                self.api.send("POST", place, right, {"name": label}, **VERSION)
+                self.api.send("POST", place, PULLS, {"name": label}, **VERSION)
         return self.web("pullrequest", found["pullRequestId"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:

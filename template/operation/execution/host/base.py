@@ -4,7 +4,7 @@ import base64
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from operation.configuration.host import GATES, HostSettings
 from operation.configuration.settings import ROOT
 from operation.execution.host.api import Api
-from operation.execution.host.interface import HostError
+from operation.execution.host.interface import Change, HostError
 
 FILE = "operation/configuration/host.yaml"
 
@@ -139,6 +139,12 @@ def parse_remote(url: str) -> Remote | None:
             return None
         server, path = parts.hostname, parts.path
     return Remote(server.lower(), path.strip("/").removesuffix(".git"))
+
+
+def standing(changes: Iterable[Change]) -> Change | None:
+    """The open one of a branch's change requests, else the newest, which hosts list first."""
+    found = list(changes)
+    return next((each for each in found if each.is_open), found[0] if found else None)
 
 
 def part(text: object) -> str:

@@ -3,16 +3,18 @@
 Each call names its group of https://developer.atlassian.com/cloud/bitbucket/rest in its docstring.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from operation.execution.host import bitbucket_settings
 from operation.execution.host.api import Api
-from operation.execution.host.base import Base, part
-from operation.execution.host.interface import Approval, ChangeRequest, HostError, Protection, Setting
+from operation.execution.host.base import Base, part, standing
+from operation.execution.host.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
 
 LONGEST = 30_000
 WEB = "https://bitbucket.org"
+PULLS = "open pull requests (scope pullrequest:write)"
+STATES = ["OPEN", "MERGED", "DECLINED", "SUPERSEDED"]
 
 
 class Bitbucket(Base):
@@ -75,19 +77,32 @@ class Bitbucket(Base):
             known = self.api.send("POST", path, right, {"content": {"raw": text}})
         return known["links"]["html"]["href"]
 
+    def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[dict]:
+        ends = {
+            "source.branch.name": branch,
+            "source.repository.full_name": self.repository,  # nobody's fork
+            "destination.branch.name": base,
+        }
+        texts = {name: text.replace("\\", "\\\\").replace('"', '\\"') for name, text in ends.items()}
+        query = " AND ".join(f'{name} = "{text}"' for name, text in texts.items())
+        options = {"q": query, "state": states, "sort": "-created_on", "pagelen": 50}
+        return self.api.pages(self.path("pullrequests"), PULLS, **options)
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Pullrequests: list."""
+        found = self._pulls(branch, base, STATES)
+        return standing(Change(each["links"]["html"]["href"], each["state"] == "OPEN") for each in found)
+
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Pullrequests: list, create and update. They have no labels."""
-        right = "open pull requests (scope pullrequest:write)"
         text = {"title": title[:255], "description": body[:LONGEST]}
         path = self.path("pullrequests")
-        names = [name.replace("\\", "\\\\").replace('"', '\\"') for name in (branch, base)]
-        query = f'source.branch.name = "{names[0]}" AND destination.branch.name = "{names[1]}" AND state = "OPEN"'
-        found = next(self.api.pages(path, right, q=query, pagelen=50), None)
+        found = next(self._pulls(branch, base, STATES[:1]), None)
         if found is None:
             ends = {"source": {"branch": {"name": branch}}, "destination": {"branch": {"name": base}}}
-            found = self.api.send("POST", path, right, {**text, **ends, "close_source_branch": True})
+            found = self.api.send("POST", path, PULLS, {**text, **ends, "close_source_branch": True})
         elif any(found.get(key) != value for key, value in text.items()):
-            self.api.send("PUT", f"{path}/{found['id']}", right, text)
+            self.api.send("PUT", f"{path}/{found['id']}", PULLS, text)
         return found["links"]["html"]["href"]
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:

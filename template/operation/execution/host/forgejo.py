@@ -7,7 +7,7 @@ What needs that is refused here; on a laptop the gates ask at the keyboard, as e
 from collections.abc import Iterable, Mapping
 
 from operation.execution.host.base import Base
-from operation.execution.host.interface import Approval, ChangeRequest, HostError, Plan, Protection, Setting
+from operation.execution.host.interface import Approval, Change, ChangeRequest, HostError, Plan, Protection, Setting
 
 
 class Forgejo(Base):
@@ -30,6 +30,10 @@ class Forgejo(Base):
     def comment(self, marker: str, body: str) -> str:
         """Refused."""
         raise self._refusal("comments")
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """None: the host is not asked."""
+        return None
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Refused."""

@@ -4,18 +4,19 @@ Each call names its page of https://docs.github.com/rest in its docstring.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from operation.execution.host import github_settings
 from operation.execution.host.api import Api
-from operation.execution.host.base import Base, part
-from operation.execution.host.interface import Approval, ChangeRequest, HostError, Protection, Setting
+from operation.execution.host.base import Base, part, standing
+from operation.execution.host.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
 
 VERSION = "2022-11-28"
 LONGEST = 65_000
+PULLS = "open pull requests (pull-requests: write)"
 TRUSTED = {"OWNER", "MEMBER", "COLLABORATOR"}
 
 
@@ -87,20 +88,27 @@ class GitHub(Base):
                 return known["html_url"]
         return self.api.send("POST", path, right, {"body": text})["html_url"]
 
+    def _pulls(self, branch: str, base: str, state: str) -> Iterator[dict]:
+        owner = self.repository.partition("/")[0]  # and so nobody's fork
+        query = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
+        return self.api.pages(self.path("pulls"), PULLS, **query)
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Pulls: list pull requests."""
+        found = self._pulls(branch, base, "all")
+        return standing(Change(each["html_url"], each["state"] == "open") for each in found)
+
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Pulls: list, create and update pull requests. Issues / Labels: add labels to an issue."""
-        right = "open pull requests (pull-requests: write)"
-        owner = self.repository.partition("/")[0]
-        query = {"state": "open", "head": f"{owner}:{branch}", "base": base, "per_page": 100}
         text = {"title": title[:250], "body": body[:LONGEST]}
-        found = next(self.api.pages(self.path("pulls"), right, **query), None)
+        found = next(self._pulls(branch, base, "open"), None)
         if found is None:
-            found = self.api.send("POST", self.path("pulls"), right, {**text, "head": branch, "base": base})
+            found = self.api.send("POST", self.path("pulls"), PULLS, {**text, "head": branch, "base": base})
         elif any(found[key] != value for key, value in text.items()):
-            self.api.send("PATCH", self.path("pulls", found["number"]), right, text)
+            self.api.send("PATCH", self.path("pulls", found["number"]), PULLS, text)
         missing = [label for label in labels if label not in {each["name"] for each in found["labels"]}]
         if missing:
-            self.api.send("POST", self.path("issues", found["number"], "labels"), right, {"labels": missing})
+            self.api.send("POST", self.path("issues", found["number"], "labels"), PULLS, {"labels": missing})
         return found["html_url"]
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:

@@ -3,15 +3,16 @@
 Each call names its page of https://docs.gitlab.com/api in its docstring.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from operation.execution.host import gitlab_settings
 from operation.execution.host.api import Api
-from operation.execution.host.base import Base, part
-from operation.execution.host.interface import Approval, ChangeRequest, HostError, Protection, Setting
+from operation.execution.host.base import Base, part, standing
+from operation.execution.host.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
 
 LONGEST = 500_000
+REQUESTS = "open merge requests (role Developer, scope api)"
 
 
 class GitLab(Base):
@@ -66,22 +67,31 @@ class GitLab(Base):
             known = self.api.send("POST", path, right, {"body": text})
         return f"{self.var('CI_PROJECT_URL')}/-/merge_requests/{request.number}#note_{known['id']}"
 
+    def _requests(self, branch: str, base: str, state: str) -> Iterator[dict]:
+        query = {"state": state, "source_branch": branch, "target_branch": base, "per_page": 100}
+        found = self.api.pages(self.path("merge_requests"), REQUESTS, **query)
+        # A fork may have a branch of that name as well.
+        return (each for each in found if each["source_project_id"] == each["target_project_id"])
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Merge requests: list those of a project."""
+        found = self._requests(branch, base, "all")
+        return standing(Change(each["web_url"], each["state"] == "opened") for each in found)
+
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Merge requests: list, create and update those of a project."""
-        right = "open merge requests (role Developer, scope api)"
-        query = {"state": "opened", "source_branch": branch, "target_branch": base, "per_page": 100}
         text = {"title": title[:255], "description": body[:LONGEST]}
         path = self.path("merge_requests")
         wanted = list(labels)
-        found = next(self.api.pages(path, right, **query), None)
+        found = next(self._requests(branch, base, "opened"), None)
         if found is None:
             ends = {"source_branch": branch, "target_branch": base, "remove_source_branch": True}
-            found = self.api.send("POST", path, right, {**ends, **text, "labels": ",".join(wanted)})
+            found = self.api.send("POST", path, REQUESTS, {**ends, **text, "labels": ",".join(wanted)})
         else:
             missing = [label for label in wanted if label not in found["labels"]]
             if missing or any(found[key] != value for key, value in text.items()):
                 place = self.path("merge_requests", found["iid"])
-                self.api.send("PUT", place, right, {**text, "add_labels": ",".join(missing)})
+                self.api.send("PUT", place, REQUESTS, {**text, "add_labels": ",".join(missing)})
         return found["web_url"]
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:

@@ -22,6 +22,14 @@ class ChangeRequest:
 
 
 @dataclass(frozen=True)
+class Change:
+    """A change request of a branch, by whomever it was opened."""
+
+    url: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
 class Protection:
     """Who the host asks before a job of a gate runs."""
 
@@ -70,6 +78,9 @@ class Host(Protocol):
 
     def comment(self, marker: str, body: str) -> str:
         """Write the run's one comment with this hidden marker, or bring it up to date; return its URL."""
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """The open change request of a branch, else the newest that was closed or merged, else None."""
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Open the one change request of a branch, or bring the open one up to date; return its URL."""

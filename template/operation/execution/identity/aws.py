@@ -21,9 +21,9 @@ class Identity(Federated):
     role_arn: Annotated[str, Field(pattern="^(arn:.*:role/.+)?$", description="arn:aws:iam::ACCOUNT:role/NAME")]
     region: Annotated[str, Field(pattern="^[a-z0-9-]*$", description="eu-central-1, for example")]
 
-    def wanted_audience(self) -> str:
-        """The one that AWS's own documentation uses, unless another is set."""
-        return self.audience or "sts.amazonaws.com"
+    def wanted_audience(self, of_host: str) -> str:
+        """The host's own, or the one that AWS's documentation uses, unless another is set."""
+        return self.audience or of_host or "sts.amazonaws.com"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:

@@ -21,9 +21,9 @@ class Identity(Federated):
     client_id: Annotated[str, Field(description="of the application or the managed identity")]
     tenant_id: Annotated[str, Field(description="of the directory that it is in")]
 
-    def wanted_audience(self) -> str:
-        """The one that Microsoft Entra recommends, unless another is set."""
-        return self.audience or "api://AzureADTokenExchange"
+    def wanted_audience(self, of_host: str) -> str:
+        """The host's own, or the one that Microsoft Entra recommends, unless another is set."""
+        return self.audience or of_host or "api://AzureADTokenExchange"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:

@@ -13,7 +13,7 @@ class Federated(FileSettings):
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="forbid", frozen=True)
 
-    audience: Annotated[str, Field(description="whom the token is for; empty: what the cloud expects of all")] = ""
+    audience: Annotated[str, Field(description="whom the token is for; empty: what host and cloud agree on")] = ""
     service_connection: Annotated[str, Field(description="Azure DevOps alone: number of the service connection")] = ""
 
     def missing(self) -> list[str]:

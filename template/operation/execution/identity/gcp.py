@@ -23,9 +23,9 @@ class Identity(Federated):
     provider: Annotated[str, Field(pattern=PROVIDER, description="projects/…/workloadIdentityPools/…/providers/…")]
     service_account: Annotated[str, Field(pattern="^[^/@]*(@[^/@]+)?$", description="its e-mail address")]
 
-    def wanted_audience(self) -> str:
-        """The provider's own, unless another is set."""
-        return self.audience or f"https://iam.googleapis.com/{self.provider}"
+    def wanted_audience(self, of_host: str) -> str:
+        """The host's own, or the provider's, unless another is set."""
+        return self.audience or of_host or f"https://iam.googleapis.com/{self.provider}"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:

@@ -52,7 +52,7 @@ def install(server: Server) -> State:
     server.on("PATCH", rf"{threads}/(?P<id>\d+)/comments/1", change_comment, version, exactly("content"))
 
     def open_pull(request: Request) -> Reply:
-        state.pulls.append({"pullRequestId": 5, **request.body})
+        state.pulls.append({"pullRequestId": 5, "status": "active", **request.body})
         return Reply(state.pulls[-1], 201)
 
     def change_pull(request: Request) -> dict:
@@ -64,8 +64,9 @@ def install(server: Server) -> State:
         return request.body
 
     def list_pulls(request: Request) -> dict:
-        source = request.query["searchCriteria.sourceRefName"]
-        return listed([each for each in state.pulls if each["sourceRefName"] == source])
+        source, status = (request.query[f"searchCriteria.{key}"] for key in ("sourceRefName", "status"))
+        found = [each for each in state.pulls if status in (each["status"], "all")]
+        return listed([each for each in found if each["sourceRefName"] == source])
 
     search = " ".join(f"searchCriteria.{key}" for key in ("sourceRefName", "targetRefName", "status"))
     fields = exactly("sourceRefName", "targetRefName", "title", "description")
@@ -176,6 +177,17 @@ def runner(server: Server, folder) -> dict[str, str]:
         "SYSTEM_PULLREQUEST_ISFORK": "False",
         "HOST_TOKEN": TOKEN,
     }
+
+
+def told(pull: dict) -> tuple[str, str, str]:
+    """The branch of a request, where it goes, and what it says."""
+    ends = (pull[key].removeprefix("refs/heads/") for key in ("sourceRefName", "targetRefName"))
+    return *ends, pull["description"]
+
+
+def close(pull: dict) -> None:
+    """A person closes a request."""
+    pull["status"] = "abandoned"
 
 
 def protect(state: State, gate: str) -> None:

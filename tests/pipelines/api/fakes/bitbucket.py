@@ -52,7 +52,8 @@ def install(server: Server) -> State:
     server.on("PUT", rf"{comments}/(?P<id>\d+)", change_comment, body=exactly("content"))
 
     def open_pull(request: Request) -> Reply:
-        state.pulls.append({**request.body, "id": 5, "links": {"html": {"href": f"{server.url}/pr/5"}}})
+        links = {"html": {"href": f"{server.url}/pr/5"}}
+        state.pulls.append({**request.body, "id": 5, "state": "OPEN", "links": links})
         return Reply(state.pulls[-1], 201)
 
     def change_pull(request: Request) -> dict:
@@ -60,11 +61,12 @@ def install(server: Server) -> State:
         return state.pulls[0]
 
     def list_pulls(request: Request) -> dict:
-        found = [each for each in state.pulls if f'"{each["source"]["branch"]["name"]}"' in request.query["q"]]
-        return page(found)
+        assert f'source.repository.full_name = "{REPOSITORY}"' in request.query["q"]
+        found = [each for each in state.pulls if each["state"] in request.query["state"].split(",")]
+        return page([each for each in found if f'"{each["source"]["branch"]["name"]}"' in request.query["q"]])
 
     fields = exactly("title", "description", "source", "destination", "close_source_branch")
-    server.on("GET", f"{root}/pullrequests", list_pulls, "q pagelen")
+    server.on("GET", f"{root}/pullrequests", list_pulls, "q state sort pagelen")
     server.on("POST", f"{root}/pullrequests", open_pull, body=fields)
     server.on("PUT", f"{root}/pullrequests/5", change_pull, body=exactly("title", "description"))
 
@@ -145,6 +147,16 @@ def runner(server: Server, folder) -> dict[str, str]:
         "HOST_API": server.url,
         "HOST_TOKEN": TOKEN,
     }
+
+
+def told(pull: dict) -> tuple[str, str, str]:
+    """The branch of a request, where it goes, and what it says."""
+    return pull["source"]["branch"]["name"], pull["destination"]["branch"]["name"], pull["description"]
+
+
+def close(pull: dict) -> None:
+    """A person closes a request."""
+    pull["state"] = "DECLINED"
 
 
 def protect(state: State, gate: str) -> None:

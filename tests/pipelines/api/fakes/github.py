@@ -63,7 +63,7 @@ def install(server: Server) -> State:
     server.on("PATCH", rf"{root}/issues/comments/(?P<id>\d+)", change_comment, body=exactly("body"))
 
     def open_pull(request: Request) -> Reply:
-        made = {**request.body, "number": 5, "labels": [], "html_url": f"{server.url}/pull/5"}
+        made = {**request.body, "number": 5, "state": "open", "labels": [], "html_url": f"{server.url}/pull/5"}
         state.pulls.append(made)
         return Reply(made, 201)
 
@@ -76,7 +76,8 @@ def install(server: Server) -> State:
         return state.pulls[0]["labels"]
 
     def list_pulls(request: Request) -> list:
-        return [each for each in state.pulls if f"acme:{each['head']}" == request.query["head"]]
+        listed = [each for each in state.pulls if request.query["state"] in (each["state"], "all")]
+        return [each for each in listed if f"acme:{each['head']}" == request.query["head"]]
 
     server.on("GET", f"{root}/pulls", list_pulls, "state head base per_page")
     server.on("POST", f"{root}/pulls", open_pull, body=exactly("title", "body", "head", "base"))
@@ -178,6 +179,16 @@ def runner(server: Server, folder) -> dict[str, str]:
         "GITHUB_EVENT_PATH": str(event),
         "HOST_TOKEN": TOKEN,
     }
+
+
+def told(pull: dict) -> tuple[str, str, str]:
+    """The branch of a request, where it goes, and what it says."""
+    return pull["head"], pull["base"], pull["body"]
+
+
+def close(pull: dict) -> None:
+    """A person closes a request."""
+    pull["state"] = "closed"
 
 
 def protect(state: State, gate: str) -> None:

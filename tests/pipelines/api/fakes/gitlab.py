@@ -47,7 +47,9 @@ def install(server: Server) -> State:
 
     def open_request(request: Request) -> Reply:
         labels = [each for each in request.body["labels"].split(",") if each]
-        made = {**request.body, "iid": 5, "labels": labels, "web_url": f"{server.url}/mr/5"}
+        projects = {"source_project_id": 42, "target_project_id": 42}
+        made = {**request.body, **projects, "iid": 5, "state": "opened", "labels": labels}
+        made["web_url"] = f"{server.url}/mr/5"
         state.pulls.append(made)
         return Reply(made, 201)
 
@@ -57,13 +59,12 @@ def install(server: Server) -> State:
         state.pulls[0]["labels"] += [each for each in added if each]
         return state.pulls[0]
 
+    def list_requests(request: Request) -> list:
+        found = [each for each in state.pulls if request.query["state"] in (each["state"], "all")]
+        return [each for each in found if each["source_branch"] == request.query["source_branch"]]
+
     ends = ("source_branch", "target_branch", "remove_source_branch")
-    server.on(
-        "GET",
-        f"{root}/merge_requests",
-        lambda request: [each for each in state.pulls if each["source_branch"] == request.query["source_branch"]],
-        "state source_branch target_branch per_page",
-    )
+    server.on("GET", f"{root}/merge_requests", list_requests, "state source_branch target_branch per_page")
     server.on("POST", f"{root}/merge_requests", open_request, body=exactly(*ends, "title", "description", "labels"))
     server.on("PUT", f"{root}/merge_requests/5", change_request, body=exactly("title", "description", "add_labels"))
 
@@ -214,6 +215,16 @@ def runner(server: Server, folder) -> dict[str, str]:
         "GITLAB_USER_LOGIN": "grace",
         "HOST_TOKEN": TOKEN,
     }
+
+
+def told(pull: dict) -> tuple[str, str, str]:
+    """The branch of a request, where it goes, and what it says."""
+    return pull["source_branch"], pull["target_branch"], pull["description"]
+
+
+def close(pull: dict) -> None:
+    """A person closes a request."""
+    pull["state"] = "closed"
 
 
 def protect(state: State, gate: str) -> None:
