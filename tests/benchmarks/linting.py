@@ -1,14 +1,13 @@
 """Benchmark `lint`: what the lint costs on a fresh project of level 4, beside starting Python."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
 
 from . import measure
 
 GOAL = 1.0
+# Findings are no failure.
+FOUND = (0, 1)
 CPU, HOOK, DRIFT = "CPU", "wall clock: what a hook waits for", "CPU with --drift"
 
 
@@ -34,9 +33,9 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
     found: dict[str, list[dict[str, float]]] = {"the lint": [], "python -c pass": []}
     for turn in range(runs + 1):
         measure.note("lint: " + (f"run {turn} of {runs}" if turn else "warm-up"))
-        cpu, wall = seconds(lint)
-        floor, floor_wall = seconds([sys.executable, "-c", "pass"])
-        drift, _ = seconds([*lint, "--drift"])
+        cpu, wall = measure.cost(*lint, cwd=project, ends=FOUND)
+        floor, floor_wall = measure.cost(sys.executable, "-c", "pass", cwd=project)
+        drift, _ = measure.cost(*lint, "--drift", cwd=project, ends=FOUND)
         if turn:
             found["the lint"].append({CPU: cpu, HOOK: wall, DRIFT: drift})
             found["python -c pass"].append({CPU: floor, HOOK: floor_wall})
@@ -50,18 +49,3 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
         peers=[peer],
         goal=measure.Goal("CPU seconds without --drift", GOAL, ours.values[CPU]),
     )
-
-
-def seconds(command: list[str]) -> tuple[float, float]:
-    """CPU and wall clock of a command and of what it starts; findings are no failure.
-
-    Raises:
-        BenchmarkError: It ended with an error of its own.
-    """
-    before, start = os.times(), perf_counter()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    wall, after = perf_counter() - start, os.times()
-    if done.returncode not in (0, 1):
-        raise measure.BenchmarkError(f"lint: {' '.join(command)} ended with {done.returncode}:\n{done.stderr}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return cpu, wall

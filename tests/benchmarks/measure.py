@@ -80,6 +80,16 @@ def note(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def _environment() -> dict[str, str]:
+    """The variables of a fresh shell."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in DROPPED and not name.startswith(DROPPED_PREFIXES)
+    }
+    return kept | ADDED
+
+
 def run(*command: str | Path, cwd: Path, **variables: str) -> float:
     """Run a command to its end, with further environment variables.
 
@@ -89,18 +99,13 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> float:
     Raises:
         BenchmarkError: It is not installed, or ended with an error.
     """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in DROPPED and not name.startswith(DROPPED_PREFIXES)
-    }
     line = " ".join(map(str, command))
     start = perf_counter()
     try:
         result = subprocess.run(
             command,
             cwd=cwd,
-            env=kept | ADDED | variables,
+            env=_environment() | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -113,6 +118,23 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> float:
         said = result.stdout.decode("utf-8", "replace").strip().splitlines()[-15:]
         raise BenchmarkError("\n  ".join([f"{line}\n  ended with code {result.returncode}:", *said]))
     return seconds
+
+
+def cost(*command: str | Path, cwd: Path, ends: tuple[int, ...] = (0,)) -> tuple[float, float]:
+    """CPU seconds and wall clock of a command and of what it starts; `ends` are the codes with which it may end.
+
+    Raises:
+        BenchmarkError: It ended with another one.
+    """
+    before, start = os.times(), perf_counter()
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=_environment(), **options)
+    wall, after = perf_counter() - start, os.times()
+    if done.returncode not in ends:
+        said = done.stderr.decode("utf-8", "replace")
+        raise BenchmarkError(f"{' '.join(map(str, command))}\n  ended with code {done.returncode}:\n{said}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return cpu, wall
 
 
 def clean_template(workspace: Path) -> Path:

@@ -28,6 +28,15 @@ def test_the_lint_is_measured():
     assert "goal: CPU seconds without --drift <= 1" in done.stdout
 
 
+def test_updates_and_renders_are_measured():
+    done = bench("update", "render", "--runs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    update, render = json.loads(done.stdout)["benchmarks"]
+    assert update["ratios"]["plain files"].keys() == {"nothing to do", "a new version"}
+    assert update["goal"]["value"] == max(update["ratios"]["plain files"].values())
+    assert 0 < render["goal"]["value"] == render["ours"]["values"]["one render"]
+
+
 def test_an_unknown_benchmark_is_refused_with_those_that_exist():
     done = bench("speed")
     assert done.returncode == 2
