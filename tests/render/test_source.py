@@ -30,7 +30,8 @@ def source() -> object:
 )
 def test_every_way_to_name_it_is_an_address(source, given, address, installed):
     assert source.address(given) == (address or given)
-    assert source.requirement(given, COMMIT) == f"copier-mlops[template] @ {installed}@{COMMIT}"
+    assert source.tool(given, COMMIT) == f"uv tool run --from 'copier-mlops @ {installed}@{COMMIT}'"
+    assert f"'copier-mlops[template] @ {installed}@{COMMIT}'" in source.tool(given, COMMIT, "[template]")
 
 
 def test_a_folder_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
@@ -39,4 +40,5 @@ def test_a_folder_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
     project = copy_project("it's here", tmp_path / "project", maturity_level=0)
     assert answers_of(project)["_src_path"] == str(template)
     tasks = tomllib.loads((project / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
-    assert f'"{template}[template]"' in tasks["lint-template"]["cmd"]
+    assert f'"{template}"' in tasks["lint-template"]["cmd"]
+    assert f'"{template}[template]"' in tasks["drift"]["cmd"]

@@ -140,6 +140,7 @@ def assert_maturity(project: Project) -> None:
     project.run("uv run poe report")
     project.commit()
     project.run("git push --quiet origin HEAD:main")
+    assert f"{CI}: MLO801 warning: differs from the template" in project.run("uv run poe drift")
     printed = project.run("uv run --quiet poe --quiet maturity --json")
     found, _ = json.JSONDecoder().raw_decode(printed)  # what it said while it worked follows
     unmet = {each["id"]: each["evidence"] for each in found["criteria"] if not each["met"]}

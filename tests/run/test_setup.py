@@ -177,10 +177,9 @@ def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_an
     template = history / "template"
     change(template / "pyproject.toml.jinja", '  "ruff>=', '  "tabulate>=0.9,<1",\n  "ruff>=')
     change(template / "ruff.toml.jinja", "# Lint", "# The lint")
-    change(
-        template / ".pre-commit-config.yaml", "repos:\n", "default_install_hook_types: [pre-commit, pre-push]\nrepos:\n"
-    )
-    with (template / ".pre-commit-config.yaml").open("a", encoding="utf-8") as file:
+    hooks = template / ".pre-commit-config.yaml.jinja"
+    change(hooks, "repos:\n", "default_install_hook_types: [pre-commit, pre-push]\nrepos:\n")
+    with hooks.open("a", encoding="utf-8") as file:
         file.write(HOOK)
     commit(history)
     run(history, "git", "tag", "2.0.0")

@@ -44,7 +44,7 @@ def rendered(project: Project) -> dict[str, bytes] | str:
     try:
         import copier
     except ImportError:
-        raise LintError("--drift needs copier: install copier-mlops[template]") from None
+        raise LintError("--drift needs copier: `uv run poe drift` has it, or install copier-mlops[template]") from None
     with tempfile.TemporaryDirectory(prefix="copier-mlops-lint-", ignore_cleanup_errors=True) as folder:
         target = Path(folder, project.root.name or "project")
         options = {"defaults": True, "quiet": True, "unsafe": False, "settings": copier.Settings()}
