@@ -53,10 +53,10 @@ def by_files(project: Project, patterns: list[str]) -> Evidence:
 
 def by_steps(project: Project, wanted: list[str]) -> Evidence:
     """The pipelines of the answered host run these tasks."""
-    places = {path.strip("/") for path in registry("hosts").get(project.host, {"paths": []})["paths"]}
+    of_host = set(project.placed(project.host)) if project.host else set()
     found = {}
     for step in pipelines.steps(project):
-        if any(step.path == place or step.path.startswith(f"{place}/") for place in places):
+        if step.path in of_host:
             found.setdefault(step.task, f"{step.path}:{step.line}")
     if missing := [task for task in wanted if task not in found]:
         host = registry("hosts")[project.host]["name"] if project.host else "a git host"
@@ -70,12 +70,9 @@ def by_git(project: Project, state: str) -> Evidence:
         commit = git(project.root, "rev-parse", "--short", "--verify", "HEAD").decode().strip()
         if state == "committed":
             waiting = os.fsdecode(git(project.root, "status", "--porcelain", ".")).splitlines()
-            said = (
-                f"commit {commit}"
-                if not waiting
-                else f"{len(waiting)} files are not committed, {waiting[0][3:]} for one"
-            )
-            return Evidence(not waiting, said)
+            if waiting:
+                return Evidence(False, f"{len(waiting)} files are not committed, {waiting[0][3:]} for one")
+            return Evidence(True, f"commit {commit}")
         branches = git(project.root, "branch", "--remotes", "--contains", "HEAD", "--format=%(refname:short)")
     except OSError as error:
         return Evidence(False, f"git says: {error}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from copier_mlops_lint.maturity.evidence import LOOKS
+from copier_mlops_lint.maturity.evidence import LOOKS, Evidence
 from copier_mlops_lint.project import Project
 from copier_mlops_lint.registry import registry
 
@@ -52,7 +52,14 @@ def judge(project: Project) -> Report:
 
 def _judged(project: Project) -> Iterator[Judged]:
     for id, entry in registry("maturity").items():
-        seen = [LOOKS[kind](project, value) for kind, value in entry["looks"].items()]
+        seen = [_look(project, kind, value) for kind, value in entry["looks"].items()]
         met = all(each.met for each in seen)
         shown = "; ".join(each.text for each in seen if each.met == met)
         yield Judged(id, entry["level"], entry["means"], met, shown, "" if met else entry["next"])
+
+
+def _look(project: Project, kind: str, value: object) -> Evidence:
+    try:
+        return LOOKS[kind](project, value)
+    except Exception as error:  # what cannot be looked at is not met, and hides no other criterion
+        return Evidence(False, f"cannot be looked at: {type(error).__name__}: {error}")
