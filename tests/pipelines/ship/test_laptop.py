@@ -1,6 +1,8 @@
 """The same flows on a laptop: an environment is made, a model is released, watched, and its environment taken down."""
 
+import json
 import re
+import sys
 
 import pytest
 
@@ -71,6 +73,17 @@ def test_production_is_watched_and_an_old_model_is_trained_again(shop):
     assert shop.state.started == []
     shop.project.run("uv run poe monitor", MONITORING_MAX_AGE_DAYS="0.000001", **shop.variables())
     assert [each["ref"] for each in shop.state.started] == ["main"]
+
+
+def test_what_production_serves_counts_for_maturity(shop):
+    printed = shop.project.run(f"{sys.executable} -m copier_mlops_lint.maturity.cli --json")
+    found, _ = json.JSONDecoder().raw_decode(printed)
+    met = {each["id"]: each["evidence"] for each in found["criteria"] if each["met"]}
+    assert met["stage"] == "stage serves version 1"
+    assert met["prod"] == "prod serves version 1"
+    assert met["traced"].startswith("version 1: run ")
+    assert {"cd", "gate", "updates", "watched", "answers", "retraining"} <= met.keys()
+    assert "without-gap" not in met
 
 
 def test_an_environment_is_taken_down_and_nothing_else(shop):
