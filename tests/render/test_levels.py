@@ -30,7 +30,9 @@ def test_only_a_project_with_a_cloud_logs_in(render):
         *(f"operation/configuration/environment_{name}" for name in ("dev", "stage", "prod")),
     }
     assert not any(path.endswith(("identity/aws.py", "identity/azure.py")) for path in added)
-    assert ".identity" not in (without / "poe_tasks.toml").read_text(encoding="utf-8")
+    for file in ("poe_tasks.toml", "pyproject.toml"):
+        assert ".identity" not in (without / file).read_text(encoding="utf-8")
+    assert ".identity" in (project / "pyproject.toml").read_text(encoding="utf-8")
     assert "/.identity/" in (project / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 

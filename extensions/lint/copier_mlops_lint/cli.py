@@ -11,7 +11,7 @@ from pathlib import Path
 
 from copier_mlops_lint.config import Config, read_config, table_of
 from copier_mlops_lint.finding import LintError
-from copier_mlops_lint.formats import FORMATS, NAME, package_version
+from copier_mlops_lint.formats import FORMATS, NAME, package_version, speak_utf8
 from copier_mlops_lint.listing import find_root
 from copier_mlops_lint.project import ANSWERS, Project
 from copier_mlops_lint.registry import WARNING, checks, named
@@ -20,9 +20,7 @@ from copier_mlops_lint.run import lint
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, do it, and return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    speak_utf8()
     # A template that asks for a password must not make the lint wait for a person.
     os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")
     options = parser().parse_args(arguments)

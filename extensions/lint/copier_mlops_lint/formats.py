@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from urllib.parse import quote
 
 from copier_mlops_lint.finding import Finding
@@ -20,6 +21,13 @@ def package_version() -> str:
         return version("copier-mlops")
     except PackageNotFoundError:
         return "0"
+
+
+def speak_utf8() -> None:
+    """Print every character of a file's name, whatever the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def plain(text: str) -> str:

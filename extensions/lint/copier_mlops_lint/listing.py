@@ -35,6 +35,15 @@ def git(root: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
+def head(root: Path) -> str:
+    """The commit that is checked out, in short.
+
+    Raises:
+        OSError: There is no git, no repository or no commit yet; the text is git's own.
+    """
+    return git(root, "rev-parse", "--short", "--verify", "HEAD").decode().strip()
+
+
 def list_files(root: Path) -> Listing:
     """The files of the project: those in git and those that could be added."""
     try:

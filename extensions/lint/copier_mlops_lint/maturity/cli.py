@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from copier_mlops_lint.finding import LintError
-from copier_mlops_lint.formats import package_version
-from copier_mlops_lint.listing import find_root, git
+from copier_mlops_lint.formats import package_version, speak_utf8
+from copier_mlops_lint.listing import find_root, head
 from copier_mlops_lint.maturity import formats
 from copier_mlops_lint.maturity.judge import Report, judge
 from copier_mlops_lint.project import ANSWERS, Project
@@ -21,9 +21,7 @@ NAME = "copier-mlops-maturity"
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, do it, and return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    speak_utf8()
     options = parser().parse_args(arguments)
     try:
         root = root_of(options.project or Path())
@@ -72,7 +70,7 @@ def write(root: Path, report: Report) -> None:
         LintError: A file cannot be written.
     """
     try:
-        commit = git(root, "rev-parse", "--short", "--verify", "HEAD").decode().strip()
+        commit = head(root)
     except OSError:
         commit = ""
     for name, text in {formats.PAGE: formats.as_page(report, commit), formats.BADGE: formats.as_badge(report)}.items():

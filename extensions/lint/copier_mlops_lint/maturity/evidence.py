@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from copier_mlops_lint.checks import pipelines
-from copier_mlops_lint.listing import git
+from copier_mlops_lint.listing import git, head
 from copier_mlops_lint.maturity import tasks
 from copier_mlops_lint.project import Project
 from copier_mlops_lint.registry import WARNING, checks, registry
@@ -67,7 +67,7 @@ def by_steps(project: Project, wanted: list[str]) -> Evidence:
 def by_git(project: Project, state: str) -> Evidence:
     """There is a commit that has all work in it, or a remote that has this commit."""
     try:
-        commit = git(project.root, "rev-parse", "--short", "--verify", "HEAD").decode().strip()
+        commit = head(project.root)
         if state == "committed":
             waiting = os.fsdecode(git(project.root, "status", "--porcelain", ".")).splitlines()
             if waiting:

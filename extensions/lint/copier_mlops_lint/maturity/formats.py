@@ -5,7 +5,7 @@ from dataclasses import asdict
 from html import escape
 
 from copier_mlops_lint.formats import plain
-from copier_mlops_lint.maturity.judge import Judged, Report
+from copier_mlops_lint.maturity.judge import Judged, Report, title
 from copier_mlops_lint.registry import registry
 
 PAGE, BADGE = "docs/maturity.md", "docs/media/maturity.svg"
@@ -14,21 +14,16 @@ COLOURS = ["#b60205", "#d93f0b", "#e99c0c", "#a4a61d", "#5a9e1b", "#2e8b57"]
 LETTER = 6.6  # width of an average letter of 11 pixels, in pixels
 
 
-def title(report: Report) -> str:
-    """The level in words."""
-    return report.name if report.level is None else f"Level {report.level}, {report.name.lower()}"
-
-
 def by_level(report: Report) -> dict[str, list[Judged]]:
     """The criteria of each level, by its title."""
-    names = [f"Level {number}, {level['name'].lower()}" for number, level in enumerate(registry("levels"))]
-    return {name: [each for each in report.criteria if each.level == number] for number, name in enumerate(names)}
+    levels = range(len(registry("levels")))
+    return {title(level): [each for each in report.criteria if each.level == level] for level in levels}
 
 
 def as_text(report: Report) -> str:
     """For a person: the level, every criterion with its evidence, and the next step where one is not met."""
     answered = "" if report.answered is None else f" (the answers say {report.answered})"
-    lines = [f"{title(report)}{answered}"]
+    lines = [f"{report.title}{answered}"]
     for name, criteria in by_level(report).items():
         lines += ["", name]
         for each in criteria:
@@ -48,8 +43,8 @@ def as_json(report: Report) -> str:
 
 def as_page(report: Report, commit: str) -> str:
     """A page in Markdown."""
-    lines = ["# Maturity", "", f"![{title(report)}](media/maturity.svg)", ""]
-    lines += [f"{title(report)}, as `uv run poe maturity --write` saw it at commit {commit or 'none'}."]
+    lines = ["# Maturity", "", f"![{report.title}](media/maturity.svg)", ""]
+    lines += [f"{report.title}, as `uv run poe maturity --write` saw it at commit {commit or 'none'}."]
     for name, criteria in by_level(report).items():
         lines += ["", f"## {name}", "", "| | | evidence | next |", "|---|---|---|---|"]
         for each in criteria:

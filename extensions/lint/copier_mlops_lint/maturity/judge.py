@@ -8,6 +8,11 @@ from copier_mlops_lint.project import Project
 from copier_mlops_lint.registry import registry
 
 
+def title(level: int) -> str:
+    """A level in words."""
+    return f"Level {level}, {registry('levels')[level]['name'].lower()}"
+
+
 @dataclass(frozen=True)
 class Judged:
     """A criterion and what was seen of it. `next` is empty where it is met."""
@@ -37,6 +42,11 @@ class Report:
     def name(self) -> str:
         """What the level is called."""
         return "No level yet" if self.level is None else registry("levels")[self.level]["name"]
+
+    @property
+    def title(self) -> str:
+        """The level in words."""
+        return self.name if self.level is None else title(self.level)
 
     @property
     def ahead(self) -> list[Judged]:
