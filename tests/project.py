@@ -62,6 +62,13 @@ def files(path: Path) -> dict[str, bytes]:
     return {name: content for name, content in contents.items() if not name.startswith(".git/")}
 
 
+def replace(path: Path, before: str, after: str) -> None:
+    """Replace a text in a file where it stands first; that it stands there is part of the test."""
+    text = path.read_text(encoding="utf-8")
+    assert before in text, path
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
 def answers_of(path: Path) -> dict[str, object]:
     """The answers file of a project."""
     return yaml.safe_load((path / ANSWERS).read_text(encoding="utf-8"))

@@ -3,9 +3,8 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
-from tests.project import commit, copy_template, run, update_project
+from tests.project import commit, copy_template, replace, run, update_project
 from tests.project import copy_project as render
 from tests.run.project import Project, copy_project
 
@@ -112,7 +111,7 @@ def test_doctor_names_a_dead_tracking_server(project):
 
 def test_doctor_names_the_files_that_name_another_server_than_the_answer(unchanged):
     file = "operation/configuration/environment_prod/settings.yaml"
-    change(unchanged.path / file, "port: ", 'tracking_uri: "https://old.example.org" # ours\nport: ')
+    replace(unchanged.path / file, "port: ", 'tracking_uri: "https://old.example.org" # ours\nport: ')
     found = doctor(unchanged)["tracking server"]
     assert found["ok"] is True
     assert found["text"].endswith(f"; the answer is sqlite:///mlflow.db, but another one stands in {file}")
@@ -120,7 +119,7 @@ def test_doctor_names_the_files_that_name_another_server_than_the_answer(unchang
 
 def test_doctor_names_a_file_in_conflict_even_where_it_has_to_read_it(unchanged):
     file = "operation/configuration/settings.py"
-    change(
+    replace(
         unchanged.path / file, "import os\n", "<<<<<<< before updating\nimport os\n=======\n>>>>>>> after updating\n"
     )
     (unchanged.path / "data" / "README.md.rej").write_text("ignored, as all but pointers is below data")
@@ -150,12 +149,6 @@ def test_a_commit_with_a_large_file_or_bad_code_is_stopped(unchanged):
     unchanged.run("git reset --quiet --hard")
 
 
-def change(file: Path, before: str, after: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert before in text
-    file.write_text(text.replace(before, after, 1), encoding="utf-8")
-
-
 HOOK = """\
       - id: table
         name: a table
@@ -171,14 +164,14 @@ def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_an
     run(history, "git", "tag", "1.0.0")
     project = Project(render(history, tmp_path / "project", "1.0.0", maturity_level=0))
     project.run("uv run poe setup")
-    change(project.path / "ruff.toml", "# Lint", "# Our lint")
+    replace(project.path / "ruff.toml", "# Lint", "# Our lint")
     project.commit()
 
     template = history / "template"
-    change(template / "pyproject.toml.jinja", '  "ruff>=', '  "tabulate>=0.9,<1",\n  "ruff>=')
-    change(template / "ruff.toml.jinja", "# Lint", "# The lint")
+    replace(template / "pyproject.toml.jinja", '  "ruff>=', '  "tabulate>=0.9,<1",\n  "ruff>=')
+    replace(template / "ruff.toml.jinja", "# Lint", "# The lint")
     hooks = template / ".pre-commit-config.yaml.jinja"
-    change(hooks, "repos:\n", "default_install_hook_types: [pre-commit, pre-push]\nrepos:\n")
+    replace(hooks, "repos:\n", "default_install_hook_types: [pre-commit, pre-push]\nrepos:\n")
     with hooks.open("a", encoding="utf-8") as file:
         file.write(HOOK)
     commit(history)

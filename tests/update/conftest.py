@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.tag_releases import Release, ReleaseError, find_releases, tag_releases
-from tests.project import PARTS, TEMPLATE, commit, copy_template, run
+from tests.project import PARTS, TEMPLATE, commit, copy_template, replace, run
 
 NOW, BEFORE = "1001.0.0", "1000.0.0"
 NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "docs/data/README.md"
@@ -61,12 +61,6 @@ def make_older(history: Path) -> None:
         (history / "template" / name).write_text('"""Gone in the next version."""\n', encoding="utf-8")
     (history / "template" / f"{NEW_MANAGED}.jinja").unlink()
     (history / "template" / NEW_STARTER).unlink()
-
-
-def replace(path: Path, one: str, other: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert one in text, path
-    path.write_text(text.replace(one, other, 1), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
