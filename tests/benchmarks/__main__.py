@@ -103,7 +103,9 @@ def as_json(found: list[measure.Comparison]) -> str:
         ratios = {
             peer.name: {row: measure.ratio(each.ours, peer, row) for row in each.ours.values} for peer in each.peers
         }
-        benchmarks.append(asdict(each) | {"ratios": ratios, "goal": asdict(each.goal) | {"state": each.goal.state}})
+        ours, *peers = (asdict(side) | {"values": side.values} for side in (each.ours, *each.peers))
+        sides = {"ours": ours, "peers": peers, "ratios": ratios}
+        benchmarks.append(asdict(each) | sides | {"goal": asdict(each.goal) | {"state": each.goal.state}})
     return json.dumps({"machine": machine, "benchmarks": benchmarks}, indent=2)
 
 

@@ -37,7 +37,7 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
             if turn:
                 found[name].append({ROW: seconds})
 
-    ours, peer = (measure.Side(name, measure.medians(each)) for name, each in found.items())
+    ours, peer = (measure.Side(name, each) for name, each in found.items())
     return measure.Comparison(
         name="copy",
         about=f"{len(expected)} files into an empty folder, whole process, median of {runs}; both from plain folders",

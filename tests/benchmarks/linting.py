@@ -44,7 +44,7 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
             found["the lint"].append({CPU: cpu, WALL: wall, HOOK: hook, DRIFT: drift})
             found["python -c pass"].append({CPU: floor, WALL: floor_wall})
 
-    ours, peer = (measure.Side(name, measure.medians(each)) for name, each in found.items())
+    ours, peer = (measure.Side(name, each) for name, each in found.items())
     return measure.Comparison(
         name="lint",
         about=f"{count} files of a fresh project of level 4, median of {runs}",

@@ -30,11 +30,16 @@ class BenchmarkError(RuntimeError):
 
 @dataclass(frozen=True)
 class Side:
-    """One of those that are compared: a value for each row, or the reason why there are none."""
+    """One of those that are compared: a value for each row in each run, or the reason why there are none."""
 
     name: str
-    values: dict[str, float] = field(default_factory=dict)
+    runs: list[dict[str, float]] = field(default_factory=list)
     not_measured: str = ""
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The median of each row."""
+        return {row: median(run[row] for run in self.runs) for row in (self.runs[0] if self.runs else ())}
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,13 @@ class Comparison:
 
 
 def ratio(ours: Side, peer: Side, row: str) -> float | None:
-    """How many times the peer's value ours is; None where the peer has none."""
-    return ours.values[row] / peer.values[row] if row in ours.values and peer.values.get(row) else None
+    """How many times the peer's value ours is; None where the peer has none.
 
-
-def medians(runs: list[dict[str, float]]) -> dict[str, float]:
-    """The median of each row over several runs."""
-    return {row: median(run[row] for run in runs) for row in runs[0]}
+    Both run in turn, and the machine's speed changes: each run is compared with the one beside it, and the median told.
+    """
+    pairs = zip(ours.runs, peer.runs, strict=True) if peer.runs else ()
+    shares = [mine[row] / theirs[row] for mine, theirs in pairs if row in mine and theirs.get(row)]
+    return median(shares) if shares else None
 
 
 def note(text: str) -> None:

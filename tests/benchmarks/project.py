@@ -53,8 +53,8 @@ def compare(workspace: Path, runs: int, peers: dict[str, Path]) -> measure.Compa
             if turn:
                 found[name].append(seconds | {TOTAL: sum(seconds.values())})
 
-    ours = measure.Side("this template", measure.medians(found["this template"]))
-    kedro = measure.Side("Kedro", measure.medians(found.get("Kedro") or [{}]), reasons.get("Kedro", ""))
+    ours = measure.Side("this template", found["this template"])
+    kedro = measure.Side("Kedro", found.get("Kedro", []), reasons.get("Kedro", ""))
     return measure.Comparison(
         name="project",
         about=f"empty folder to stored model, warm cache of uv, Kedro's starter {STARTER}, median of {runs}",

@@ -24,7 +24,7 @@ def compare(workspace: Path) -> measure.Comparison:
         found |= {f"{name}, level {number}": count for name, count in counted(project).items()}
     default = workspace / "sized"
     measure.copy(template, default)
-    ours = measure.Side("this template", counted(default) | found)
+    ours = measure.Side("this template", [counted(default) | found])
     return measure.Comparison(
         name="size",
         about="the default project, and that of each level; lines without those of data files",

@@ -2,15 +2,9 @@
 
 from itertools import combinations
 
-import yaml
+from copier_mlops_lint.registry import questions
 
-from tests.project import TEMPLATE
-
-QUESTIONS = {
-    name: question
-    for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8")).items()
-    if not name.startswith("_") and question.get("when") is not False
-}
+QUESTIONS = questions()
 ODD = 'Größe "L" & Söhne\'s C:\\credit: 100 % #1 🚀'
 
 # Values of the questions that have no choices; the first is the default.

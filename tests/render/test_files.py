@@ -1,5 +1,6 @@
 """Which files a project has: exactly those that its answers ask for."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,12 @@ def test_nothing_is_empty(project):
             assert path.read_bytes().strip(), f"{path.relative_to(project)} is empty"
 
 
-def template_paths() -> list[str]:
-    """The files of template/ as a project would have them."""
+def template_paths() -> list[tuple[set[str], str]]:
+    """The files of template/ as a project would have them, each behind the names of the folders that only some get."""
     found = [path.relative_to(TEMPLATE / "template") for path in (TEMPLATE / "template").rglob("*") if path.is_file()]
-    return [path.as_posix().removesuffix(".jinja") for path in found if "__pycache__" not in path.parts]
+    paths = [path.as_posix().removesuffix(".jinja") for path in found if "__pycache__" not in path.parts]
+    only = re.compile(r"{{ ctx\.only\.(\w+) }}/")
+    return [(set(only.findall(path)), only.sub("", path)) for path in paths]
 
 
 def registered_patterns() -> list[str]:
@@ -42,7 +45,19 @@ def registered_patterns() -> list[str]:
 
 @pytest.mark.parametrize("pattern", registered_patterns())
 def test_every_registered_path_is_a_file_of_the_template(pattern):
-    assert any(matches([pattern]).match_file(path) for path in template_paths())
+    assert any(matches([pattern]).match_file(path) for _, path in template_paths())
+
+
+def test_what_only_some_projects_get_lies_in_the_folders_of_its_host_and_level():
+    hosts = {name: matches(host["paths"]) for name, host in registry("hosts").items()}
+    with_folder = [level for level in registry("levels") if "folder" in level]
+    levels = {level["folder"]: matches(level["managed"] + level["yours"]) for level in with_folder}
+    for folders, path in template_paths():
+        of_host, of_level = (
+            {name for name, paths in each.items() if paths.match_file(path)} for each in (hosts, levels)
+        )
+        assert folders & hosts.keys() == of_host, path
+        assert folders & levels.keys() == of_level or (of_host and not of_level), path
 
 
 def test_no_file_of_the_template_is_long():

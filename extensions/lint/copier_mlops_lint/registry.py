@@ -47,8 +47,8 @@ def registry(name: str) -> dict | list:
 
 def questions() -> dict[str, dict]:
     """The questions whose answers a project stores."""
-    found = registry("copier").items()
-    return {name: each for name, each in found if not name.startswith("_") and each.get("when") is not False}
+    found = {name: each for name, each in registry("copier").items() if not name.startswith("_")}
+    return {name: each for name, each in found.items() if each.get("when") is not False and not each.get("secret")}
 
 
 def named(prefixes: list[str], where: str) -> tuple[str, ...]:

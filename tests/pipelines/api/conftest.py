@@ -22,7 +22,8 @@ from tests.pipelines.api.server import TOKEN, Server
 from tests.project import TEMPLATE, commit, copy_project, copy_template
 
 HOSTS = {"github": "GitHub", "azure_devops": "AzureDevOps", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
-SOURCE = TEMPLATE / "template" / "operation"
+SOURCE = TEMPLATE / "template" / "{{ ctx.only.release }}" / "operation"
+ADAPTERS = list(TEMPLATE.glob("template/**/operation/execution/host/*.py"))
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 APPROVERS = {
     "github": "[ada, team:risk]",
@@ -49,7 +50,7 @@ def trees(tmp_path_factory) -> Callable[[str], Path]:
         if host not in made:
             made[host] = tmp_path_factory.mktemp(host) / "project"
             copy_project(template, made[host], git_host=host, maturity_level=3, cloud="aws")
-            for file in (SOURCE / "execution" / "host").glob("*.py"):
+            for file in ADAPTERS:
                 shutil.copy(file, made[host] / "operation" / "execution" / "host")
             for name in ("azure.py", "aws.py", "gcp.py"):
                 shutil.copy(SOURCE / "execution" / "identity" / name, made[host] / "operation/execution/identity")
