@@ -10,8 +10,9 @@ from statistics import median
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
-# Copier reads these and nothing else.
+# Copier reads these and nothing else; in extensions/ there is a package as well, which it does not read.
 TEMPLATE = ("copier.yml", "extensions", "template")
+UNREAD = shutil.ignore_patterns("__pycache__", ".*_cache", "copier_mlops_lint")
 
 # What a fresh shell would not have: bytecode is written, and no environment or server but the project's own is used.
 DROPPED = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "UV_EXCLUDE_NEWER")
@@ -147,11 +148,10 @@ def clean_template(workspace: Path) -> Path:
     target = workspace / "template"
     if not target.exists():
         target.mkdir(parents=True)
-        unwanted = shutil.ignore_patterns("__pycache__", ".*_cache")
         for name in TEMPLATE:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, target / name, ignore=unwanted)
+                shutil.copytree(source, target / name, ignore=UNREAD)
             else:
                 shutil.copy2(source, target)
     return target

@@ -33,8 +33,8 @@ def template_paths() -> list[tuple[set[str], str]]:
     """The files of template/ as a project would have them, each behind the names of the folders that only some get."""
     found = [path.relative_to(TEMPLATE / "template") for path in (TEMPLATE / "template").rglob("*") if path.is_file()]
     paths = [path.as_posix().removesuffix(".jinja") for path in found if "__pycache__" not in path.parts]
-    only = re.compile(r"{{ ctx\.only\.(\w+) }}/")
-    return [(set(only.findall(path)), only.sub("", path)) for path in paths]
+    only, loop = re.compile(r"{{ ctx\.only\.(\w+) }}/"), re.compile("{% .+? %}")
+    return [(set(only.findall(path)), loop.sub("", only.sub("", path))) for path in paths]
 
 
 def registered_patterns() -> list[str]:
@@ -50,8 +50,8 @@ def test_every_registered_path_is_a_file_of_the_template(pattern):
 
 def test_what_only_some_projects_get_lies_in_the_folders_of_its_host_and_level():
     hosts = {name: matches(host["paths"]) for name, host in registry("hosts").items()}
-    with_folder = [level for level in registry("levels") if "folder" in level]
-    levels = {level["folder"]: matches(level["managed"] + level["yours"]) for level in with_folder}
+    above = zip(("release", "monitoring"), registry("levels")[3:], strict=True)
+    levels = {name: matches(level["managed"] + level["yours"]) for name, level in above}
     for folders, path in template_paths():
         of_host, of_level = (
             {name for name, paths in each.items() if paths.match_file(path)} for each in (hosts, levels)

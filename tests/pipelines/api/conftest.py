@@ -23,7 +23,7 @@ from tests.project import TEMPLATE, commit, copy_project, copy_template
 
 HOSTS = {"github": "GitHub", "azure_devops": "AzureDevOps", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
 SOURCE = TEMPLATE / "template" / "{{ ctx.only.release }}" / "operation"
-ADAPTERS = list(TEMPLATE.glob("template/**/operation/execution/host/*.py"))
+ADAPTERS = list(TEMPLATE.glob("template/**/operation/execution/host/**/*.py"))
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 APPROVERS = {
     "github": "[ada, team:risk]",
