@@ -123,7 +123,25 @@ def copy_project(path: Path, **answers: object) -> Project:
     return Project(path)
 
 
+def blocks(markdown: str) -> list[list[str]]:
+    """The lines of each `sh` block, comments left out."""
+    found = re.findall(r"^ *```sh\n(.*?)^ *```", markdown, re.DOTALL | re.MULTILINE)
+    return [[line for each in block.splitlines() if (line := each.strip()) and line[0] != "#"] for block in found]
+
+
 def commands(markdown: str) -> list[str]:
     """Every line of every `sh` block, in order."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", markdown, re.DOTALL | re.MULTILINE)
-    return [line for block in blocks for line in block.splitlines() if line.strip()]
+    return [line for block in blocks(markdown) for line in block]
+
+
+def typed(command: str, template: Path, **words: object) -> str:
+    """A command of the docs as somebody types it who answers no question; copier is that of the tests."""
+    said = {
+        "uvx copier": f"{shlex.quote(sys.executable)} -m copier",
+        " copy ": " copy --defaults ",
+        " update": " update --defaults",
+        "PATH-OR-URL-OF-THIS-REPOSITORY": shlex.quote(str(template)),
+    } | {word: str(value) for word, value in words.items()}
+    for word, meaning in said.items():
+        command = command.replace(word, meaning)
+    return command

@@ -1,6 +1,5 @@
 """A repository of notebooks becomes level 0 by the commands of docs/adopting.md."""
 
-import functools
 import json
 import re
 import shlex
@@ -9,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 from tests.project import answers_of, commit, files
-from tests.run.project import TEMPLATE, Project, commands
+from tests.run.project import TEMPLATE, Project, commands, typed
 from tests.update.conftest import history
 
 __all__ = ["history"]
@@ -63,14 +62,8 @@ def take_back(project: Project) -> None:
 
 def walk(project: Project, template: Path) -> None:
     """Every command of the page, with the default answers."""
-    said = {
-        "uvx copier": f"{shlex.quote(sys.executable)} -m copier",
-        "PATH-OR-URL-OF-THIS-REPOSITORY": shlex.quote(str(template)),
-        " copy ": f" copy --defaults --data 'project_name={NAME}' ",
-        " update ": " update --defaults ",
-    }
     for command in commands(PAGE):
-        project.run(functools.reduce(lambda line, word: line.replace(word, said[word]), said, command))
+        project.run(typed(command, template).replace(" copy ", f" copy --data 'project_name={NAME}' "))
         found = files(project.path)
         if " copy " in command:
             assert {path: found.get(path) for path in THEIRS} == THEIRS

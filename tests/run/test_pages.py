@@ -1,0 +1,127 @@
+"""A project lives by the docs: the commands of each page are run, in the order in which a team meets them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project import answers_of, replace
+from tests.run.project import TEMPLATE, Project, blocks, clean_environment, commands, typed
+from tests.update.conftest import BEFORE, DROPPED, NOW, history
+
+__all__ = ["history"]
+
+DOCS = TEMPLATE / "docs"
+# Pages whose commands other tests run, or which are about the template itself.
+ELSEWHERE = {
+    "adopting.md": "tests/run/test_adopting.py",
+    "contributing.md": "what is run to build the template",
+    "figures.md": "tests/run/test_benchmarks.py",
+} | {
+    f"hosts/{name}.md": "tests/pipelines/api/test_pages.py"
+    for name in ("azure_devops", "bitbucket", "github", "gitlab")
+}
+HERE = {
+    "adopting.md": "tests/run/test_adopting.py",
+    "contributing.md": "what is run to build the template",
+    "figures.md": "tests/run/test_benchmarks.py",
+    **{
+        f"hosts/{host}.md": "tests/pipelines/api/test_pages.py"
+        for host in ("azure_devops", "bitbucket", "github", "gitlab")
+    },
+}
+HERE = {"guide.md", "hosts/forgejo.md", "levels.md", "lint.md", "maturity.md", "requests.md", "updates.md"}
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_every_page_with_commands_is_walked():
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert {name for name in pages if commands(page(name))} == ELSEWHERE.keys() | HERE
+
+
+@pytest.fixture
+def born(history, tmp_path):
+    """A project of the version before, which nobody has set up yet."""
+
+    def copy(**answers: object) -> Project:
+        data = [f"--data={name}={value}" for name, value in answers.items()]
+        command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", f"--vcs-ref={BEFORE}", *data]
+        subprocess.run([*command, str(history), str(tmp_path / "project")], check=True, env=clean_environment())
+        return Project(tmp_path / "project")
+
+    return copy
+
+
+def test_an_update_a_new_name_and_a_level(born, history):
+    project = born(maturity_level=1)
+
+    def follow(lines: list[str], **words: object) -> list[str]:
+        return [project.run(typed(line, history, **words)) for line in lines]
+
+    update, rename, deleted = blocks(page("updates.md"))
+    follow(commands(page("guide.md")))
+    follow(update)
+    assert answers_of(project.path)["_commit"] == NOW
+    assert DROPPED in follow(deleted, FILE=DROPPED)[0]
+    assert (project.path / DROPPED).is_file()
+    merged, by_hand, _ = blocks(page("requests.md"))
+    assert by_hand == update
+    assert "ok update" in follow(merged)[-1]
+    project.run("git add --all")
+    project.run("git commit --message Updated")
+
+    move, *rest = rename
+    follow([move])
+    for path in [*project.path.glob("src/**/*.py"), *project.path.glob("operation/tests/**/*.py")]:
+        path.write_text(path.read_text("utf-8").replace("german_credit", "credit_risk"), encoding="utf-8")
+    follow(rest)
+    assert answers_of(project.path)["package_name"] == "credit_risk"
+    project.commit()
+    project.run("uv run poe ci")
+
+    follow(commands(page("levels.md")))
+    assert answers_of(project.path)["maturity_level"] == 2
+    project.commit()
+    assert "met" in follow(commands(page("maturity.md")))[0]
+    assert "0 errors" in follow(commands(page("lint.md")))[0]
+
+
+def test_an_update_that_arrives_as_a_branch_with_a_conflict(born, history, tmp_path):
+    """Forgejo, where a person walks from a laptop, with a folder in its place."""
+    project = born(maturity_level=3, git_host="forgejo")
+    project.run("uv run poe setup")
+    replace(project.path / "ruff.toml", "# This comment is gone in the next version.", "# This comment is ours.")
+    project.run("git commit --all --message Ours")
+    project.run("git branch --move --force main")
+
+    place = tmp_path / "place"
+    project.run(f"git init --quiet --bare --initial-branch=main {place}")
+    add, push = blocks(page("hosts/forgejo.md"))[0]
+    project.run(typed(add, history))
+    project.run(f"git config url.{place}.insteadOf {add.split()[-1]}")
+    project.run(push)
+    assert "template-update" in page("hosts/forgejo.md")
+    printed = project.run("uv run poe template-update")
+    assert "ruff.toml" in printed
+
+    *_, mend = blocks(page("requests.md"))
+    for line in mend:
+        project.run(typed(line, history, VERSION=NOW))
+        if "switch" in line:
+            decide(project.path / "ruff.toml")
+    pushed = project.run(f"git --git-dir={place} show template-update/{NOW}:ruff.toml")
+    assert "# This comment is ours." in pushed
+    assert "<<<<<<<" not in pushed
+
+
+def decide(path: Path) -> None:
+    """For our side."""
+    conflict = re.compile(r"^<<<<<<<[^\n]*\n(.*?)^=======\n.*?^>>>>>>>[^\n]*\n", re.DOTALL | re.MULTILINE)
+    text, count = conflict.subn(r"\1", path.read_text(encoding="utf-8"))
+    assert count
+    path.write_text(text, encoding="utf-8")
