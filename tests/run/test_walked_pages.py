@@ -20,7 +20,7 @@ ELSEWHERE = {
     "contributing.md": "what is run to build the template",
     "figures.md": "tests/run/test_benchmarks.py",
 } | {
-    f"hosts/{name}.md": "tests/pipelines/api/test_pages.py"
+    f"hosts/{name}.md": "tests/pipelines/api/test_host_pages.py"
     for name in ("azure_devops", "bitbucket", "github", "gitlab")
 }
 HERE = {
@@ -28,7 +28,7 @@ HERE = {
     "contributing.md": "what is run to build the template",
     "figures.md": "tests/run/test_benchmarks.py",
     **{
-        f"hosts/{host}.md": "tests/pipelines/api/test_pages.py"
+        f"hosts/{host}.md": "tests/pipelines/api/test_host_pages.py"
         for host in ("azure_devops", "bitbucket", "github", "gitlab")
     },
 }
