@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from operation.configuration.host import GATES, HostSettings
 from operation.configuration.settings import ROOT
 from operation.execution.host.api import Api
-from operation.execution.host.interface import Change, HostError
+from operation.execution.host.interface import Change, ChangeRequest, HostError
 
 FILE = "operation/configuration/host.yaml"
 
@@ -30,6 +30,8 @@ class Base:
     name = "the host"
     # The variable that only this host's runner sets.
     runner = ("", "")
+    # What it calls a change request.
+    request = "pull request"
     # The name that goes with a token when git asks for one.
     git_user = "x-access-token"
 
@@ -54,6 +56,17 @@ class Base:
         """Whether this process is a step of a run on the host; asks nobody."""
         variable, value = self.runner
         return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
+
+    def own_request(self) -> ChangeRequest:
+        """The change request that this run belongs to.
+
+        Raises:
+            HostError: It belongs to none.
+        """
+        found = self.change_request()
+        if found is None:
+            raise HostError(f"this run belongs to no {self.request}", f"run it in a flow that a {self.request} starts")
+        return found
 
     @cached_property
     def token(self) -> str:

@@ -89,9 +89,7 @@ class AzureDevOps(Base):
 
     def comment(self, marker: str, body: str) -> str:
         """Git / Pull Request Threads: list and create; Pull Request Thread Comments: update."""
-        request = self.change_request()
-        if request is None:
-            raise HostError("this run belongs to no pull request", "run it in a flow that a pull request starts")
+        request = self.own_request()
         hidden = f"<!-- {marker} -->"
         text = f"{hidden}\n{body}"[:LONGEST]
         path = self.git("pullRequests", request.number, "threads")

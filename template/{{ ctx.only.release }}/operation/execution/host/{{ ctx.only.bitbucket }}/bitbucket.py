@@ -59,9 +59,7 @@ class Bitbucket(Base):
 
     def comment(self, marker: str, body: str) -> str:
         """Pullrequests: list, create and update comments."""
-        request = self.change_request()
-        if request is None:
-            raise HostError("this run belongs to no pull request", "run it in a flow that a pull request starts")
+        request = self.own_request()
         right = "write comments (scope pullrequest:write)"
         # Bitbucket shows HTML comments as text, but not a link that nothing refers to.
         hidden = f"[//]: # ({marker})"

@@ -72,9 +72,7 @@ class GitHub(Base):
 
     def comment(self, marker: str, body: str) -> str:
         """Issues / Comments: list, create and update issue comments, which those of pull requests are."""
-        request = self.change_request()
-        if request is None:
-            raise HostError("this run belongs to no pull request", "run it in a flow that a pull request starts")
+        request = self.own_request()
         right = "write comments (pull-requests: write)"
         hidden = f"<!-- {marker} -->"
         text = f"{hidden}\n{body}"[:LONGEST]

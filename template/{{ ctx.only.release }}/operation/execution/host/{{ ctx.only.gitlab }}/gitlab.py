@@ -19,6 +19,7 @@ class GitLab(Base):
     """GitLab.com, or a GitLab server."""
 
     name = "GitLab"
+    request = "merge request"
     git_user = "oauth2"
     runner = ("GITLAB_CI", "true")
 
@@ -49,9 +50,7 @@ class GitLab(Base):
 
     def comment(self, marker: str, body: str) -> str:
         """Notes: list, create and modify those of a merge request. Users: get the current user."""
-        request = self.change_request()
-        if request is None:
-            raise HostError("this run belongs to no merge request", "run it in a flow that a merge request starts")
+        request = self.own_request()
         right = "write comments (a project access token with role Reporter and scope api)"
         hidden = f"<!-- {marker} -->"
         text = f"{hidden}\n{body}"[:LONGEST]
