@@ -1,6 +1,7 @@
 """Benchmark `copy`: what the interview and the Jinja tags cost, beside copying the same files as they are."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from . import measure
@@ -23,21 +24,8 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
 
     expected = _sizes(rendered)
     sources = {"this template": template, "plain files": plain}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in sources}
-    for turn in range(runs + 1):
-        for name, source in sources.items():
-            measure.note(f"copy: {name}, " + (f"run {turn} of {runs}" if turn else "warm-up"))
-            target = workspace / "copied"
-            target.mkdir()
-            seconds = measure.copy(source, target)
-            if differing := expected.items() ^ _sizes(target).items():
-                paths = ", ".join(sorted({path for path, _ in differing}))
-                raise measure.BenchmarkError(f"copy: {name} did not give the same files: {paths}")
-            shutil.rmtree(target)
-            if turn:
-                found[name].append({ROW: seconds})
-
-    ours, peer = (measure.Side(name, each) for name, each in found.items())
+    sides = {name: partial(copied, source, workspace / "copied", expected) for name, source in sources.items()}
+    ours, peer = measure.in_turn("copy", sides, runs)
     return measure.Comparison(
         name="copy",
         about=f"{len(expected)} files into an empty folder, whole process, median of {runs}; both from plain folders",
@@ -46,6 +34,21 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
         peers=[peer],
         goal=measure.Goal("ratio to plain files", GOAL, measure.ratio(ours, peer, ROW)),
     )
+
+
+def copied(source: Path, target: Path, expected: dict[str, int]) -> dict[str, float]:
+    """Seconds of one copy, which is then deleted.
+
+    Raises:
+        BenchmarkError: It did not give the files that it should.
+    """
+    target.mkdir()
+    seconds = measure.copy(source, target)
+    if differing := expected.items() ^ _sizes(target).items():
+        paths = ", ".join(sorted({path for path, _ in differing}))
+        raise measure.BenchmarkError(f"copy: {source.name} did not give the same files: {paths}")
+    shutil.rmtree(target)
+    return {ROW: seconds}
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Benchmark `lint`: what the lint costs on a fresh project of level 4, beside starting Python."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from . import measure
@@ -30,21 +31,8 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "Project"]):
         measure.run("git", *command, cwd=project)
 
-    lint = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project)]
-    found: dict[str, list[dict[str, float]]] = {"the lint": [], "python -c pass": []}
-    for turn in range(runs + 1):
-        measure.note("lint: " + (f"run {turn} of {runs}" if turn else "warm-up"))
-        cpu, wall = measure.cost(*lint, cwd=project, ends=FOUND)
-        floor, floor_wall = measure.cost(sys.executable, "-c", "pass", cwd=project)
-        _, hook = measure.cost(
-            "uv", "tool", "run", "--from", measure.ROOT, "copier-mlops-lint", cwd=project, ends=FOUND
-        )
-        drift, _ = measure.cost(*lint, "--drift", cwd=project, ends=FOUND)
-        if turn:
-            found["the lint"].append({CPU: cpu, WALL: wall, HOOK: hook, DRIFT: drift})
-            found["python -c pass"].append({CPU: floor, WALL: floor_wall})
-
-    ours, peer = (measure.Side(name, each) for name, each in found.items())
+    sides = {"the lint": partial(linted, project), "python -c pass": partial(idle, project)}
+    ours, peer = measure.in_turn("lint", sides, runs)
     return measure.Comparison(
         name="lint",
         about=f"{count} files of a fresh project of level 4, median of {runs}",
@@ -53,3 +41,18 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
         peers=[peer],
         goal=measure.Goal("CPU seconds without --drift", GOAL, ours.values[CPU]),
     )
+
+
+def linted(project: Path) -> dict[str, float]:
+    """Seconds of the lint: by itself, as a hook runs it, and with the drift check."""
+    lint = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project)]
+    cpu, wall = measure.cost(*lint, cwd=project, ends=FOUND)
+    _, hook = measure.cost("uv", "tool", "run", "--from", measure.ROOT, "copier-mlops-lint", cwd=project, ends=FOUND)
+    drift, _ = measure.cost(*lint, "--drift", cwd=project, ends=FOUND)
+    return {CPU: cpu, WALL: wall, HOOK: hook, DRIFT: drift}
+
+
+def idle(project: Path) -> dict[str, float]:
+    """Seconds of a Python that does nothing."""
+    cpu, wall = measure.cost(sys.executable, "-c", "pass", cwd=project)
+    return {CPU: cpu, WALL: wall}

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -79,6 +80,18 @@ def ratio(ours: Side, peer: Side, row: str) -> float | None:
     pairs = zip(ours.runs, peer.runs, strict=True) if peer.runs else ()
     shares = [mine[row] / theirs[row] for mine, theirs in pairs if row in mine and theirs.get(row)]
     return median(shares) if shares else None
+
+
+def in_turn(name: str, sides: dict[str, Callable[[], dict[str, float]]], runs: int) -> list[Side]:
+    """Measure one side after the other, again and again; a first run of each is not counted."""
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    for turn in range(runs + 1):
+        for side, values in sides.items():
+            note(f"{name}: {side}, " + (f"run {turn} of {runs}" if turn else "warm-up"))
+            measured = values()
+            if turn:
+                found[side].append(measured)
+    return [Side(side, each) for side, each in found.items()]
 
 
 def note(text: str) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -42,19 +43,9 @@ def compare(workspace: Path, runs: int, peers: dict[str, Path]) -> measure.Compa
     except NotMeasuredError as error:
         reasons["Kedro"] = str(error)
 
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
-    for turn in range(runs + 1):
-        for name, walk in sides.items():
-            measure.note(f"project: {name}, " + (f"run {turn} of {runs}" if turn else "warm-up"))
-            folder = workspace / "walked"
-            folder.mkdir()
-            seconds = walk(folder)
-            shutil.rmtree(folder)
-            if turn:
-                found[name].append(seconds | {TOTAL: sum(seconds.values())})
-
-    ours = measure.Side("this template", found["this template"])
-    kedro = measure.Side("Kedro", found.get("Kedro", []), reasons.get("Kedro", ""))
+    turns = {name: partial(walked, walk, workspace / "walked") for name, walk in sides.items()}
+    ours, *others = measure.in_turn("project", turns, runs)
+    kedro = others[0] if others else measure.Side("Kedro", not_measured=reasons["Kedro"])
     return measure.Comparison(
         name="project",
         about=f"empty folder to stored model, warm cache of uv, Kedro's starter {STARTER}, median of {runs}",
@@ -63,6 +54,14 @@ def compare(workspace: Path, runs: int, peers: dict[str, Path]) -> measure.Compa
         peers=[kedro],
         goal=measure.Goal("ratio to Kedro, total", GOAL, measure.ratio(ours, kedro, TOTAL)),
     )
+
+
+def walked(walk: Callable[[Path], dict[str, float]], folder: Path) -> dict[str, float]:
+    """Seconds of each step of one way, and of the whole; what it made is then deleted."""
+    folder.mkdir()
+    seconds = walk(folder)
+    shutil.rmtree(folder)
+    return seconds | {TOTAL: sum(seconds.values())}
 
 
 def _ours(workspace: Path) -> Callable[[Path], dict[str, float]]:

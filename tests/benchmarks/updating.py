@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from . import measure
@@ -33,15 +34,8 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
         "this template": released(template, f"template/{CHANGED}.jinja"),
         "plain files": released(plain_files(rendered, folder / "plain"), f"files/{CHANGED}"),
     }
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in projects}
-    for turn in range(runs + 1):
-        for name, project in projects.items():
-            measure.note(f"update: {name}, " + (f"run {turn} of {runs}" if turn else "warm-up"))
-            seconds = {row: update(project, version, count) for row, version in VERSIONS.items()}
-            if turn:
-                found[name].append(seconds)
-
-    ours, peer = (measure.Side(name, each) for name, each in found.items())
+    sides = {name: partial(updates, project, count) for name, project in projects.items()}
+    ours, peer = measure.in_turn("update", sides, runs)
     worse = max(measure.ratio(ours, peer, row) for row in VERSIONS)
     return measure.Comparison(
         name="update",
@@ -80,6 +74,11 @@ def commit(folder: Path, *options: str) -> None:
     """Commit all there is; in a template, what the rendered .gitignore leaves out, too."""
     for command in (["init", "--quiet"], ["add", "--all", *options], ["commit", "--quiet", "--message", "Work"]):
         measure.run("git", *command, cwd=folder)
+
+
+def updates(project: Path, count: int) -> dict[str, float]:
+    """CPU seconds of each update."""
+    return {row: update(project, version, count) for row, version in VERSIONS.items()}
 
 
 def update(project: Path, version: str, count: int) -> float:

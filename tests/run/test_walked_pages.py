@@ -1,14 +1,10 @@
 """A project lives by the docs: the commands of each page are run, in the order in which a team meets them."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-from tests.project import answers_of, replace
-from tests.run.project import TEMPLATE, Project, blocks, clean_environment, commands, typed
+from tests.project import answers_of, copy_project, replace
+from tests.run.project import TEMPLATE, Project, blocks, commands, typed
 from tests.update.conftest import BEFORE, DROPPED, NOW, history
 
 __all__ = ["history"]
@@ -23,15 +19,6 @@ ELSEWHERE = {
     f"hosts/{name}.md": "tests/pipelines/api/test_host_pages.py"
     for name in ("azure_devops", "bitbucket", "github", "gitlab")
 }
-HERE = {
-    "adopting.md": "tests/run/test_adopting.py",
-    "contributing.md": "what is run to build the template",
-    "figures.md": "tests/run/test_benchmarks.py",
-    **{
-        f"hosts/{host}.md": "tests/pipelines/api/test_host_pages.py"
-        for host in ("azure_devops", "bitbucket", "github", "gitlab")
-    },
-}
 HERE = {"guide.md", "hosts/forgejo.md", "levels.md", "lint.md", "maturity.md", "requests.md", "updates.md"}
 
 
@@ -44,21 +31,8 @@ def test_every_page_with_commands_is_walked():
     assert {name for name in pages if commands(page(name))} == ELSEWHERE.keys() | HERE
 
 
-@pytest.fixture
-def born(history, tmp_path):
-    """A project of the version before, which nobody has set up yet."""
-
-    def copy(**answers: object) -> Project:
-        data = [f"--data={name}={value}" for name, value in answers.items()]
-        command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", f"--vcs-ref={BEFORE}", *data]
-        subprocess.run([*command, str(history), str(tmp_path / "project")], check=True, env=clean_environment())
-        return Project(tmp_path / "project")
-
-    return copy
-
-
-def test_an_update_a_new_name_and_a_level(born, history):
-    project = born(maturity_level=1)
+def test_an_update_a_new_name_and_a_level(history, tmp_path):
+    project = Project(copy_project(history, tmp_path / "project", BEFORE, maturity_level=1))
 
     def follow(lines: list[str], **words: object) -> list[str]:
         return [project.run(typed(line, history, **words)) for line in lines]
@@ -87,13 +61,13 @@ def test_an_update_a_new_name_and_a_level(born, history):
     follow(commands(page("levels.md")))
     assert answers_of(project.path)["maturity_level"] == 2
     project.commit()
-    assert "met" in follow(commands(page("maturity.md")))[0]
+    assert "(the answers say 2)" in follow(commands(page("maturity.md")))[0]
     assert "0 errors" in follow(commands(page("lint.md")))[0]
 
 
-def test_an_update_that_arrives_as_a_branch_with_a_conflict(born, history, tmp_path):
+def test_an_update_that_arrives_as_a_branch_with_a_conflict(history, tmp_path):
     """Forgejo, where a person walks from a laptop, with a folder in its place."""
-    project = born(maturity_level=3, git_host="forgejo")
+    project = Project(copy_project(history, tmp_path / "project", BEFORE, maturity_level=3, git_host="forgejo"))
     project.run("uv run poe setup")
     replace(project.path / "ruff.toml", "# This comment is gone in the next version.", "# This comment is ours.")
     project.run("git commit --all --message Ours")

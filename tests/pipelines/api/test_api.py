@@ -175,7 +175,6 @@ def test_on_a_laptop_the_settings_say_where_the_repository_is(place):
     adapter = place.adapter(**{**dict.fromkeys(place.variables), "HOST_TOKEN": TOKEN})
     update = {"repository": names.get(place.name, "acme/kredit"), "api": place.server.url}
     adapter.wanted = adapter.wanted.model_copy(update=update)
-    if place.name == "azure_devops":
-        place.server.headers = {"Authorization": "Basic OmdlaGVpbS0wMTIzNDU2Nzg5"}
+    place.expect_a_person()
     place.fake.protect(place.state, "prod")
     assert adapter.protection("prod") is not None
