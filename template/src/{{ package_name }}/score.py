@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from copier_mlops import model_file
 
-from . import model_file
 from .schema import COLUMNS, FEATURES, POSITIVE, Category
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from copier_mlops import model_file
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -13,7 +14,6 @@ from sklearn.model_selection import FixedThresholdClassifier, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from . import model_file
 from .schema import CATEGORIES, COLUMNS, FEATURES, NUMBERS, POSITIVE, TARGET, Category
 
 

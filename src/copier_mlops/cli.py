@@ -1,0 +1,121 @@
+"""`mlops <task>`: the machinery of a project, which its `poe` tasks call.
+
+A task's module is imported when the task runs: help is there at once, and each task loads only what it needs.
+"""
+
+import importlib
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: its name, the function that runs it, one line of help, and the extra of the package that it needs."""
+
+    name: str
+    target: str
+    help: str
+    extra: str = ""
+
+
+_TASKS = (
+    Task("setup", "setup.prepare:setup", "Prepare git, environment, data and tracking on this machine"),
+    Task("doctor", "setup.prepare:doctor", "Check what setup prepares and change nothing"),
+    Task("lint", "lint.cli:main", "Check that a repository is what its template promises"),
+    Task("maturity", "maturity.cli:main", "Say which maturity level a repository has, by what is there and works"),
+    Task("track", "tracking.track:main", "Track the last run of the pipeline in MLflow", "tracking"),
+    Task("evaluate", "reporting.evaluate:main", "Compare the candidates, and the best with what is served", "tracking"),
+    Task("register", "tracking.register:main", "Register the tracked model and move its alias", "tracking"),
+    Task("models", "tracking.models:main", "List the versions of the model, and where each is served", "tracking"),
+    Task("report", "reporting.report:main", "Write the page and the cards of the last run", "tracking"),
+    Task("predict", "serving.batch:main", "Score a file of records with the registered model", "tracking"),
+    Task("serve", "serving.online:main", "Serve the registered model over HTTP", "online"),
+    Task("service", "serving.packaged:main", "Run what an image carries, without a registry", "online"),
+    Task("rollback", "tracking.rollback:main", "Bring back the version that an environment ran before", "tracking"),
+    Task("package", "release.package:main", "Package the released model with all that serving it needs", "release"),
+    Task("deploy", "release.deploy:main", "Run the package in an environment and move its alias", "release"),
+    Task("verify", "release.verify:main", "Check the answers of a deployed service", "release"),
+    Task("plan", "release.environment:plan", "Show what an environment lacks, or what a teardown removes", "release"),
+    Task("apply", "release.environment:apply", "Do what the approved plan says", "release"),
+    Task("host-setup", "hosts.setup:main", "Compare the git host with host.yaml, ask, and change it", "release"),
+    Task("gate-check", "hosts.gate_check:main", "Wait at a gate until a person has approved", "release"),
+    Task("comment", "hosts.comment:main", "Report the metrics in the one comment of a change request", "release"),
+    Task("login", "identity.login:main", "Log in to the cloud as this run of the git host", "release"),
+    Task("monitor", "monitoring.watch:main", "Watch what production serves", "release"),
+    Task("template-update", "fleet.template_update:main", "Propose what is new in the template", "release"),
+)
+TASKS = {task.name: task for task in _TASKS}
+
+
+def usage() -> str:
+    """Return the help text: every task with its line."""
+    lines = [f"  {task.name:<16} {task.help}" for task in _TASKS]
+    return "\n".join(
+        [
+            "usage: mlops TASK [OPTION ...]",
+            "",
+            "The machinery of a project that was generated from copier-mlops. In a project, type `uv run poe TASK`.",
+            "",
+            "tasks:",
+            *lines,
+            "",
+            "options:",
+            "  -h, --help       show this text; `mlops TASK --help` explains one task",
+            "  --version        show the version",
+        ]
+    )
+
+
+def version() -> str:
+    """Return the version of the installed package; `0` if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("copier-mlops")
+    except PackageNotFoundError:
+        return "0"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a task and return the exit code: 2 for a task that does not exist, otherwise the task's own."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"mlops {version()}")
+        return 0
+    task = TASKS.get(words[0])
+    if task is None:
+        import difflib
+
+        near = difflib.get_close_matches(words[0], TASKS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        print(f"mlops: there is no task {words[0]!r}{hint}\n  mend: `mlops --help` lists all", file=sys.stderr)
+        return 2
+    return run(task, words[1:])
+
+
+def run(task: Task, arguments: list[str]) -> int:
+    """Import what a task needs, run it, and return its exit code."""
+    module, _, function = task.target.partition(":")
+    try:
+        target = getattr(importlib.import_module(f"copier_mlops.{module}"), function)
+    except ModuleNotFoundError as error:
+        if not task.extra or str(error.name).startswith("copier_mlops"):
+            raise
+        print(
+            f"mlops: {task.name} needs {error.name}, which is not installed\n"
+            f"  mend: name copier-mlops[{task.extra}] in pyproject.toml, then: uv sync",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        return target(arguments) or 0
+    except KeyboardInterrupt:
+        print(f"mlops: {task.name} was interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,193 @@
+"""Propose what is new in the template: a branch with the update, and one request for it.
+
+Each version has a branch of its own, which is pushed once and never by force: from then on it belongs to who mends it.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from copier_mlops.command import CommandError, run
+from copier_mlops.fleet.proposal import PREFIX, Update, describe
+from copier_mlops.hosts import connect
+from copier_mlops.hosts.interface import Host
+from copier_mlops.hosts.refusals import one_line
+from copier_mlops.hosts.settings import load
+from copier_mlops.project import answer, root
+from copier_mlops.registry import registry
+
+# The version with which the template was tested.
+COPIER = ("uv", "tool", "run", "--from", f"copier=={registry('tested')['copier']}", "copier")
+# What others have written needs no token of the host.
+NO_TOKEN = {"HOST_TOKEN": ""}
+NOBODY = ("-c", "user.name=Template update", "-c", "user.email=template-update@localhost")
+# What a push needs, by host.
+RIGHTS = {"github": "the secret TEMPLATE_UPDATE_TOKEN; GitHub's own token may not push a change of workflows"}
+
+
+def newer(folder: str) -> Update | None:
+    """The update that waits for a project; None where there is none.
+
+    Raises:
+        CommandError: The template cannot be reached.
+    """
+    found = json.loads(run(*COPIER, "check-update", "--output-format", "json", folder, **NO_TOKEN))
+    return Update(found["current_version"], found["latest_version"]) if found["update_available"] else None
+
+
+@contextmanager
+def worktree(start: str) -> Iterator[str]:
+    """A work tree of its own at a commit, so that nobody's work is touched whatever happens."""
+    folder = root() / "build" / "template-update"
+    remove(folder)  # what a run left that was killed
+    # By force, and by force again: git may still know that folder, and hold it locked.
+    run("git", "worktree", "add", "--quiet", "--force", "--force", "--detach", str(folder), start)
+    try:
+        yield str(folder)
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Take a work tree away, with what git knows of it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    run("git", "worktree", "prune")
+
+
+def make(update: Update, folder: str, before: list[str], replaced: list[str]) -> str:
+    """Update the project in `folder` with its lock, commit it, and return the text of the commit.
+
+    Raises:
+        CommandError: The update or the commit failed.
+    """
+    git = ("git", "-C", folder)
+    run(*COPIER, "update", "--defaults", "--skip-answered", "--quiet", folder, **NO_TOKEN)
+    conflicts = sorted(set(run(*git, "diff", "-z", "--name-only", "--diff-filter=U").split("\0")) - {""})
+    text = describe(update, conflicts, lock(folder), before, replaced)
+    run(*git, "add", "--all")
+    run(*git, *author(), "commit", "--quiet", "--no-verify", "--message", update.title, "--message", text)
+    print(f"template-update: branch {update.branch}\n\n{text}\n")
+    return text
+
+
+def lock(folder: str) -> str:
+    """Bring uv.lock in step, and say why that cannot be done; nothing where it was."""
+    try:
+        # Flows set UV_LOCKED, with which uv only looks.
+        run("uv", "lock", "--quiet", "--directory", folder, UV_LOCKED="0", **NO_TOKEN)
+    except CommandError as error:
+        return one_line(str(error)).replace("`", "'")
+    return ""
+
+
+def author() -> tuple[str, ...]:
+    """Options that name an author where git knows none, as on a runner."""
+    try:
+        run("git", "var", "GIT_AUTHOR_IDENT")
+    except CommandError:
+        return NOBODY
+    return ()
+
+
+def reach(variables: dict[str, str], *command: str) -> str:
+    """What a git command prints that speaks to the remote.
+
+    Raises:
+        CommandError: The remote is away, or refused.
+    """
+    try:
+        return run("git", *command, **variables)
+    except CommandError as error:
+        mend = (
+            f"\n  mend: {RIGHTS.get(answer('git_host'), 'a token that may push branches')}"
+            if command[0] == "push"
+            else ""
+        )
+        raise CommandError(f"git {command[0]} was refused: {error}{mend}") from None
+
+
+def branches(variables: dict[str, str]) -> list[str]:
+    """The branches of updates that the remote has."""
+    found = reach(variables, "ls-remote", "--heads", "origin", f"refs/heads/{PREFIX}*")
+    return [line.partition("refs/heads/")[2] for line in found.splitlines()]
+
+
+def said(update: Update, variables: dict[str, str]) -> str:
+    """The text of an update that was pushed before; a person may have changed the branch since."""
+    reach(variables, "fetch", "--quiet", "--no-tags", "origin", update.branch)
+    found = run("git", "log", "-1", "--fixed-strings", f"--grep={update.title}", "--format=%b", "FETCH_HEAD")
+    return found or f"The template went from {update.current} to {update.latest}."
+
+
+def push(update: Update, folder: str, variables: dict[str, str]) -> None:
+    """Send the branch; where another run was faster, its branch stays.
+
+    Raises:
+        CommandError: The remote is away, or refused.
+    """
+    commit = run("git", "-C", folder, "rev-parse", "HEAD")
+    try:
+        reach(variables, "push", "--quiet", "origin", f"{commit}:refs/heads/{update.branch}")
+    except CommandError:
+        if update.branch not in branches(variables):
+            raise
+
+
+def keep(update: Update, folder: str) -> None:
+    """Make the branch here, and push nothing.
+
+    Raises:
+        CommandError: The branch is there, with somebody's work in it perhaps; or the update failed.
+    """
+    if run("git", "branch", "--list", update.branch):
+        raise CommandError(f"{update.branch} is here already; without it: git branch --delete --force {update.branch}")
+    make(update, folder, [], [])
+    run("git", "-C", folder, "branch", update.branch)
+
+
+def propose(update: Update, folder: str, host: Host, base: str) -> None:
+    """Push the branch where it is not there, and open its request where it never had one."""
+    known = host.find_change(update.branch, base)
+    if known:
+        state = "is open" if known.is_open else "was closed; the next version is proposed again"
+        print(f"template-update: {known.url} {state}")
+        return
+    variables = host.git_variables()
+    there = branches(variables)
+    if update.branch in there:
+        text = said(update, variables)
+    else:
+        older = [found for found in (host.find_change(each, base) for each in there) if found and found.is_open]
+        text = make(update, folder, ["git fetch origin"], [each.url for each in older])
+        push(update, folder, variables)
+    if registry("hosts")[answer("git_host")]["api"]:
+        print(f"template-update: {host.open_change(update.branch, base, update.title, text)}")
+    else:
+        print(f"template-update: {update.branch} is pushed; open a pull request for it, with this text:\n\n{text}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe template-update", description=__doc__)
+    parser.add_argument("--local", action="store_true", help="make the branch here, from what is checked out")
+    local = parser.parse_args(arguments).local
+    host, base = connect(), load().branch.name
+    try:
+        if not local:
+            reach(host.git_variables(), "fetch", "--quiet", "--no-tags", "origin", base)
+        with worktree("HEAD" if local else "FETCH_HEAD") as folder:
+            update = newer(folder)
+            if update is None:
+                print("template-update: the project has the newest version of its template")
+            elif local:
+                keep(update, folder)
+            else:
+                propose(update, folder, host, base)
+    except CommandError as error:
+        raise SystemExit(f"template-update: {error}\n  nothing was changed in this work tree") from None
+
+
+if __name__ == "__main__":
+    main()

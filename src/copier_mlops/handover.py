@@ -1,0 +1,58 @@
+"""What a job of a flow hands to the next: JSON files in build/<job>/, on any machine."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from copier_mlops.project import root
+
+
+def build() -> Path:
+    """Return the folder in which jobs leave what others take."""
+    return root() / "build"
+
+
+def file_of(job: str, name: str) -> Path:
+    """Where a document of a job is."""
+    return build() / job / f"{name}.json"
+
+
+def folder(job: str) -> Path:
+    """The folder that a job writes to, made where it is not there."""
+    path = build() / job
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def now() -> str:
+    """This moment in UTC, as documents name it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write(job: str, name: str, document: dict) -> Path:
+    """Write build/<job>/<name>.json, whole or not at all."""
+    folder(job)
+    path = file_of(job, name)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def read(job: str, name: str) -> dict:
+    """What a job handed on.
+
+    Raises:
+        SystemExit: It is not there, or is no JSON object; the text names the file.
+    """
+    path = file_of(job, name)
+    place = path.relative_to(root()).as_posix()
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SystemExit(f"{place} is not here\n  mend: run the job `{job}` first; `uv run poe cd` runs all") from None
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{place} cannot be read: {error}\n  mend: run the job `{job}` again") from None
+    if not isinstance(document, dict):
+        raise SystemExit(f"{place} is no JSON object\n  mend: run the job `{job}` again")
+    return document

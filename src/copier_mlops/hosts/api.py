@@ -1,0 +1,184 @@
+"""A host's REST API over HTTP: bounded in time and size, patient with rate limits, careful with the token."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.response import HTTPResponse
+from urllib3.util.retry import Retry
+
+from copier_mlops.hosts.interface import HostError
+from copier_mlops.hosts.refusals import cause, check
+
+TIMEOUT = (5, 30)
+LARGEST = 10_000_000
+MOST_PAGES = 50
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Patience(Retry):
+    """Tries again after a lost connection, a rate limit or an error of the server, four times within seconds.
+
+    A POST is tried again only where the host surely has not done it: no connection, or 429.
+    """
+
+    LONGEST = 5.0
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        """A rate limit stops every method before it has an effect."""
+        return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
+
+    def get_retry_after(self, response: HTTPResponse) -> float | None:
+        """What the host asks for, but never longer than a person waits at a prompt."""
+        seconds = super().get_retry_after(response)
+        return None if seconds is None else min(seconds, self.LONGEST)
+
+
+PATIENCE = Patience(
+    total=4,
+    backoff_factor=0.3,
+    allowed_methods={"GET", "PUT", "PATCH"},
+    raise_on_status=False,
+    respect_retry_after_header=True,
+)
+
+
+class Answer:
+    """What the host said."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], document: Any) -> None:
+        self.status, self.headers, self.document = status, headers, document
+
+
+class Api:
+    """The API of one host below one address, with one token."""
+
+    def __init__(self, name: str, base: str, headers: Mapping[str, str]) -> None:
+        """Nothing is sent yet.
+
+        Raises:
+            HostError: The address is no https URL; http is for loopback alone.
+        """
+        self.name, self.base = name, base.rstrip("/") + "/"
+        parts = urlsplit(self.base)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise HostError(f"the token is not sent to {base!r}, which is no https address", "api in host.yaml")
+        if parts.username or parts.password:
+            raise HostError("the address of the API holds credentials", "take them out of api in host.yaml")
+        self._secrets = [headers[name] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers]
+        self._headers = {"Accept": "application/json", "User-Agent": "poe-host", **headers}
+        self._session = requests.Session()
+        self._session.mount(f"{parts.scheme}://", HTTPAdapter(max_retries=PATIENCE))
+
+    def get(self, path: str, right: str, optional: bool = False, **query: object) -> Any:
+        """What is at a path; None where nothing is and `optional` is set.
+
+        Raises:
+            HostError: The host refused, is away, or answered with something else than JSON.
+        """
+        answer = self.ask("GET", path, right, query=query, optional=optional)
+        return answer and answer.document
+
+    def pages(self, path: str, right: str, **query: object) -> Iterator[Any]:
+        """Every entry of a list, page after page: `Link` headers, `next` of a document or continuation tokens.
+
+        Raises:
+            HostError: As `get`; or a page leads to another host, or there is no end.
+        """
+        for _ in range(MOST_PAGES):
+            answer = self.ask("GET", path, right, query=query)
+            entries = answer.document
+            if isinstance(entries, dict):
+                entries = entries.get("values", entries.get("value"))
+            if not isinstance(entries, list):
+                raise HostError(f"{self.name} answered {path} with something that is no list", "try again later")
+            yield from entries
+            following = requests.utils.parse_header_links(answer.headers.get("link", ""))
+            after = next((link["url"] for link in following if link.get("rel") == "next"), None)
+            if after is None and isinstance(answer.document, dict):
+                after = answer.document.get("next")
+            if after:
+                path, query = after, {}
+            elif token := answer.headers.get("x-ms-continuationtoken"):
+                query = {**query, "continuationToken": token}
+            else:
+                return
+        raise HostError(f"{self.name} has more than {MOST_PAGES} pages of {path}", "remove what is no longer needed")
+
+    def send(self, method: str, path: str, right: str, body: object, **query: object) -> Any:
+        """What the host says to a document.
+
+        Raises:
+            HostError: As `get`.
+        """
+        answer = self.ask(method, path, right, body=body, query=query)
+        return answer.document if answer else None
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        right: str,
+        body: object = None,
+        query: Mapping[str, object] | None = None,
+        optional: bool = False,
+    ) -> Answer | None:
+        """One request and its answer. `right` says what the token must be allowed, for the text of a refusal."""
+        url = self._within(path)
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=dict(query or {}),
+                data=None if body is None else json.dumps(body).encode(),
+                auth=self._sign(body),
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                content = answer.raw.read(LARGEST + 1, decode_content=True)
+        except requests.RequestException as error:
+            raise HostError(f"{self.name} at {self.base} does not answer: {cause(error)}", "try again later") from None
+        except Exception as error:  # urllib3's, while the answer is read
+            raise HostError(f"{self.name} broke off its answer: {cause(error)}", "try again later") from None
+        if len(content) > LARGEST:
+            raise HostError(f"{self.name} answered {path} with more than {LARGEST} bytes", "look at it by hand")
+        if answer.status_code == 404 and optional:
+            return None
+        check(self.name, answer, self._without_token(content), path, right)
+        return Answer(answer.status_code, answer.headers, self._parse(content, path))
+
+    def _within(self, path: str) -> str:
+        """The URL of a path; a page of another host, or outside of the API's address, never gets the token."""
+        url = urljoin(self.base, path)
+        if urlsplit(url)[:2] != urlsplit(self.base)[:2]:
+            raise HostError(f"{self.name} names a page at another host, {urlsplit(url).hostname}", "look at it by hand")
+        return url
+
+    def _sign(self, body: object):
+        # As `auth`, since requests would put a password of ~/.netrc in the place of a header.
+        def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers.update(self._headers)
+            if body is not None:
+                request.headers["Content-Type"] = "application/json"
+            return request
+
+        return sign
+
+    def _without_token(self, content: bytes) -> bytes:
+        # Some servers repeat in a refusal what they were sent.
+        for value in self._secrets:
+            content = content.replace(value.rpartition(" ")[2].encode(), b"***")
+        return content
+
+    def _parse(self, content: bytes, path: str) -> Any:
+        if not content.strip():
+            return None
+        try:
+            return json.loads(content)
+        except ValueError:
+            text = f"{self.name} answered {path} with something that is no JSON"
+            raise HostError(text, f"is {self.base} its API? See api in host.yaml") from None

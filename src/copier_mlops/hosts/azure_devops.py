@@ -1,0 +1,197 @@
+"""Azure DevOps: comments, pull requests, runs, approvals and tokens over its REST API.
+
+Each call names its page of https://learn.microsoft.com/rest/api/azure/devops in its docstring.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from urllib.parse import unquote, urlsplit
+
+from copier_mlops.hosts import azure_devops_settings
+from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.base import Base, part, standing
+from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+
+VERSION = {"api-version": "7.1"}
+PREVIEW = {"api-version": "7.1-preview.1"}
+LONGEST = 100_000
+LONGEST_DESCRIPTION = 4_000
+CLOSED = 4
+PULLS = "contribute to pull requests"
+
+
+class AzureDevOps(Base):
+    """Azure DevOps Services, with the repository in Azure Repos."""
+
+    name = "Azure DevOps"
+    runner = ("TF_BUILD", "true")
+
+    @cached_property
+    def place(self) -> tuple[str, str, str]:
+        """Collection, project and repository: of the run, of ORG/PROJECT/REPOSITORY, or of the git remote."""
+        if self.on_runner():
+            names = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_REPOSITORY_NAME")
+            return self.need(names[0]), self.need(names[1]), self.need(names[2])
+        parts = [unquote(each) for each in self.repository.split("/") if each not in ("_git", "v3")]
+        if len(parts) == 2 and self.remote.server.endswith(".visualstudio.com"):
+            parts = [self.remote.server.partition(".")[0], *parts]
+        if len(parts) != 3:
+            text = f"{self.repository!r} is no repository of Azure DevOps, which are ORGANISATION/PROJECT/REPOSITORY"
+            raise HostError(text, "repository in operation/configuration/host.yaml")
+        return self.wanted.api or f"https://dev.azure.com/{part(parts[0])}", parts[1], parts[2]
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """On a runner the job's own token, on a laptop a personal one, which is a password without a name."""
+        kind, value = "Bearer", self.token
+        if not self.on_runner():
+            kind, value = "Basic", base64.b64encode(f":{self.token}".encode()).decode()
+        return {"Authorization": f"{kind} {value}", "X-TFS-FedAuthRedirect": "Suppress"}
+
+    @cached_property
+    def api(self) -> Api:
+        """The REST API of the collection."""
+        return self.client(self.place[0], self.headers)
+
+    @cached_property
+    def people(self) -> Api:
+        """The REST API of people and groups, which the service has at an address of its own."""
+        base = self.place[0].replace("https://dev.azure.com/", "https://vssps.dev.azure.com/", 1)
+        return self.client(base, self.headers)
+
+    def path(self, *parts: object) -> str:
+        """A path below the project's API."""
+        return "/".join([part(self.place[1]), "_apis", *map(part, parts)])
+
+    def git(self, *parts: object) -> str:
+        """A path below the repository's API."""
+        return self.path("git", "repositories", self.place[2], *parts)
+
+    def web(self, *parts: object) -> str:
+        """Where a person sees a part of the repository."""
+        places = [part(self.place[1]), "_git", part(self.place[2]), *map(part, parts)]
+        return "/".join([self.place[0].rstrip("/"), *places])
+
+    def change_request(self) -> ChangeRequest | None:
+        """From the variables of the run."""
+        number = self.var("SYSTEM_PULLREQUEST_PULLREQUESTID")
+        if not self.on_runner() or not number:
+            return None
+        target = self.var("SYSTEM_PULLREQUEST_TARGETBRANCH").removeprefix("refs/heads/")
+        return ChangeRequest(number, target, self.var("SYSTEM_PULLREQUEST_ISFORK").lower() == "true")
+
+    def run_url(self) -> str:
+        """From the variables of the run."""
+        if not self.on_runner():
+            return ""
+        return f"{self.place[0].rstrip('/')}/{part(self.place[1])}/_build/results?buildId={self.var('BUILD_BUILDID')}"
+
+    def comment(self, marker: str, body: str) -> str:
+        """Git / Pull Request Threads: list and create; Pull Request Thread Comments: update."""
+        request = self.own_request()
+        hidden = f"<!-- {marker} -->"
+        text = f"{hidden}\n{body}"[:LONGEST]
+        path = self.git("pullRequests", request.number, "threads")
+        for thread in self.api.pages(path, PULLS, **VERSION):
+            first = next(iter(thread.get("comments") or []), {})
+            if not thread.get("isDeleted") and (first.get("content") or "").startswith(hidden):
+                if first["content"] != text:
+                    place = f"{path}/{thread['id']}/comments/{first['id']}"
+                    self.api.send("PATCH", place, PULLS, {"content": text}, **VERSION)
+                break
+        else:
+            said = {"parentCommentId": 0, "content": text, "commentType": 1}
+            # Closed, since an open thread may keep the request from being completed.
+            thread = self.api.send("POST", path, PULLS, {"comments": [said], "status": CLOSED}, **VERSION)
+        return f"{self.web('pullrequest', request.number)}?discussionId={thread['id']}"
+
+    def _pulls(self, branch: str, base: str, status: str) -> Iterator[dict]:
+        wanted = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}", "status": status}
+        query = {f"searchCriteria.{key}": value for key, value in wanted.items()}
+        found = self.api.pages(self.git("pullrequests"), PULLS, **query, **VERSION)
+        return (each for each in found if not each.get("forkSource"))  # a fork may have a branch of that name as well
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Git / Pull Requests: list."""
+        found = [(each["pullRequestId"], each["status"]) for each in self._pulls(branch, base, "all")]
+        return standing(Change(self.web("pullrequest", number), status == "active") for number, status in found)
+
+    def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
+        """Git / Pull Requests: list, create and update; Pull Request Labels: list and create."""
+        text = {"title": title[:400], "description": body[:LONGEST_DESCRIPTION]}
+        path = self.git("pullrequests")
+        found = next(self._pulls(branch, base, "active"), None)
+        if found is None:
+            ends = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}"}
+            found = self.api.send("POST", path, PULLS, {**ends, **text}, **VERSION)
+        elif any(found.get(key) != value for key, value in text.items()):
+            self.api.send("PATCH", self.git("pullrequests", found["pullRequestId"]), PULLS, text, **VERSION)
+        place = self.git("pullRequests", found["pullRequestId"], "labels")
+        wanted = list(labels)
+        known = {each["name"] for each in self.api.pages(place, PULLS, **VERSION)} if wanted else set()
+        for label in wanted:
+            if label not in known:
+                self.api.send("POST", place, PULLS, {"name": label}, **VERSION)
+        return self.web("pullrequest", found["pullRequestId"])
+
+    def start(self, flow: str, inputs: Mapping[str, str]) -> str:
+        """Build / Definitions: list. Pipelines / Runs: run pipeline."""
+        found = azure_devops_settings.definition(self, flow)
+        if found is None:
+            raise HostError(f"Azure DevOps has no pipeline for azure_pipelines/{flow}.yml", "uv run poe host-setup")
+        reference = {"refName": f"refs/heads/{self.wanted.branch.name}"}
+        body = {"resources": {"repositories": {"self": reference}}, "templateParameters": dict(inputs)}
+        path = self.path("pipelines", found["id"], "runs")
+        return self.api.send("POST", path, "queue builds", body, **VERSION)["_links"]["web"]["href"]
+
+    def protection(self, gate: str) -> Protection | None:
+        """Approvals and checks / Check Configurations: list; an enabled one of type Approval."""
+        found = azure_devops_settings.environment_of(self, gate)
+        check = found and azure_devops_settings.approval_check(self, found["id"])
+        people = (check or {}).get("settings", {}).get("approvers") or []
+        if not people or check.get("isDisabled"):
+            return None
+        return Protection(tuple(sorted(each.get("displayName") or each["id"] for each in people)))
+
+    def approval(self, gate: str) -> Approval | None:
+        """Build / Timeline: get. Approvals and checks / Approvals: get. Of the stage that this job is in."""
+        if self.var("ENVIRONMENT_NAME") != gate:
+            text = f"this job deploys to {self.var('ENVIRONMENT_NAME') or 'no environment'}, not to {gate}"
+            raise HostError(text, f"environment: {gate} in its job of azure_pipelines")
+        path = self.path("build", "builds", self.need("BUILD_BUILDID"), "timeline")
+        records = self.api.get(path, "read builds", **VERSION)["records"]
+        parent = {record["id"]: record.get("parentId") for record in records}
+        stages = {each["id"] for each in records if each["type"] == "Stage" and self._is_here(each)}
+        for record in records:
+            if record["type"] == "Checkpoint.Approval" and parent.get(record.get("parentId")) in stages:
+                place = self.path("pipelines", "approvals", record["id"])
+                asked = self.api.get(place, "read builds", **{"$expand": "steps"}, **VERSION)
+                steps = [step for step in asked.get("steps") or [] if step.get("status") == "approved"]
+                if asked.get("status") == "approved" and steps:
+                    who = ", ".join(sorted({step["actualApprover"]["displayName"] for step in steps}))
+                    when = max(step.get("lastModifiedOn", "") for step in steps)
+                    return Approval(who, f"approval of environment {gate} on Azure DevOps", when)
+        return None
+
+    def _is_here(self, stage: dict) -> bool:
+        return self.need("SYSTEM_STAGENAME") in (stage.get("identifier"), stage.get("name"))
+
+    def git_header(self) -> str:
+        """Repos: git takes the job's token as a bearer."""
+        return f"Authorization: Bearer {self.token}"
+
+    def settings(self) -> list[Setting]:
+        """Pipelines, environments with their approvals, and the policies of the main branch."""
+        return azure_devops_settings.settings(self)
+
+    def id_token(self, audience: str, connection: str = "") -> str:
+        """Distributed Task / Oidctoken: create. The audience is always the one of Entra, whatever is asked for."""
+        parts = urlsplit(self.need("SYSTEM_OIDCREQUESTURI"))
+        issuer = self.client(f"{parts.scheme}://{parts.netloc}", {**self.headers, "Content-Type": "application/json"})
+        query = {"serviceConnectionId": connection} if connection else {}
+        answer = issuer.send("POST", parts.path, "use the service connection", None, **query, **PREVIEW)
+        return (answer or {}).get("oidcToken", "")
+
+
+ADAPTER = AzureDevOps

@@ -1,0 +1,167 @@
+"""What `poe host-setup` sees to on Azure DevOps: pipelines, approvals and policies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from copier_mlops.hosts.base import gates, within
+from copier_mlops.hosts.interface import HostError, Plan, Setting
+from copier_mlops.project import root
+
+if TYPE_CHECKING:
+    from copier_mlops.hosts.azure_devops import AzureDevOps
+
+VERSION = {"api-version": "7.1"}
+PREVIEW = {"api-version": "7.1-preview.1"}
+# Types of checks and of policies, the same for every organisation.
+APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
+REVIEWERS = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
+BUILD = "0609b952-1397-4640-95ec-e00a01b2c241"
+THIRTY_DAYS = 43_200
+FOLDER = "azure_pipelines"
+READ = "read pipelines and environments"
+MANAGE = "administer environments, pipelines and branch policies"
+
+
+def settings(host: AzureDevOps) -> list[Setting]:
+    """One setting for each flow, each gate and each policy of the main branch."""
+    flows = sorted(file.stem for file in (root() / FOLDER).glob("*.yml"))
+    return [
+        *[Setting(f"pipeline {flow}", lambda flow=flow: pipeline(host, flow)) for flow in flows],
+        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        Setting(f"approvals on branch {host.wanted.branch.name}", lambda: reviewers(host)),
+        Setting(f"check on branch {host.wanted.branch.name}", lambda: build(host)),
+        Setting("labels", lambda: Plan("ok", "Azure DevOps makes tags when they are used")),
+    ]
+
+
+def definition(host: AzureDevOps, flow: str) -> dict | None:
+    """Build / Definitions: list, by the file that describes them."""
+    names = {each.casefold() for each in (f"{FOLDER}/{flow}.yml", f"/{FOLDER}/{flow}.yml")}
+    query = {"repositoryId": repository(host)["id"], "repositoryType": "TfsGit", "includeAllProperties": "true"}
+    for each in host.api.pages(host.path("build", "definitions"), READ, **query, **VERSION):
+        if (each.get("process") or {}).get("yamlFilename", "").casefold() in names:
+            return each
+    return None
+
+
+def repository(host: AzureDevOps) -> dict:
+    """Git / Repositories: get."""
+    return host.api.get(host.git(), "read code", **VERSION)
+
+
+def pipeline(host: AzureDevOps, flow: str) -> Plan:
+    """Pipelines / Pipelines: create."""
+    text = f"runs {FOLDER}/{flow}.yml"
+    if definition(host, flow):
+        return Plan("ok", text)
+    found = repository(host)
+    source = {"id": found["id"], "name": found["name"], "type": "azureReposGit"}
+    body = {
+        "name": f"{found['name']} {flow}",
+        "folder": "\\",
+        "configuration": {"type": "yaml", "path": f"/{FOLDER}/{flow}.yml", "repository": source},
+    }
+    return Plan("create", text, lambda: host.api.send("POST", host.path("pipelines"), MANAGE, body, **VERSION))
+
+
+def environment_of(host: AzureDevOps, name: str) -> dict | None:
+    """Distributed Task / Environments: list, by name."""
+    listed = host.api.pages(host.path("distributedtask", "environments"), READ, name=name, **PREVIEW)
+    return next((each for each in listed if each["name"] == name), None)
+
+
+def approval_check(host: AzureDevOps, number: int) -> dict | None:
+    """Approvals and checks / Check Configurations: list."""
+    query = {"resourceType": "environment", "resourceId": number, "$expand": "settings"}
+    listed = host.api.pages(host.path("pipelines", "checks", "configurations"), READ, **query, **PREVIEW)
+    return next((each for each in listed if each["type"]["id"].casefold() == APPROVAL), None)
+
+
+def environment(host: AzureDevOps, gate: str) -> Plan:
+    """An environment and the check that asks for an approval."""
+    names = host.approvers(gate)
+    wanted = {identity(host, name) for name in names}
+    found = environment_of(host, gate)
+    check = found and approval_check(host, found["id"])
+    asked = {each["id"] for each in (check or {}).get("settings", {}).get("approvers") or []}
+    if asked == wanted and not check.get("isDisabled"):
+        return Plan("ok", f"asks {', '.join(names)}")
+
+    def apply() -> None:
+        place = found or host.api.send(
+            "POST", host.path("distributedtask", "environments"), MANAGE, {"name": gate, "description": ""}, **PREVIEW
+        )
+        body = {
+            "type": {"id": APPROVAL, "name": "Approval"},
+            "settings": {
+                "approvers": [{"id": each} for each in sorted(wanted)],
+                "executionOrder": "anyOrder",
+                "minRequiredApprovers": 1,
+                "instructions": "",
+                "blockedApprovers": [],
+            },
+            "resource": {"type": "environment", "id": str(place["id"]), "name": gate},
+            "timeout": THIRTY_DAYS,
+        }
+        path = host.path("pipelines", "checks", "configurations")
+        if check:
+            host.api.send("PATCH", f"{path}/{check['id']}", MANAGE, {"id": check["id"], **body}, **PREVIEW)
+        else:
+            host.api.send("POST", path, MANAGE, body, **PREVIEW)
+
+    return Plan("change" if found else "create", f"asks {', '.join(names)}", apply)
+
+
+def identity(host: AzureDevOps, name: str) -> str:
+    """IMS / Identities: read identities, by name."""
+    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "None"}
+    found = host.people.get("_apis/identities", "read identities", **query, **VERSION)["value"]
+    if len(found) != 1:
+        text = f"Azure DevOps knows {'several' if found else 'nobody'} by the name {name!r}"
+        raise HostError(text, "approvers in operation/configuration/host.yaml: an e-mail address, or [PROJECT]\\GROUP")
+    return found[0]["id"]
+
+
+def reviewers(host: AzureDevOps) -> Plan:
+    """How many people must approve a pull request; a policy also closes the branch to direct pushes."""
+    count = host.wanted.branch.approvals
+    if not count:
+        return Plan("ok", "none are wanted")
+    wanted = {"minimumApproverCount": count, "creatorVoteCounts": False, "resetOnSourcePush": True}
+    return _policy(host, REVIEWERS, wanted, f"needs {count} approvals")
+
+
+def build(host: AzureDevOps) -> Plan:
+    """The pipeline that must pass before a pull request is completed."""
+    flow = host.wanted.branch.check.lower()
+    found = definition(host, flow)
+    if found is None and (root() / FOLDER / f"{flow}.yml").is_file():
+        # The pipeline is made by the same command, before this.
+        return Plan("create", f"needs {host.wanted.branch.check}", lambda: build(host).apply())
+    if found is None:
+        raise HostError(f"there is no {FOLDER}/{flow}.yml that could be the check", "branch.check in host.yaml")
+    wanted = {
+        "buildDefinitionId": found["id"],
+        "displayName": host.wanted.branch.check,
+        "queueOnSourceUpdateOnly": False,
+        "manualQueueOnly": False,
+        "validDuration": 0,
+    }
+    return _policy(host, BUILD, wanted, f"needs {host.wanted.branch.check}")
+
+
+def _policy(host: AzureDevOps, kind: str, values: dict, text: str) -> Plan:
+    """Policy / Configurations: list, create and update."""
+    place = {"repositoryId": repository(host)["id"], "refName": f"refs/heads/{host.wanted.branch.name}"}
+    scope = {**place, "matchKind": "exact"}
+    path = host.path("policy", "configurations")
+    body = {"isEnabled": True, "isBlocking": True, "type": {"id": kind}, "settings": {**values, "scope": [scope]}}
+    listed = host.api.pages(path, READ, policyType=kind, **VERSION)
+    here = [each for each in listed if any(within(place, one) for one in each["settings"].get("scope", []))]
+    known = next(iter(here), None)
+    if known is None:
+        return Plan("create", text, lambda: host.api.send("POST", path, MANAGE, body, **VERSION))
+    if within(body, known):
+        return Plan("ok", text)
+    return Plan("change", text, lambda: host.api.send("PUT", f"{path}/{known['id']}", MANAGE, body, **VERSION))

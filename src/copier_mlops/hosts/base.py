@@ -1,0 +1,180 @@
+"""What all hosts have in common: settings, variables of the run, git remote and token."""
+
+import base64
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.interface import Change, ChangeRequest, HostError
+from copier_mlops.hosts.settings import GATES, HostSettings
+from copier_mlops.project import root
+
+FILE = "operation/configuration/host.yaml"
+
+
+class Remote(NamedTuple):
+    """Where the git remote `origin` is."""
+
+    server: str
+    path: str
+
+
+class Base:
+    """A host's settings and what its runner says of the run."""
+
+    name = "the host"
+    # The variable that only this host's runner sets.
+    runner = ("", "")
+    # What it calls a change request.
+    request = "pull request"
+    # The name that goes with a token when git asks for one.
+    git_user = "x-access-token"
+
+    def __init__(self, settings: HostSettings, variables: Mapping[str, str] = os.environ) -> None:
+        self.wanted, self._variables = settings, variables
+
+    def var(self, name: str) -> str:
+        """A variable of the run; empty where it is not set."""
+        return self._variables.get(name, "")
+
+    def need(self, name: str) -> str:
+        """A variable of the run.
+
+        Raises:
+            HostError: It is not set.
+        """
+        if not self.var(name):
+            raise HostError(f"{name} is not set, so this is no run of {self.name} that can do it", "run it in a flow")
+        return self.var(name)
+
+    def on_runner(self) -> bool:
+        """Whether this process is a step of a run on the host; asks nobody."""
+        variable, value = self.runner
+        return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
+
+    def own_request(self) -> ChangeRequest:
+        """The change request that this run belongs to.
+
+        Raises:
+            HostError: It belongs to none.
+        """
+        found = self.change_request()
+        if found is None:
+            raise HostError(f"this run belongs to no {self.request}", f"run it in a flow that a {self.request} starts")
+        return found
+
+    @cached_property
+    def token(self) -> str:
+        """The token for the API. It is never printed.
+
+        Raises:
+            HostError: There is none, or it is no single word.
+        """
+        token = self.var("HOST_TOKEN").strip()
+        if not token:
+            mend = f"set HOST_TOKEN to a token of {self.name}"
+            raise HostError(f"no token for {self.name}: HOST_TOKEN is not set", mend)
+        if not re.fullmatch(r"[!-~]+", token):
+            raise HostError("HOST_TOKEN holds a space or a character that no token has", "set it anew")
+        return token
+
+    def client(self, base: str, headers: Mapping[str, str]) -> Api:
+        """A client of an address."""
+        return Api(self.name, base, headers)
+
+    @cached_property
+    def remote(self) -> Remote:
+        """Where the git remote `origin` is.
+
+        Raises:
+            HostError: There is none, or it is no address of a server.
+        """
+        command = ["git", "remote", "get-url", "origin"]
+        done = subprocess.run(command, cwd=root(), capture_output=True, text=True, encoding="utf-8", check=False)
+        found = parse_remote(done.stdout.strip())
+        if done.returncode or found is None:
+            raise HostError("it is not known where this repository lives", f"set repository in {FILE}")
+        return found
+
+    def git_variables(self) -> dict[str, str]:
+        """Variables with which git reaches the remote `origin` by the run's token, which no command line then shows.
+
+        Outside of a run there are none: git asks as it does for a person.
+        """
+        try:
+            server = self.remote.server if self.on_runner() else ""
+        except HostError:
+            server = ""  # a folder wants no token
+        if not server:
+            return {}
+        key = f"http.https://{server}/.extraHeader"
+        return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": self.git_header()}
+
+    def git_header(self) -> str:
+        """The header by which the host knows the token when git speaks."""
+        secret = base64.b64encode(f"{self.git_user}:{self.token}".encode()).decode()
+        return f"Authorization: Basic {secret}"
+
+    @property
+    def repository(self) -> str:
+        """The repository's path on the host, from the settings or the git remote.
+
+        Raises:
+            HostError: Neither says it.
+        """
+        return (self.wanted.repository or self.remote.path).strip("/")
+
+    def approvers(self, gate: str) -> list[str]:
+        """Who shall approve at a gate.
+
+        Raises:
+            HostError: Nobody is named.
+        """
+        found = getattr(self.wanted.approvers, gate)
+        if not found:
+            raise HostError(f"nobody is named who approves at the gate {gate}", f"approvers.{gate} in {FILE}")
+        return found
+
+
+def parse_remote(url: str) -> Remote | None:
+    """Server and path of a git URL, without credentials; None for a folder."""
+    scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+):(?!//)(.+)", url)
+    if scp and len(scp[1]) > 1:  # one letter is a drive of Windows
+        server, path = scp[1], scp[2]
+    else:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "ssh", "git") or not parts.hostname:
+            return None
+        server, path = parts.hostname, parts.path
+    return Remote(server.lower(), path.strip("/").removesuffix(".git"))
+
+
+def standing(changes: Iterable[Change]) -> Change | None:
+    """The open one of a branch's change requests, else the newest, which hosts list first."""
+    found = list(changes)
+    return next((each for each in found if each.is_open), found[0] if found else None)
+
+
+def part(text: object) -> str:
+    """A text as one part of a URL's path."""
+    return quote(str(text), safe="")
+
+
+def within(wanted: object, found: object) -> bool:
+    """Whether all that is wanted is found; the host may add what it knows besides, and order lists as it likes."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(key in found and within(wanted[key], found[key]) for key in wanted)
+    if isinstance(wanted, list):
+        same = isinstance(found, list) and len(wanted) == len(found)
+        return same and all(any(within(each, other) for other in found) for each in wanted)
+    return wanted == found
+
+
+def gates() -> list[str]:
+    """The gates, each of which is an environment of the host."""
+    return list(GATES)

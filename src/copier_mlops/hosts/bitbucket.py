@@ -1,0 +1,144 @@
+"""Bitbucket Cloud: comments, pull requests, pipelines, approvals and tokens over its REST API.
+
+Each call names its group of https://developer.atlassian.com/cloud/bitbucket/rest in its docstring.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from copier_mlops.hosts import bitbucket_settings
+from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.base import Base, part, standing
+from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+
+LONGEST = 30_000
+WEB = "https://bitbucket.org"
+PULLS = "open pull requests (scope pullrequest:write)"
+STATES = ["OPEN", "MERGED", "DECLINED", "SUPERSEDED"]
+
+
+class Bitbucket(Base):
+    """Bitbucket Cloud."""
+
+    name = "Bitbucket"
+    git_user = "x-token-auth"
+    # Other runners set CI as well, this number only Bitbucket's.
+    runner = ("BITBUCKET_BUILD_NUMBER", "")
+
+    @property
+    def repository(self) -> str:
+        """WORKSPACE/REPOSITORY."""
+        found = self.var("BITBUCKET_REPO_FULL_NAME") if self.on_runner() else super().repository
+        if found.count("/") != 1:
+            text = f"{found!r} is no repository of Bitbucket, which are WORKSPACE/REPOSITORY"
+            raise HostError(text, "repository in operation/configuration/host.yaml")
+        return found
+
+    @cached_property
+    def api(self) -> Api:
+        """The REST API, which runners have no variable for."""
+        base = self.wanted.api or "https://api.bitbucket.org/2.0"
+        return self.client(base, {"Authorization": f"Bearer {self.token}"})
+
+    def path(self, *parts: object) -> str:
+        """A path below the repository."""
+        return "/".join(["repositories", self.repository, *map(part, parts)])
+
+    def change_request(self) -> ChangeRequest | None:
+        """From the variables of the run; Bitbucket runs no pipeline here for a pull request of a fork."""
+        number = self.var("BITBUCKET_PR_ID")
+        if not self.on_runner() or not number:
+            return None
+        return ChangeRequest(number, self.var("BITBUCKET_PR_DESTINATION_BRANCH"), False)
+
+    def run_url(self) -> str:
+        """From the variables of the run."""
+        if not self.on_runner():
+            return ""
+        return f"{WEB}/{self.repository}/pipelines/results/{self.var('BITBUCKET_BUILD_NUMBER')}"
+
+    def comment(self, marker: str, body: str) -> str:
+        """Pullrequests: list, create and update comments."""
+        request = self.own_request()
+        right = "write comments (scope pullrequest:write)"
+        # Bitbucket shows HTML comments as text, but not a link that nothing refers to.
+        hidden = f"[//]: # ({marker})"
+        text = f"{hidden}\n\n{body}"[:LONGEST]
+        path = self.path("pullrequests", request.number, "comments")
+        for known in self.api.pages(path, right, pagelen=100):
+            raw = known["content"]["raw"] or ""
+            if not known.get("deleted") and raw.startswith(hidden):
+                if raw != text:
+                    self.api.send("PUT", f"{path}/{known['id']}", right, {"content": {"raw": text}})
+                break
+        else:
+            known = self.api.send("POST", path, right, {"content": {"raw": text}})
+        return known["links"]["html"]["href"]
+
+    def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[dict]:
+        ends = {
+            "source.branch.name": branch,
+            "source.repository.full_name": self.repository,  # nobody's fork
+            "destination.branch.name": base,
+        }
+        texts = {name: text.replace("\\", "\\\\").replace('"', '\\"') for name, text in ends.items()}
+        query = " AND ".join(f'{name} = "{text}"' for name, text in texts.items())
+        options = {"q": query, "state": states, "sort": "-created_on", "pagelen": 50}
+        return self.api.pages(self.path("pullrequests"), PULLS, **options)
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Pullrequests: list."""
+        found = self._pulls(branch, base, STATES)
+        return standing(Change(each["links"]["html"]["href"], each["state"] == "OPEN") for each in found)
+
+    def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
+        """Pullrequests: list, create and update. They have no labels."""
+        text = {"title": title[:255], "description": body[:LONGEST]}
+        path = self.path("pullrequests")
+        found = next(self._pulls(branch, base, STATES[:1]), None)
+        if found is None:
+            ends = {"source": {"branch": {"name": branch}}, "destination": {"branch": {"name": base}}}
+            found = self.api.send("POST", path, PULLS, {**text, **ends, "close_source_branch": True})
+        elif any(found.get(key) != value for key, value in text.items()):
+            self.api.send("PUT", f"{path}/{found['id']}", PULLS, text)
+        return found["links"]["html"]["href"]
+
+    def start(self, flow: str, inputs: Mapping[str, str]) -> str:
+        """Pipelines: run a custom pipeline; an input becomes OPERATION_ and its name."""
+        target = {
+            "type": "pipeline_ref_target",
+            "ref_type": "branch",
+            "ref_name": self.wanted.branch.name,
+            "selector": {"type": "custom", "pattern": flow},
+        }
+        variables = [{"key": f"OPERATION_{name.upper()}", "value": value} for name, value in inputs.items()]
+        body = {"target": target, "variables": variables}
+        made = self.api.send("POST", self.path("pipelines"), "run pipelines (scope pipeline:write)", body)
+        return f"{WEB}/{self.repository}/pipelines/results/{made['build_number']}"
+
+    def protection(self, gate: str) -> Protection | None:
+        """Deployments: list environments; to a restricted one only administrators deploy, by a step that they start."""
+        found = bitbucket_settings.environment_of(self, gate)
+        restricted = ((found or {}).get("restrictions") or {}).get("admin_only") is True
+        return Protection(("administrators of the repository",)) if restricted else None
+
+    def approval(self, gate: str) -> Approval | None:
+        """Users: get one. A manual step was started by BITBUCKET_STEP_TRIGGERER_UUID."""
+        if self.var("BITBUCKET_DEPLOYMENT_ENVIRONMENT") != gate:
+            here = self.var("BITBUCKET_DEPLOYMENT_ENVIRONMENT") or "no environment"
+            raise HostError(f"this step deploys to {here}, not to {gate}", f"deployment: {gate} in its step")
+        number = self.need("BITBUCKET_STEP_TRIGGERER_UUID")
+        user = self.api.get(f"users/{part(number)}", "read users (scope account)", optional=True)
+        who = (user or {}).get("display_name") or number
+        return Approval(who, f"started the step of environment {gate} on Bitbucket")
+
+    def settings(self) -> list[Setting]:
+        """Pipelines, environments, the main branch and schedules."""
+        return bitbucket_settings.settings(self)
+
+    def id_token(self, audience: str, connection: str = "") -> str:
+        """A step with `oidc: true`. The audience is always the workspace's, whatever is asked for."""
+        return self.need("BITBUCKET_STEP_OIDC_TOKEN")
+
+
+ADAPTER = Bitbucket

@@ -1,0 +1,136 @@
+"""What `poe host-setup` sees to on Bitbucket: pipelines, environments, branch, schedules."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from copier_mlops.hosts.base import gates, part, within
+from copier_mlops.hosts.interface import HostError, Plan, Setting
+
+if TYPE_CHECKING:
+    from copier_mlops.hosts.bitbucket import Bitbucket
+
+ADMIN = "administer the repository (scopes repository:admin, pipeline:write)"
+TYPES = {"model": "Staging", "prod": "Production", "infrastructure": "Production"}
+RESTRICTED = {"type": "deployment_restrictions_configuration", "admin_only": True}
+DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+def settings(host: Bitbucket) -> list[Setting]:
+    """One setting for each gate, rule of the main branch and schedule."""
+    rules = {
+        "force": {},
+        "delete": {},
+        "require_approvals_to_merge": {"value": host.wanted.branch.approvals},
+        "require_passing_builds_to_merge": {"value": 1},
+    }
+    branch = host.wanted.branch.name
+    return [
+        Setting("pipelines", lambda: pipelines(host)),
+        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        *[Setting(f"{kind} on branch {branch}", lambda kind=kind: rule(host, kind, rules[kind])) for kind in rules],
+        *[Setting(f"schedule {flow}", lambda flow=flow: schedule(host, flow)) for flow in host.wanted.schedules],
+        Setting("labels", lambda: Plan("ok", "Bitbucket has none for pull requests")),
+    ]
+
+
+def pipelines(host: Bitbucket) -> Plan:
+    """Pipelines: get and update the configuration of a repository."""
+    path = host.path("pipelines_config")
+    found = host.api.get(path, ADMIN, optional=True)
+    if found and found.get("enabled"):
+        return Plan("ok", "are on")
+    return Plan("change", "are switched on", lambda: host.api.send("PUT", path, ADMIN, {"enabled": True}))
+
+
+def environment_of(host: Bitbucket, name: str) -> dict | None:
+    """Deployments: list environments."""
+    listed = host.api.pages(host.path("environments"), "read environments (scope pipeline)", pagelen=100)
+    return next((each for each in listed if each["name"] == name), None)
+
+
+def environment(host: Bitbucket, gate: str) -> Plan:
+    """Deployments: create an environment, and change one. That only administrators deploy is a part of Premium."""
+    if host.approvers(gate) != ["administrators"]:
+        raise HostError(f"Bitbucket asks administrators at {gate}, nobody else", f"approvers.{gate}: [administrators]")
+    found = environment_of(host, gate)
+    text = "only administrators deploy"
+    if found and (found.get("restrictions") or {}).get("admin_only") is True:
+        return Plan("ok", text)
+
+    def apply() -> None:
+        if found:
+            place = host.path("environments", found["uuid"], "changes")
+            host.api.send("POST", place, ADMIN, {"change": {"restrictions": RESTRICTED}})
+        else:
+            kind = {"type": "deployment_environment_type", "name": TYPES[gate]}
+            new = {"type": "deployment_environment", "name": gate, "environment_type": kind}
+            host.api.send("POST", host.path("environments"), ADMIN, {**new, "restrictions": RESTRICTED})
+        # The host may take the change and leave it out: without Premium, for example.
+        if not host.protection(gate):
+            mend = f"Repository settings, Deployments, {gate}: only allow admins to deploy (Bitbucket Premium)"
+            raise HostError(f"Bitbucket did not restrict the environment {gate}", mend)
+
+    return Plan("change" if found else "create", text, apply)
+
+
+def rule(host: Bitbucket, kind: str, values: dict[str, int]) -> Plan:
+    """Branch restrictions: list, create and update."""
+    body = {"kind": kind, "branch_match_kind": "glob", "pattern": host.wanted.branch.name, **values}
+    text = f"value {values['value']}" if values else "nobody may"
+    path = host.path("branch-restrictions")
+    listed = host.api.pages(path, ADMIN, kind=kind, pattern=host.wanted.branch.name, pagelen=100)
+    # Bitbucket may answer more than it was asked for.
+    known = next((each for each in listed if (each["kind"], each["pattern"]) == (kind, body["pattern"])), None)
+    if known is None and values.get("value") == 0:
+        return Plan("ok", text)
+    if known is None:
+        return Plan("create", text, lambda: host.api.send("POST", path, ADMIN, body))
+    if within(values, known):
+        return Plan("ok", text)
+    return Plan("change", text, lambda: host.api.send("PUT", f"{path}/{part(known['id'])}", ADMIN, body))
+
+
+def schedule(host: Bitbucket, flow: str) -> Plan:
+    """Pipelines: list, create and delete schedules, whose times cannot be changed."""
+    cron = quartz(host.wanted.schedules[flow])
+    target = {
+        "type": "pipeline_ref_target",
+        "ref_type": "branch",
+        "ref_name": host.wanted.branch.name,
+        "selector": {"type": "custom", "pattern": flow},
+    }
+    body = {"type": "pipeline_schedule", "target": target, "cron_pattern": cron, "enabled": True}
+    path = host.path("pipelines_config", "schedules")
+    listed = list(host.api.pages(path, ADMIN, pagelen=100))
+    known = [each for each in listed if within(target["selector"], (each.get("target") or {}).get("selector"))]
+    text = host.wanted.schedules[flow]
+    if len(known) == 1 and within({"cron_pattern": cron, "enabled": True}, known[0]):
+        return Plan("ok", text)
+
+    def apply() -> None:
+        for each in known:
+            host.api.send("DELETE", f"{path}/{part(each['uuid'])}", ADMIN, None)
+        host.api.send("POST", path, ADMIN, body)
+
+    return Plan("change" if known else "create", text, apply)
+
+
+def quartz(cron: str) -> str:
+    """A schedule of five fields in the seven of Bitbucket: seconds first, years last, one of the two days open.
+
+    Raises:
+        HostError: It has not five fields, or names a day of the month and one of the week.
+    """
+    fields = cron.split()
+    good = len(fields) == 5 and re.fullmatch(r"\*|[0-7]([-,][0-7])*", fields[4])
+    if not good or "*" not in (fields[2], fields[4]):
+        mend = "schedules in operation/configuration/host.yaml: minute hour day month weekday, one of the days *"
+        raise HostError(f"{cron!r} is no schedule that Bitbucket can keep", mend)
+    minute, hour, day, month, weekday = fields
+    if weekday == "*":
+        return f"0 {minute} {hour} {day} {month} ? *"
+    # Quartz counts the days of the week from 1, cron from 0: names mean the same in both.
+    named = "".join(DAYS[int(letter)] if letter.isdigit() else letter for letter in weekday)
+    return f"0 {minute} {hour} ? {month} {named} *"

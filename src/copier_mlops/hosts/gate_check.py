@@ -1,0 +1,133 @@
+"""Pass a gate, or stay before it: what the host asked a person, or else what a person says here."""
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from copier_mlops import handover
+from copier_mlops.command import CommandError, run
+from copier_mlops.hosts import connect
+from copier_mlops.hosts.interface import Approval, Host, HostError
+from copier_mlops.hosts.refusals import one_line
+from copier_mlops.hosts.settings import GATES
+from copier_mlops.release import approval
+
+# Set by machines that run steps; a person at a keyboard has none of them.
+MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL")
+# What a person reads before the answer: where it is, and what says that there is nothing to release.
+VERDICT = ("evaluate", "verdict", "promoted")
+PACKAGE = ("package", "package", "released")
+ABOUT = {"model": (VERDICT,), "prod": (PACKAGE, VERDICT)}
+# Of what lies deeper, a person wants to see this; all of it is in the file.
+EXPLAINED = ("run", "approval")
+WIDEST = 200
+
+
+def nothing_to_approve(gate: str) -> str:
+    """Why there is nothing to approve, where a job before said so; empty where there is."""
+    for job, name, key in ABOUT.get(gate, ()):
+        if (handover.BUILD / job / f"{name}.json").is_file():
+            document = handover.read(job, name)
+            # The first that is there decides: it is what the steps after the gate read.
+            closed = document.get(key) is False
+            return one_line(str(document.get("reason") or f"{job} says that nothing is released")) if closed else ""
+    return ""
+
+
+def show_what(gate: str) -> None:
+    """Print what the approval is about: the facts of the document that it will hold for.
+
+    Raises:
+        SystemExit: It is not here: nobody approves what cannot be seen.
+    """
+    job, name = approval.SUBJECTS[GATES[gate]]
+    document = handover.read(job, name)
+    print(f"build/{job}/{name}.json:")
+    for key, value in facts(document):
+        print(f"  {key:<18} {value}")
+
+
+def facts(document: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values of a document, on one line each, without what a terminal would obey."""
+    for key, value in document.items():
+        if isinstance(value, dict):
+            if key in EXPLAINED:
+                yield from facts(value, f"{prefix}{key}.")
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"{prefix}{key}", one_line(text, WIDEST)
+
+
+def ask_host(host: Host, gate: str) -> Approval:
+    """Who approved on the host.
+
+    Raises:
+        HostError: Nobody had to, nobody did, or the host cannot be asked.
+    """
+    try:
+        protection = host.protection(gate)
+        if protection is None:
+            raise HostError(
+                f"{host.name} asks nobody before a job of the gate {gate} runs, so the gate is closed",
+                "name approvers in operation/configuration/host.yaml, then: uv run poe host-setup",
+            )
+        found = host.approval(gate)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"{host.name}'s answer has not the form that is documented: {error!r}") from None
+    if found is None:
+        text = f"{host.name} knows of nobody who approved {gate} in this run, so the gate is closed"
+        raise HostError(text, f"run the job in the environment {gate}")
+    return found
+
+
+def ask_person(gate: str) -> Approval:
+    """Who approved here.
+
+    Raises:
+        SystemExit: Nobody did.
+    """
+    if machine := next((name for name in MACHINES if os.environ.get(name)), None):
+        text = f"gate-check: {machine} is set, so no person is here to ask, and this is not the host of this project"
+        raise SystemExit(f"{text}\n  mend: run it on the host, or by hand without {machine}")
+    show_what(gate)
+    print(f"\nApprove {gate}? [y/N] ", end="", flush=True)
+    answer = read_line(sys.stdin.fileno())
+    if answer.strip().lower() not in ("y", "yes"):
+        raise SystemExit(f"\ngate-check: {gate} was not approved")
+    return Approval(_person(), "asked at the keyboard")
+
+
+def read_line(file: int) -> str:
+    """One line of a file, byte by byte: what follows it is the answer to the next gate, which another process asks."""
+    line = b""
+    while (byte := os.read(file, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode("utf-8", errors="replace")
+
+
+def _person() -> str:
+    try:
+        return run("git", "config", "user.name") or getpass.getuser()
+    except CommandError:
+        return getpass.getuser()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Stay before a gate until a person has approved: on the host where this is a run of it, at the keyboard else."""
+    parser = argparse.ArgumentParser(prog="poe gate-check", description=main.__doc__)
+    parser.add_argument("gate", choices=list(GATES))
+    gate = parser.parse_args(arguments).gate
+    if reason := nothing_to_approve(gate):
+        print(f"gate-check: nothing to approve: {reason}")
+        return
+    host = connect()
+    found = ask_host(host, gate) if host.on_runner() else ask_person(gate)
+    document = approval.grant(gate, replace(found, at=found.at or handover.now()))
+    print(f"gate-check: {gate} was approved by {document['by']}: {document['how']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""GitHub: comments, pull requests, runs, approvals and tokens over its REST API.
+
+Each call names its page of https://docs.github.com/rest in its docstring.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from copier_mlops.hosts import github_settings
+from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.base import Base, part, standing
+from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+
+VERSION = "2022-11-28"
+LONGEST = 65_000
+PULLS = "open pull requests (pull-requests: write)"
+TRUSTED = {"OWNER", "MEMBER", "COLLABORATOR"}
+
+
+class GitHub(Base):
+    """GitHub, or a GitHub Enterprise server."""
+
+    name = "GitHub"
+    runner = ("GITHUB_ACTIONS", "true")
+
+    @property
+    def repository(self) -> str:
+        """OWNER/NAME."""
+        found = self.var("GITHUB_REPOSITORY") if self.on_runner() else super().repository
+        if found.count("/") != 1:
+            raise HostError(f"{found!r} is no repository of GitHub, which are OWNER/NAME", "repository in host.yaml")
+        return found
+
+    @cached_property
+    def api(self) -> Api:
+        """The REST API: the runner's, the one of the settings, or the one that belongs to the git remote."""
+        base = (self.on_runner() and self.var("GITHUB_API_URL")) or self.wanted.api
+        if not base:
+            server = "github.com" if self.wanted.repository else self.remote.server
+            base = (
+                "https://api.github.com" if server in ("github.com", "ssh.github.com") else f"https://{server}/api/v3"
+            )
+        accept = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
+        return self.client(base, {"Authorization": f"Bearer {self.token}", **accept})
+
+    def path(self, *parts: object) -> str:
+        """A path below the repository."""
+        return "/".join(["repos", self.repository, *map(part, parts)])
+
+    def change_request(self) -> ChangeRequest | None:
+        """From the file of the event that started the run (`GITHUB_EVENT_PATH`)."""
+        if not self.on_runner() or not self.var("GITHUB_EVENT_PATH"):
+            return None
+        try:
+            event = json.loads(Path(self.var("GITHUB_EVENT_PATH")).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise HostError(f"the event of this run cannot be read: {error}", "run it again") from None
+        request = event.get("pull_request")
+        if not request:
+            return None
+        source = (request["head"].get("repo") or {}).get("full_name")  # a deleted fork has none
+        return ChangeRequest(str(request["number"]), request["base"]["ref"], source != self.repository)
+
+    def run_url(self) -> str:
+        """From the variables of the runner."""
+        if not self.on_runner():
+            return ""
+        return f"{self.var('GITHUB_SERVER_URL')}/{self.repository}/actions/runs/{self.var('GITHUB_RUN_ID')}"
+
+    def comment(self, marker: str, body: str) -> str:
+        """Issues / Comments: list, create and update issue comments, which those of pull requests are."""
+        request = self.own_request()
+        right = "write comments (pull-requests: write)"
+        hidden = f"<!-- {marker} -->"
+        text = f"{hidden}\n{body}"[:LONGEST]
+        path = self.path("issues", request.number, "comments")
+        for known in self.api.pages(path, right, per_page=100):
+            # Somebody else's comment with our marker is not ours to write.
+            ours = known["user"]["type"] == "Bot" or known["author_association"] in TRUSTED
+            if ours and (known["body"] or "").startswith(hidden):
+                if known["body"] != text:
+                    self.api.send("PATCH", self.path("issues", "comments", known["id"]), right, {"body": text})
+                return known["html_url"]
+        return self.api.send("POST", path, right, {"body": text})["html_url"]
+
+    def _pulls(self, branch: str, base: str, state: str) -> Iterator[dict]:
+        owner = self.repository.partition("/")[0]  # and so nobody's fork
+        query = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
+        return self.api.pages(self.path("pulls"), PULLS, **query)
+
+    def find_change(self, branch: str, base: str) -> Change | None:
+        """Pulls: list pull requests."""
+        found = self._pulls(branch, base, "all")
+        return standing(Change(each["html_url"], each["state"] == "open") for each in found)
+
+    def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
+        """Pulls: list, create and update pull requests. Issues / Labels: add labels to an issue."""
+        text = {"title": title[:250], "body": body[:LONGEST]}
+        found = next(self._pulls(branch, base, "open"), None)
+        if found is None:
+            found = self.api.send("POST", self.path("pulls"), PULLS, {**text, "head": branch, "base": base})
+        elif any(found[key] != value for key, value in text.items()):
+            self.api.send("PATCH", self.path("pulls", found["number"]), PULLS, text)
+        missing = [label for label in labels if label not in {each["name"] for each in found["labels"]}]
+        if missing:
+            self.api.send("POST", self.path("issues", found["number"], "labels"), PULLS, {"labels": missing})
+        return found["html_url"]
+
+    def start(self, flow: str, inputs: Mapping[str, str]) -> str:
+        """Actions / Workflows: create a workflow dispatch event."""
+        path = self.path("actions", "workflows", f"{flow}.yml", "dispatches")
+        body = {"ref": self.wanted.branch.name, "inputs": dict(inputs)}
+        self.api.send("POST", path, "start workflows (actions: write)", body)
+        server = self.var("GITHUB_SERVER_URL") or "https://github.com"
+        return f"{server}/{self.repository}/actions/workflows/{flow}.yml"
+
+    def protection(self, gate: str) -> Protection | None:
+        """Deployments / Environments: get an environment; its rule `required_reviewers`."""
+        found = self.api.get(self.path("environments", gate), "read environments (actions: read)", optional=True)
+        asked = github_settings.reviewers(found or {})
+        return Protection(tuple(sorted(asked.values()))) if asked else None
+
+    def approval(self, gate: str) -> Approval | None:
+        """Actions / Workflow runs: get the review history of a workflow run. It tells no time."""
+        path = self.path("actions", "runs", self.need("GITHUB_RUN_ID"), "approvals")
+        for review in reversed(self.api.get(path, "read runs (actions: read)") or []):
+            if gate in {each["name"] for each in review["environments"]}:
+                # The last review counts: a rejection is no approval.
+                approved = review["state"] == "approved"
+                how = f"review of environment {gate} on GitHub"
+                return Approval(review["user"]["login"], how) if approved else None
+        return None
+
+    def settings(self) -> list[Setting]:
+        """Environments, the rules of the main branch, and labels."""
+        return github_settings.settings(self)
+
+    def id_token(self, audience: str, connection: str = "") -> str:
+        """Actions / Security: the runner's own address for OpenID Connect tokens; the job needs `id-token: write`."""
+        if not self.var("ACTIONS_ID_TOKEN_REQUEST_URL"):
+            raise HostError("this job may ask for no OpenID Connect token", "permissions: id-token: write in its job")
+        parts = urlsplit(self.var("ACTIONS_ID_TOKEN_REQUEST_URL"))
+        headers = {"Authorization": f"Bearer {self.need('ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"}
+        query = dict(parse_qsl(parts.query))
+        issuer = self.client(f"{parts.scheme}://{parts.netloc}", headers)
+        answer = issuer.get(parts.path, "ask for an identity (id-token: write)", **query, audience=audience)
+        return (answer or {}).get("value", "")
+
+
+ADAPTER = GitHub

@@ -1,0 +1,73 @@
+"""How the git host is set up, read from YAML and the environment, with types.
+
+The values are in operation/configuration/host.yaml; a variable can set any, HOST_REPOSITORY for `repository`.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import SettingsConfigDict
+
+from copier_mlops.project import CONFIGURATION, FileSettings, level, root
+from copier_mlops.registry import flows
+
+# Each gate is an environment of that name on the host; the job is the one that starts with `gate-check`.
+GATES = {"model": "register", "prod": "deploy-prod", "infrastructure": "apply"}
+
+
+def schedules() -> dict[str, str]:
+    """Return when GitLab and Bitbucket start a flow, in UTC; other hosts read it in the flow's own file."""
+    return {id: flow["when"]["schedule"] for id, flow in flows(level()).items() if "schedule" in flow["when"]}
+
+
+class Approvers(BaseModel):
+    """Who approves at each gate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: list[str]
+    prod: list[str]
+    infrastructure: list[str]
+
+
+class Branch(BaseModel):
+    """What a change must pass before it is on the branch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1)]
+    check: Annotated[str, Field(min_length=1, description="the check, or the flow, that must pass")]
+    approvals: Annotated[int, Field(ge=0, le=6)]
+
+
+class Label(BaseModel):
+    """A label of issues and change requests."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    color: Annotated[str, Field(pattern="^[0-9a-f]{6}$")]
+    description: Annotated[str, Field(max_length=100)]
+
+
+class HostSettings(FileSettings):
+    """What the host must know of this repository."""
+
+    model_config = SettingsConfigDict(env_prefix="HOST_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    repository: Annotated[str, Field(description="empty: as CI says, or the git remote origin")]
+    api: Annotated[str, Field(description="empty: as CI says, or the address that belongs to the git remote origin")]
+    approvers: Approvers
+    branch: Branch
+    labels: dict[str, Label]
+    schedules: Annotated[dict[str, str], Field(description="other times than the flows have", default_factory=dict)]
+
+
+def load() -> HostSettings:
+    """The settings of the host.
+
+    Raises:
+        SystemExit: The file is wrong; the text says where.
+    """
+    settings = HostSettings.read(root() / CONFIGURATION / "host.yaml")
+    wanted = {flow: time for flow, time in (schedules() | settings.schedules).items() if time}
+    return settings.model_copy(update={"schedules": wanted})

@@ -1,0 +1,114 @@
+"""Bring the git host in step with operation/configuration/host.yaml."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from copier_mlops.hosts import connect
+from copier_mlops.hosts.interface import HostError, Plan, Setting
+
+FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A setting and what it needs, or why that cannot be known."""
+
+    setting: Setting
+    action: str
+    text: str
+    plan: Plan | None = None
+
+
+def look(settings: Iterable[Setting]) -> list[Found]:
+    """What each setting needs; one that cannot be looked at does not hide the others."""
+    return [_look(setting) for setting in settings]
+
+
+def _look(setting: Setting) -> Found:
+    try:
+        plan = setting.see()
+    except HostError as error:
+        return Found(setting, FAILED, _text(error))
+    except (KeyError, TypeError, AttributeError) as error:
+        return Found(setting, FAILED, f"the host's answer has not the form that is documented: {error!r}")
+    return Found(setting, plan.action, plan.text, plan)
+
+
+def apply(found: Found) -> Found:
+    """Do what a setting needs."""
+    if found.plan is None or found.plan.apply is None:
+        return found
+    try:
+        found.plan.apply()
+    except HostError as error:
+        return Found(found.setting, FAILED, _text(error))
+    except (KeyError, TypeError, AttributeError) as error:
+        return Found(found.setting, FAILED, f"the host's answer has not the form that is documented: {error!r}")
+    return Found(found.setting, "done", found.text)
+
+
+def show(found: Found) -> None:
+    """One line, and below it the way out where something failed."""
+    text, _, mend = found.text.partition("\n  mend: ")
+    print(f"{found.action:>7} {found.setting.name}: {text}", flush=True)
+    if mend:
+        print(f"        -> {mend}")
+
+
+def document(all_found: list[Found]) -> str:
+    """The same for machines."""
+    entries = [{"name": each.setting.name, "state": each.action, "text": each.text} for each in all_found]
+    return json.dumps({"ok": not _failed(all_found), "settings": entries}, indent=2, ensure_ascii=False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Compare the git host with operation/configuration/host.yaml, show what would change, ask, and change it.
+
+    Safe to run again: what is there stays. A setting that fails does not stop the others; the command then ends with 1.
+    """
+    parser = argparse.ArgumentParser(prog="poe host-setup", description=main.__doc__)
+    parser.add_argument("--plan", action="store_true", help="only show")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--json", action="store_true", help="print one JSON document; changes nothing without --yes")
+    options = parser.parse_args(arguments)
+    found = look(connect().settings())
+    if not options.json:
+        for each in found:
+            show(each)
+    due = [each for each in found if each.plan and each.plan.apply]
+    if due and not options.plan and (options.yes or (not options.json and _agreed(len(due)))):
+        found = [apply(each) for each in found]
+        if not options.json:
+            print()
+            for each in found:
+                if each.action != "ok":
+                    show(each)
+    if options.json:
+        print(document(found))
+    raise SystemExit(1 if _failed(found) else 0)
+
+
+def _agreed(count: int) -> bool:
+    try:
+        answer = input(f"\nDo these {count} things? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() in ("y", "yes"):
+        return True
+    print("host-setup: nothing was changed", file=sys.stderr)
+    return False
+
+
+def _failed(all_found: list[Found]) -> bool:
+    return any(each.action == FAILED for each in all_found)
+
+
+def _text(error: HostError) -> str:
+    return str(error).removeprefix("host: ")
+
+
+if __name__ == "__main__":
+    main()

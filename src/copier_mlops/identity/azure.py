@@ -1,0 +1,35 @@
+"""Azure: a federated credential of an application or a managed identity.
+
+`azure.identity` reads the variables as WorkloadIdentityCredential, which is a part of DefaultAzureCredential.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from copier_mlops.identity.federated import Federated
+
+NAME = "Azure"
+LOGIN = "az login"
+
+
+class Identity(Federated):
+    """The application that trusts the run."""
+
+    client_id: Annotated[str, Field(description="of the application or the managed identity")]
+    tenant_id: Annotated[str, Field(description="of the directory that it is in")]
+
+    def wanted_audience(self, of_host: str) -> str:
+        """The host's own, or the one that Microsoft Entra recommends, unless another is set."""
+        return self.audience or of_host or "api://AzureADTokenExchange"
+
+
+def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:
+    """What the libraries read; `write` is for files beside the token."""
+    return {
+        "AZURE_CLIENT_ID": identity.client_id,
+        "AZURE_TENANT_ID": identity.tenant_id,
+        "AZURE_FEDERATED_TOKEN_FILE": str(token),
+    }

@@ -1,0 +1,108 @@
+"""Log in to the cloud as this run, without a secret: the git host vouches for it.
+
+The run's OpenID Connect token goes to a file that git ignores. The cloud's own libraries read it; where it is they know
+from variables that poe loads before each task. On a laptop nothing is written: there you are logged in as yourself.
+"""
+
+import argparse
+import base64
+import importlib
+import json
+import os
+import shlex
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from copier_mlops.hosts import connect
+from copier_mlops.hosts.refusals import one_line
+from copier_mlops.project import answer, environment_folder, root
+from copier_mlops.registry import registry
+
+
+def folder() -> Path:
+    """Return where the token and the variables are: git ignores it, and only this user may read it."""
+    return root() / ".identity"
+
+
+def audience_of_host(host: str, cloud: str) -> str:
+    """Return the audience that the host gives every token; empty if it makes one for whom it is asked."""
+    if host == "azure_devops":
+        return "api://AzureADTokenExchange"
+    return str(registry("clouds")[cloud]["audience"]) if host == "gitlab" else ""  # as .gitlab-ci.yml names it
+
+
+def claims(token: str) -> dict:
+    """What a token says of itself; whether it is true is the cloud's to check.
+
+    Raises:
+        SystemExit: It is no token.
+    """
+    parts = token.split(".")
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        found = json.loads(payload)
+    except (IndexError, ValueError):
+        found = None
+    if len(parts) != 3 or not isinstance(found, dict):
+        raise SystemExit("login: the host gave something that is no OpenID Connect token\n  mend: run the job again")
+    return found
+
+
+def check_audience(found: dict, wanted: str) -> None:
+    """Refuse a token that is meant for somebody else.
+
+    Raises:
+        SystemExit: Its audience is not the wanted one.
+    """
+    audience = found.get("aud")
+    if wanted not in (audience if isinstance(audience, list) else [audience]):
+        raise SystemExit(
+            f"login: the token is for {one_line(str(audience))}, not for {wanted}\n"
+            "  mend: let the job ask for the audience of identity.yaml, or write the one that the host gives to it"
+        )
+
+
+def write(name: str, text: str) -> Path:
+    """Write a file of .identity/ that only this user reads."""
+    folder().mkdir(mode=0o700, exist_ok=True)
+    path = folder() / name
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Log in to the cloud as this run of the git host, for every later task of the job."""
+    parser = argparse.ArgumentParser(prog="poe login", description=main.__doc__)
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose identity.yaml is read")
+    options = parser.parse_args(arguments)
+    if folder().is_dir():
+        shutil.rmtree(folder())  # of another run, or another environment
+    name = str(answer("cloud", "none"))
+    if name not in registry("clouds"):
+        raise SystemExit("login: the project logs in to no cloud\n  mend: uvx copier update --data cloud=azure")
+    cloud = importlib.import_module(f"copier_mlops.identity.{name}")
+    host = connect()
+    if not host.on_runner():
+        print(f"login: this is no run of {host.name}; your own login counts: {cloud.LOGIN}")
+        return
+    file = environment_folder(options.env) / "identity.yaml"
+    identity = cloud.Identity.read(file)
+    if missing := identity.missing():
+        place = file.relative_to(root()).as_posix()
+        raise SystemExit(f"login: {', '.join(missing)} not set\n  mend: write what {cloud.NAME} shows into {place}")
+    audience = identity.wanted_audience(audience_of_host(answer("git_host"), name))
+    token = host.id_token(audience, identity.service_connection)
+    found = claims(token)
+    check_audience(found, audience)
+    variables = cloud.variables(identity, write("token", token), write)
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    write("env", "".join(lines))
+    until = datetime.fromtimestamp(found.get("exp", 0), UTC).isoformat()
+    print(f"login: {one_line(str(found.get('sub')))} until {until}; the next tasks have {', '.join(variables)}")
+
+
+if __name__ == "__main__":
+    main()

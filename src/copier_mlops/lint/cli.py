@@ -1,0 +1,130 @@
+"""Lint a repository that was generated from copier-mlops.
+
+Ends with 0 where there is no error, 1 where there is one, 2 where it was used wrongly or failed itself.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from copier_mlops.lint.config import Config, read_config, table_of
+from copier_mlops.lint.finding import LintError
+from copier_mlops.lint.formats import FORMATS, NAME, package_version, speak_utf8
+from copier_mlops.lint.listing import find_root
+from copier_mlops.lint.project import ANSWERS, Project
+from copier_mlops.lint.registry import WARNING, checks, named
+from copier_mlops.lint.run import lint
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, do it, and return the exit code."""
+    speak_utf8()
+    # A template that asks for a password must not make the lint wait for a person.
+    os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")
+    options = parser().parse_args(arguments)
+    try:
+        if options.list:
+            print(listed())
+            return 0
+        if options.explain:
+            print("\n\n".join(explained(id) for id in matching(options.explain)))
+            return 0
+        return check(options)
+    except LintError as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(
+        prog=NAME,
+        description=__doc__,
+        epilog="An ID may be the start of several, or a name. Settings: [tool.copier-mlops-lint] of pyproject.toml.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="say what is wrong in these alone")
+    found.add_argument("--project", type=Path, metavar="FOLDER", help="the project (default: the one around here)")
+    found.add_argument("--select", action="append", metavar="ID,…", help="run these checks and no others")
+    found.add_argument("--ignore", action="append", metavar="ID,…", help="leave these out")
+    found.add_argument("--fix", action="store_true", help="mend what can be mended without losing anything")
+    found.add_argument("--format", choices=FORMATS, default="text", help="how findings are printed (default: text)")
+    found.add_argument("--drift", action="store_true", help="compare managed files with the template")
+    found.add_argument("--updates", action="store_true", help="ask the template for a newer version")
+    found.add_argument("--list", action="store_true", help="print all checks")
+    found.add_argument("--explain", metavar="ID", help="print what a check finds, why, and how to mend it")
+    found.add_argument("--version", action="version", version=f"{NAME} {package_version()}")
+    return found
+
+
+def check(options: argparse.Namespace) -> int:
+    """Lint, print, and return the exit code."""
+    start = (options.project or Path()).absolute()
+    if not start.is_dir():
+        raise LintError(f"{options.project} is no folder")
+    root = find_root(start.resolve(), ANSWERS)
+    project = Project(root, settings(root, options))
+    needs = {name for name, wanted in {"--drift": options.drift, "--updates": options.updates}.items() if wanted}
+    result = lint(project, needs, chosen(project, options.paths), options.fix)
+    text = FORMATS[options.format](result, project.listing.prefix)
+    if text:
+        print(text)
+    return result.code
+
+
+def settings(root: Path, options: argparse.Namespace) -> Config:
+    """The settings of the project, with those of the command line in their place."""
+    config = read_config(table_of(root))
+    for name in ("select", "ignore"):
+        if given := getattr(options, name):
+            ids = [id.strip() for each in given for id in each.split(",")]
+            config = replace(config, **{name: named(ids, f"--{name}")})
+    return config
+
+
+def chosen(project: Project, paths: list[Path]) -> set[str] | None:
+    """The files of the project that were named, alone or by their folder; None where none was named."""
+    if not paths:
+        return None
+    found = set()
+    for path in paths:
+        absolute = Path(os.path.normpath(Path(path.parent.resolve(), path.name)))
+        if not absolute.is_relative_to(project.root):
+            raise LintError(f"{path} is not in the project {project.root.name}")
+        name = absolute.relative_to(project.root).as_posix()
+        if not os.path.lexists(absolute) and name not in project.files:
+            raise LintError(f"there is no {path}")
+        found |= {name} | {each for each in project.files if name == "." or each.startswith(f"{name}/")}
+    return found
+
+
+def matching(id: str) -> list[str]:
+    """The checks that an id, the start of one or a name stands for."""
+    prefixes = named([id], "--explain")
+    return [each for each in checks() if each.startswith(prefixes)]
+
+
+def listed() -> str:
+    """All checks, a line each."""
+    lines = []
+    for each in checks().values():
+        marks = [WARNING] if each.severity == WARNING else []
+        marks += [each.needs] if each.needs else []
+        marks += ["--fix"] if each.mends_itself else []
+        marked = f"({', '.join(marks)}) " if marks else ""
+        lines.append(f"{each.id}  {each.name:<22} {marked}{each.finds}")
+    return "\n".join(lines)
+
+
+def explained(id: str) -> str:
+    """A check with its reason and its remedy."""
+    each = checks()[id]
+    needs = f"\nRuns only with {each.needs}." if each.needs else ""
+    said = {"Finds": each.finds, "Why": each.why, "Mend": each.mend, "Page": f"docs/lint/{each.page}.md"}
+    lines = "\n".join(f"{f'{name}:':<7}{text}" for name, text in said.items())
+    return f"{id} {each.name} ({each.severity})\n\n{lines}{needs}"

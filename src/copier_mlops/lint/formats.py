@@ -1,0 +1,145 @@
+"""A result as text, JSON, SARIF 2.1.0 and annotations of GitHub."""
+
+import json
+import os
+import sys
+from urllib.parse import quote
+
+from copier_mlops.lint.finding import Finding
+from copier_mlops.lint.registry import ERROR, WARNING, checks
+from copier_mlops.lint.run import Result
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+NAME = "copier-mlops-lint"
+
+
+def package_version() -> str:
+    """The version of the template that the lint came with."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("copier-mlops")
+    except PackageNotFoundError:
+        return "0"
+
+
+def speak_utf8() -> None:
+    """Print every character of a file's name, whatever the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def plain(text: str) -> str:
+    """One line without control characters, whatever a file is called."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+
+
+def counted(result: Result) -> dict[str, int]:
+    """How many errors and warnings there are."""
+    found = [result.severity(finding) for finding in result.findings]
+    return {ERROR: found.count(ERROR), WARNING: found.count(WARNING)}
+
+
+def place(finding: Finding) -> str:
+    """Where a finding is, as editors read it."""
+    return f"{finding.path or '.'}{f':{finding.line}' if finding.line else ''}"
+
+
+def as_text(result: Result, prefix: str = "") -> str:
+    """A line for each finding, then how to mend each kind."""
+    lines = []
+    for finding in result.findings:
+        mark = "" if result.severity(finding) == ERROR else "warning: "
+        mending = " [--fix]" if finding.mend else ""
+        lines.append(f"{plain(place(finding))}: {finding.check} {mark}{plain(finding.message)}{mending}")
+    found = sorted({finding.check for finding in result.findings})
+    if found:
+        lines.append("")
+        lines += [f"{id} {checks()[id].name}: {checks()[id].mend}" for id in found]
+        lines.append("")
+    count = counted(result)
+    mended = f"{result.mended} mended, " if result.mended else ""
+    lines.append(f"{NAME}: {mended}{_many(count[ERROR], ERROR)}, {_many(count[WARNING], WARNING)}")
+    return "\n".join(lines)
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def as_json(result: Result, prefix: str = "") -> str:
+    """Everything, for machines. Paths are relative to the project."""
+    findings = [
+        {
+            "check": finding.check,
+            "name": checks()[finding.check].name,
+            "severity": result.severity(finding),
+            "path": finding.path or None,
+            "line": finding.line or None,
+            "message": finding.message,
+            "mend": checks()[finding.check].mend,
+            "mends_itself": finding.mend is not None,
+        }
+        for finding in result.findings
+    ]
+    about = {"version": package_version(), "mended": result.mended, "counts": counted(result)}
+    return json.dumps(about | {"findings": findings}, indent=2)
+
+
+def as_github(result: Result, prefix: str = "") -> str:
+    """Workflow commands, which GitHub shows beside the lines of a change; paths are relative to the repository."""
+    lines = []
+    for finding in result.findings:
+        where = {"file": f"{prefix}{finding.path}"} if finding.path else {}
+        where |= {"line": str(finding.line)} if finding.line else {}
+        where["title"] = f"{finding.check} {checks()[finding.check].name}"
+        options = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in where.items())
+        message = f"{finding.message}. {checks()[finding.check].mend}"
+        lines.append(f"::{result.severity(finding)} {options}::{_escaped(message)}")
+    return "\n".join(lines)
+
+
+def _escaped(text: str, more: str = "") -> str:
+    """A value of a workflow command; what would end it is written in percent."""
+    return "".join(f"%{ord(letter):02X}" if letter in f"%\r\n{more}" else letter for letter in text)
+
+
+def as_sarif(result: Result, prefix: str = "") -> str:
+    """SARIF, for hosts and editors that show such results; paths are relative to the repository."""
+    used = sorted({finding.check for finding in result.findings})
+    driver = {
+        "name": NAME,
+        "version": package_version(),
+        "rules": [_rule(id) for id in used],
+    }
+    results = []
+    for finding in result.findings:
+        each = {
+            "ruleId": finding.check,
+            "ruleIndex": used.index(finding.check),
+            "level": result.severity(finding),
+            "message": {"text": finding.message},
+        }
+        # GitHub takes no result without a place: what is nowhere is shown at the answers file.
+        path = quote(os.fsencode(f"{prefix}{finding.path or '.copier-answers.yml'}"))
+        physical = {"artifactLocation": {"uri": path, "uriBaseId": "%SRCROOT%"}}
+        physical |= {"region": {"startLine": max(finding.line, 1)}}
+        results.append(each | {"locations": [{"physicalLocation": physical}]})
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _rule(id: str) -> dict:
+    check = checks()[id]
+    return {
+        "id": id,
+        "name": "".join(word.capitalize() for word in check.name.split("-")),
+        "shortDescription": {"text": check.finds},
+        "fullDescription": {"text": check.why},
+        "help": {"text": check.mend},
+        "defaultConfiguration": {"level": check.severity},
+    }
+
+
+FORMATS = {"text": as_text, "json": as_json, "sarif": as_sarif, "github": as_github}

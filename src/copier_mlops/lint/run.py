@@ -1,0 +1,80 @@
+"""Run the checks. Whatever one of them meets, the others run and their findings are kept."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from copier_mlops.lint.checks import load
+from copier_mlops.lint.config import Config
+from copier_mlops.lint.finding import Finding, LintError
+from copier_mlops.lint.project import Project
+from copier_mlops.lint.registry import WARNING, checks
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found, and how much of it counts."""
+
+    findings: list[Finding]
+    config: Config
+    mended: int = 0
+
+    def severity(self, finding: Finding) -> str:
+        """`error` or `warning`, as the check and the settings say."""
+        is_warned = self.config.warn and finding.check.startswith(self.config.warn)
+        return WARNING if is_warned else checks()[finding.check].severity
+
+    @property
+    def code(self) -> int:
+        """The exit code: 2 where a check failed, 1 where there is an error, else 0."""
+        if any(finding.check == "MLO003" for finding in self.findings):
+            return 2
+        return int(any(self.severity(finding) != WARNING for finding in self.findings))
+
+
+def run(project: Project, options: Iterable[str] = (), only: set[str] | None = None) -> list[Finding]:
+    """Every finding of the checks that the settings and the options want, in files of `only` where that is given."""
+    config, found = project.config, []
+    for id, look in load().items():
+        check = checks()[id]
+        if config.wants(check) and (not check.needs or check.needs in options):
+            try:
+                found.extend(look(project))
+            except LintError:
+                raise
+            except Exception as error:  # the fault is the check's own: it is reported, and no other finding is lost
+                said = f"{id} failed: {type(error).__name__}: {error}"
+                found.append(Finding("", 0, "MLO003", said.splitlines()[0]))
+    if config.wants(checks()["MLO001"]):
+        found.extend(project.problems.values())
+    found = [each for each in found if each.check == "MLO003" or only is None or each.path in only]
+    return sorted(_not_ignored(found, config))
+
+
+def _not_ignored(found: list[Finding], config: Config) -> list[Finding]:
+    """The findings that no pattern of per-file-ignores silences."""
+    if not config.per_file_ignores:
+        return found
+    from pathspec import GitIgnoreSpec
+
+    specs = [(GitIgnoreSpec.from_lines([pattern]), ids) for pattern, ids in config.per_file_ignores.items()]
+
+    def is_silenced(finding: Finding) -> bool:
+        return any(ids and finding.check.startswith(ids) and spec.match_file(finding.path) for spec, ids in specs)
+
+    return [each for each in found if not each.path or not is_silenced(each)]
+
+
+def lint(project: Project, options: Iterable[str], only: set[str] | None, fix: bool) -> Result:
+    """Look, mend where that is asked for, and look again at what was mended."""
+    found = run(project, options, only)
+    mended, failed = 0, []
+    for finding in found if fix else ():
+        if finding.mend:
+            try:
+                mended += finding.mend()
+            except OSError as error:
+                said = f"could not be mended: {error.strerror or error}"
+                failed.append(Finding(finding.path, 0, "MLO001", said))
+    if mended:
+        found = run(Project(project.root, project.config), options, only)
+    return Result(sorted(found + failed), project.config, mended)

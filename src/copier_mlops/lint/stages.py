@@ -1,0 +1,128 @@
+"""The stages of a dvc.yaml with their values in place, as dvc.lock names them. What cannot be resolved here is None."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import product
+from pathlib import PurePosixPath
+
+from copier_mlops.lint.project import Project
+
+PLACE = re.compile(r"(?<!\\)\$\{\s*([\w.\[\]-]+)\s*\}")
+UNKNOWN = object()
+
+
+def join(folder: str, path: str) -> str:
+    """A path relative to the project from one relative to a folder of it; `..` is resolved."""
+    parts: list[str] = []
+    for part in PurePosixPath(folder, path.replace("\\", "/")).parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def values_of(project: Project, path: str) -> dict:
+    """What a file of parameters says; nothing where it is missing or of another kind."""
+    if path.endswith((".yaml", ".yml")):
+        found = project.dvc(path)
+    elif path.endswith(".toml"):
+        found = project.toml(path)
+    else:
+        try:
+            found = json.loads(project.read(path) or b"{}") if path.endswith(".json") else {}
+        except (ValueError, RecursionError):
+            project.problem(path, "is no JSON")
+            found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def get(values: object, name: str) -> object:
+    """The value behind a dotted name; UNKNOWN where there is none."""
+    for part in re.split(r"[.\[\]]+", name.strip("]")):
+        if isinstance(values, dict) and part in values:
+            values = values[part]
+        elif isinstance(values, list) and part.isdecimal() and int(part) < len(values):
+            values = values[int(part)]
+        else:
+            return UNKNOWN
+    return values
+
+
+def resolve(text: object, context: dict) -> object:
+    """A text with each `${name}` replaced as DVC does; None where a value is not known or is no scalar."""
+    if not isinstance(text, str):
+        return text
+    if whole := PLACE.fullmatch(text):
+        value = get(context, whole[1])
+        return None if value is UNKNOWN else value
+    names = PLACE.findall(text)
+    values = {name: get(context, name) for name in names}
+    if any(value is UNKNOWN or isinstance(value, dict | list) or value is None for value in values.values()):
+        return None
+    return PLACE.sub(lambda found: _text(values[found[1]]), text)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def command(value: object, context: dict) -> str | list | None:
+    """The command of a stage; a list stays one."""
+    if isinstance(value, list):
+        parts = [command(each, context) for each in value]
+        return None if None in parts else parts
+    found = resolve(value, context)
+    return None if found is None else _text(found).strip()
+
+
+def paths(entries: object, context: dict, folder: str) -> list[tuple[str, dict]]:
+    """The files of a list of outs, deps or metrics with their options."""
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        name, options = next(iter(entry.items())) if isinstance(entry, dict) and entry else (entry, {})
+        resolved = resolve(name, context)
+        if isinstance(resolved, str) and "://" not in resolved:
+            found.append((join(folder, resolved), options if isinstance(options, dict) else {}))
+    return found
+
+
+def stages(project: Project, path: str) -> Iterator[tuple[str, dict, dict]]:
+    """Each stage by the name that dvc.lock gives it, its entry, and the values that its places take."""
+    document = project.dvc(path)
+    entries = document.get("stages") if isinstance(document, dict) else None
+    folder = path.rpartition("/")[0]
+    context = dict(values_of(project, join(folder, "params.yaml")))
+    variables = document.get("vars") if isinstance(document, dict) else None
+    for each in variables if isinstance(variables, list) else []:
+        more = values_of(project, join(folder, each.partition(":")[0])) if isinstance(each, str) else each
+        context |= more if isinstance(more, dict) else {}
+    for name, entry in (entries if isinstance(entries, dict) else {}).items():
+        if isinstance(entry, dict):
+            yield from _expanded(str(name), entry, context)
+
+
+def _expanded(name: str, entry: dict, context: dict) -> Iterator[tuple[str, dict, dict]]:
+    if "foreach" in entry:
+        items = resolve(entry["foreach"], context)
+        body = entry.get("do") if isinstance(entry.get("do"), dict) else {}
+        if isinstance(items, dict):
+            for key, item in items.items():
+                yield f"{name}@{_text(key)}", body, context | {"key": key, "item": item}
+        elif isinstance(items, list):
+            for position, item in enumerate(items):
+                label = position if isinstance(item, dict | list) else _text(item)
+                yield f"{name}@{label}", body, context | {"item": item}
+    elif isinstance(entry.get("matrix"), dict):
+        axes = {axis: resolve(some, context) for axis, some in entry["matrix"].items()}
+        if all(isinstance(some, list) for some in axes.values()):
+            for row in product(*(list(enumerate(some)) for some in axes.values())):
+                labels = [
+                    f"{axis}{position}" if isinstance(item, dict | list) else _text(item)
+                    for axis, (position, item) in zip(axes, row, strict=True)
+                ]
+                item = {axis: value for axis, (_, value) in zip(axes, row, strict=True)}
+                yield f"{name}@{'-'.join(labels)}", entry, context | {"item": item}
+    else:
+        yield name, entry, context

@@ -1,0 +1,198 @@
+"""Where a project's things are: its root, its answers, the settings of its environments and the team's own package.
+
+A project is deployed to `environment_dev`, `environment_stage` and `environment_prod` of `operation/configuration`;
+`OPERATION_ENVIRONMENT` names the one to use. Variables win over values of their files: `OPERATION_PORT`, for example,
+over `port`.
+"""
+
+import functools
+import importlib
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ANSWERS = ".copier-answers.yml"
+# In an image: some git hosts drop hidden files from what a job keeps.
+PACKAGED_ANSWERS = "copier-answers.yml"
+CONFIGURATION = Path("operation", "configuration")
+PREFIX = "environment_"
+# The order in which a release goes through them.
+KNOWN = ("dev", "stage", "prod")
+
+
+def root() -> Path:
+    """Return the root of the project around the working directory.
+
+    Raises:
+        SystemExit: There is no project.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if any((folder / name).is_file() for name in (ANSWERS, PACKAGED_ANSWERS)):
+            return folder
+    raise SystemExit(
+        f"mlops: no project here: neither {here} nor a folder above it has {ANSWERS}\n"
+        "  mend: change into a project; a new one comes from `uvx copier copy TEMPLATE FOLDER`"
+    )
+
+
+def answers() -> dict[str, Any]:
+    """Return what the project answered in the template's interview.
+
+    Raises:
+        SystemExit: There is no project, or its answers file cannot be read.
+    """
+    folder = root()
+    path = folder / ANSWERS if (folder / ANSWERS).is_file() else folder / PACKAGED_ANSWERS
+    return _read_answers(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _read_answers(path: Path, _: int) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SystemExit(f"mlops: {path} cannot be read: {reason}\n  mend: git restore {ANSWERS}") from None
+    if not isinstance(found, dict):
+        raise SystemExit(f"mlops: {path} holds no answers\n  mend: git restore {ANSWERS}")
+    return found
+
+
+def answer(name: str, default: Any = None) -> Any:
+    """Return one answer, or `default` if the project was not asked.
+
+    Raises:
+        SystemExit: There is no project, or its answers file cannot be read.
+    """
+    return answers().get(name, default)
+
+
+def level() -> int:
+    """Return the highest maturity level that the project has reached, 0 to 4."""
+    said = [answer("maturity_level"), answer("reached_level")]
+    return max((each for each in said if isinstance(each, int)), default=0)
+
+
+def team(module: str) -> ModuleType:
+    """Import a module of the team's package, `team("schema")` for `german_credit.schema`.
+
+    Raises:
+        SystemExit: The package is not installed, comes from another project, or has no such module.
+    """
+    package, folder = str(answer("package_name")), root()
+    try:
+        found = importlib.import_module(f"{package}.{module}")
+    except ModuleNotFoundError as error:
+        if error.name not in (package, f"{package}.{module}"):
+            raise
+        where = f"src/{package}" if error.name == package else f"src/{package}/{module}.py"
+        raise SystemExit(f"mlops: {error.name} cannot be imported; it is {where}\n  mend: uv sync") from None
+    place = Path(str(found.__file__)).resolve()
+    is_installed = Path(sys.prefix).resolve() in place.parents
+    if (folder / "src" / package).is_dir() and folder.resolve() not in place.parents and not is_installed:
+        raise SystemExit(
+            f"mlops: {package} comes from {place.parent}, not from {folder}: two projects share the environment "
+            f"{sys.prefix}\n  mend: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
+        )
+    return found
+
+
+class FileSettings(BaseSettings):
+    """Values of a YAML file, each of which an environment variable can set."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let variables win over files."""
+        return env_settings, init_settings
+
+    @classmethod
+    def read(cls, path: Path, **values: object) -> Self:
+        """Return the values of a YAML file, and those given beside it.
+
+        Raises:
+            SystemExit: The file cannot be read, or a value is missing, unknown or of the wrong type; the text names it.
+        """
+        try:
+            return cls(**{**yaml.safe_load(path.read_text(encoding="utf-8")), **values})
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+            raise SystemExit(f"settings: {path} cannot be read: {error}") from None
+        except ValidationError as error:
+            wrong = "\n  ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            prefix = cls.model_config.get("env_prefix", "")
+            raise SystemExit(f"settings: {path} or a variable {prefix}… is wrong:\n  {wrong}") from None
+
+
+class Settings(FileSettings):
+    """The settings of one environment: `operation/configuration/environment_<name>/settings.yaml`."""
+
+    model_config = SettingsConfigDict(env_prefix="OPERATION_", extra="forbid", frozen=True)
+
+    environment: str
+    project_name: str
+    tracking_uri: Annotated[str, Field(description="MLflow; empty: what was answered; MLFLOW_TRACKING_URI wins")] = ""
+    experiment: str
+    model_name: str
+    model_alias: Annotated[str, Field(description="alias of the registered model that this environment serves")]
+    host: Annotated[str, Field(description="address that the service listens on")]
+    port: Annotated[int, Field(ge=0, le=65535, description="0 takes a free one")]
+    max_records: Annotated[int, Field(ge=1, description="most records of one request")]
+    max_body_bytes: Annotated[int, Field(ge=1, description="largest body of one request")]
+
+
+def environments() -> list[str]:
+    """Return the names of the project's environments, in the order in which a release goes through them.
+
+    Raises:
+        SystemExit: There is no project.
+    """
+    folders = sorted(path.name.removeprefix(PREFIX) for path in (root() / CONFIGURATION).glob(f"{PREFIX}*"))
+    return [name for name in KNOWN if name in folders] + [name for name in folders if name not in KNOWN]
+
+
+def environment_folder(environment: str | None) -> Path:
+    """Return the folder of an environment: of the given one, or else of `OPERATION_ENVIRONMENT`, or else of dev.
+
+    Raises:
+        SystemExit: There is no such environment.
+    """
+    name = environment or os.environ.get("OPERATION_ENVIRONMENT") or "dev"
+    known = environments()
+    if name not in known:
+        raise SystemExit(f"settings: unknown environment {name!r}: expected {', '.join(known)}")
+    return root() / CONFIGURATION / f"{PREFIX}{name}"
+
+
+def answered_tracking_uri() -> str:
+    """Return the tracking server of the answers; it holds if an environment's file names no other."""
+    return str(answer("tracking_uri") or "sqlite:///mlflow.db")
+
+
+def load_settings(environment: str | None = None) -> Settings:
+    """Return the settings of an environment.
+
+    Raises:
+        SystemExit: There is no such environment, or its file is wrong; the text says where.
+    """
+    folder = environment_folder(environment)
+    settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix(PREFIX))
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri or answered_tracking_uri()
+    return settings.model_copy(update={"tracking_uri": absolute(uri)})
+
+
+def absolute(uri: str) -> str:
+    """Return the address with a SQLite file named by its whole path, whatever the working directory."""
+    scheme, found, file = uri.partition(":///")
+    return f"{scheme}:///{(root() / file).as_posix()}" if found and scheme == "sqlite" else uri

@@ -1,0 +1,36 @@
+"""The template's registries (hosts, levels, clouds, flows and others), which say what a project can be."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+try:
+    from yaml import CSafeLoader as Loader
+except ImportError:  # a PyYAML without libyaml
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
+PACKAGED = Path(__file__).resolve().parent / "registries"
+# In the template's own repository, the package reads the files that the template reads.
+EXTENSIONS = Path(__file__).resolve().parents[2] / "extensions"
+
+
+@functools.cache
+def registry(name: str) -> Any:
+    """Return the value of a registry of `extensions/`, `flows/ci` for one of its folders; `copier` for the interview.
+
+    Raises:
+        FileNotFoundError: There is no registry of that name.
+    """
+    if PACKAGED.is_dir():
+        path = PACKAGED / f"{name}.yml"
+    else:
+        path = (EXTENSIONS.parent if name == "copier" else EXTENSIONS) / f"{name}.yml"
+    return yaml.load(path.read_bytes(), Loader)
+
+
+def flows(level: int) -> dict[str, dict[str, Any]]:
+    """Return the flows that a project of a maturity level has, by their ids, as `extensions/flows` describes them."""
+    names = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
+    return {id: flow for name in names for id, flow in registry(f"flows/{name}").items()}

@@ -1,0 +1,45 @@
+"""Approvals: who let a gated job go on, and what exactly was approved."""
+
+import hashlib
+
+from copier_mlops import handover
+from copier_mlops.hosts.interface import Approval
+from copier_mlops.hosts.settings import GATES
+
+# What a person sees before the job starts: an approval holds for this text alone.
+SUBJECTS = {"register": ("evaluate", "verdict"), "deploy-prod": ("register", "release"), "apply": ("plan", "plan")}
+
+
+def digest(job: str) -> str:
+    """SHA-256 of the document that the approval of a job is about.
+
+    Raises:
+        SystemExit: It is not there.
+    """
+    place = SUBJECTS[job]
+    handover.read(*place)
+    return hashlib.sha256(handover.file_of(*place).read_bytes()).hexdigest()
+
+
+def grant(gate: str, approval: Approval) -> dict:
+    """Write down who approved what the gate's job is about to do."""
+    job = GATES[gate]
+    document = {"gate": gate, "by": approval.by, "how": approval.how, "at": approval.at, "subject": digest(job)}
+    handover.write(job, "approval", document)
+    return document
+
+
+def require(job: str) -> dict:
+    """The approval of a job.
+
+    Raises:
+        SystemExit: There is none, or it was given for something else.
+    """
+    gate = next(gate for gate, guarded in GATES.items() if guarded == job)
+    mend = f"  mend: uv run poe gate-check {gate}"
+    if not handover.file_of(job, "approval").is_file():
+        raise SystemExit(f"{job}: nobody has approved it\n{mend}")
+    document = handover.read(job, "approval")
+    if document.get("subject") != digest(job):
+        raise SystemExit(f"{job}: the approval of {document.get('by')} was for something else\n{mend}")
+    return document

@@ -1,0 +1,110 @@
+"""The build context of the image: the model, the code that serves it and what that needs, the same bytes each time."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from copier_mlops.command import CommandError, run
+from copier_mlops.model_file import sha256
+from copier_mlops.project import ANSWERS, PACKAGED_ANSWERS, answer, root, team
+from copier_mlops.release import wheels
+
+RECIPE = ("operation/execution/image/Dockerfile", "operation/execution/image/.dockerignore")
+# What the service reads of the project, beside the two wheels.
+FILES = (
+    "operation/configuration/environment_*/settings.yaml",
+    "operation/execution/serve.py",
+)
+
+
+def service() -> str:
+    """Return the door that the image opens: `online` or `batch`; empty if the project has none."""
+    doors = answer("serving", [])
+    return next((name for name in ("online", "batch") if name in doors), "")
+
+
+def export(*options: str) -> str:
+    """Return what uv.lock says that the image needs, in a format that uv knows.
+
+    Raises:
+        SystemExit: uv.lock is missing, or is not that of pyproject.toml.
+    """
+    left_out = ("--no-default-groups", "--no-emit-project", "--no-emit-package=copier-mlops")
+    try:
+        return run("uv", "export", "--frozen", *left_out, *options)
+    except CommandError as error:
+        raise SystemExit(f"package: uv.lock cannot be exported: {error}\n  mend: uv lock") from None
+
+
+def requirements(packed: dict[str, bytes]) -> str:
+    """Return every distribution that the image needs with its version and hashes, and the wheels by their files."""
+    lines = [f"./wheels/{name} --hash=sha256:{hashlib.sha256(content).hexdigest()}" for name, content in packed.items()]
+    return "\n".join([export("--no-header", "--format=requirements-txt"), *lines]) + "\n"
+
+
+def sbom() -> str:
+    """Return the bill of materials of the image in CycloneDX, without the time and the random number of its making."""
+    document = json.loads(export("--format=cyclonedx1.5", "--preview-features=sbom-export"))
+    del document["serialNumber"], document["metadata"]["timestamp"]
+    return json.dumps(document, indent=2) + "\n"
+
+
+def fetch(release: dict) -> Path:
+    """The model file of a registered version, checked against its SHA-256 and read once.
+
+    Raises:
+        SystemExit: It is missing, damaged or not trusted.
+    """
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{release['model']}/{release['version']}"))
+        team("score").Predictor.load(folder / "model.skops", release["version"], release["sha256"])
+    except (OSError, MlflowException, ValueError) as error:
+        raise SystemExit(
+            f"package: version {release['version']} of {release['model']} cannot be used: {error}\n"
+            "  mend: bring the file back in the artefact store, or register the model again"
+        ) from None
+    return folder / "model.skops"
+
+
+def write(release: dict, folder: Path) -> str:
+    """Write the whole context of a version into `folder`, and return the SHA-256 over all of it.
+
+    Raises:
+        SystemExit: The model cannot be used, or uv.lock cannot be exported.
+    """
+    about = {name: release.get(name, "") for name in ("model", "version", "sha256", "run_id", "commit")}
+    contents = {
+        "model/model.skops": fetch(release).read_bytes(),
+        "model/model.json": json.dumps(about, indent=2).encode() + b"\n",
+    }
+    packed = wheels.build(str(answer("package_name")))
+    contents |= {f"wheels/{name}": content for name, content in packed.items()}
+    contents["requirements.txt"] = requirements(packed).encode()
+    for name in RECIPE:
+        contents[Path(name).name] = (root() / name).read_bytes()
+    contents[PACKAGED_ANSWERS] = (root() / ANSWERS).read_bytes()
+    for file in (file for pattern in FILES for file in root().glob(pattern)):
+        contents[file.relative_to(root()).as_posix()] = file.read_bytes()
+    draft = folder.with_name(f"{folder.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    for name, content in contents.items():
+        path = draft / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o644)  # the image's user is nobody's, whatever the umask here
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+    return digest(folder)
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over names and contents of a context's files; hidden ones do not count, since some hosts drop them."""
+    found = hashlib.sha256()
+    files = (path for path in folder.rglob("[!.]*") if path.is_file() and "__pycache__" not in path.parts)
+    for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):
+        found.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
+    return found.hexdigest()

@@ -1,0 +1,129 @@
+"""Deploy a packaged version to an environment, then move the environment's alias to it."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from copier_mlops import handover
+from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.release import approval, context, history, package
+from copier_mlops.release import settings as release
+from copier_mlops.release.targets import Order, target
+from copier_mlops.tracking import models, server
+
+
+def check_context(packaged: dict, job: str) -> Path:
+    """The build context of a package, which must be what was packaged.
+
+    Raises:
+        SystemExit: It is not here, or was changed.
+    """
+    folder = handover.build() / job / "image"
+    if packaged["context"] and (not folder.is_dir() or context.digest(folder) != packaged["context"]):
+        raise SystemExit(
+            f"deploy: build/{job}/image is damaged or was changed: it is not what package.json names\n"
+            "  mend: uv run poe package"
+        )
+    return folder
+
+
+def run_service(client: MlflowClient, settings: Settings, packaged: dict, job: str) -> str:
+    """Run the package on the target of the environment, and say which target that is; `alias` where nothing runs.
+
+    Raises:
+        SystemExit: The package is damaged, or the target cannot run it; what ran before still does.
+    """
+    folder = check_context(packaged, job)
+    if context.service() != "online":
+        ready = f"; {folder.relative_to(root()).as_posix()} is its batch" if packaged["context"] else ""
+        print(f"deploy: the project has no HTTP service; the alias alone moves{ready}")
+        return "alias"
+    goal = release.load(settings.environment)
+    place = handover.folder(f"deploy-{settings.environment}")
+    target(goal.target).start(Order(settings, goal.url.rstrip("/"), packaged, folder, place, client))
+    return goal.target
+
+
+def carry_out(client: MlflowClient, settings: Settings, packaged: dict, job: str, approved: dict | None) -> dict:
+    """Run a package, move the alias to its version, and write down what was done.
+
+    Returns:
+        What build/deploy-<environment>/deployment.json then says.
+
+    Raises:
+        SystemExit: The package cannot be run, and the alias stays; or the registry refuses.
+    """
+    version, environment = packaged["version"], settings.environment
+    found = models.current(client, settings)
+    before = found and str(found.version)
+    target = run_service(client, settings, packaged, job)
+    document = {
+        "released": True,
+        "environment": environment,
+        "target": target,
+        "model": packaged["model"],
+        "version": version,
+        "sha256": packaged["sha256"],
+        "image": packaged["image"],
+        "before": before,
+        "url": release.load(environment).url.rstrip("/"),
+        "deployed_at": handover.now(),
+        "approval": approved,
+        "commit": packaged["commit"],
+        "data": hashlib.sha256(json.dumps(packaged["data"], sort_keys=True).encode()).hexdigest(),
+    }
+    try:
+        print(f"deploy: {models.point(client, settings, client.get_model_version(settings.model_name, version))}")
+        # The last one is where the alias was, also where somebody has moved it by hand.
+        ran = history.versions(client, settings, before)
+        history.keep(client, settings, ran if before == version else [*ran, version])
+        client.set_model_version_tag(settings.model_name, version, f"deployed.{environment}", json.dumps(document))
+    except MlflowException as error:
+        raise SystemExit(
+            f"deploy: version {version} runs, but the registry did not take it down: {error}\n"
+            f"  mend: uv run poe deploy --env {environment} again"
+        ) from None
+    handover.write(f"deploy-{environment}", "deployment", document)
+    return document
+
+
+def allowed(environment: str, version: str | None) -> dict | None:
+    """The approval of the deployment; None where the environment has no gate.
+
+    Raises:
+        SystemExit: There is a gate, and nobody has let this version through.
+    """
+    job = f"deploy-{environment}"
+    if job not in approval.SUBJECTS:
+        return None
+    approved = approval.require(job)
+    if (released := str(handover.read("register", "release").get("version"))) != version:
+        raise SystemExit(f"deploy: the approval is for version {released}, not for {version}")
+    return approved
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe deploy", description=__doc__)
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="where to (default: dev)")
+    parser.add_argument("--version", help="a registered version (default: the one that was packaged)")
+    options = parser.parse_args(arguments)
+    settings = load_settings(options.env)
+    job, source = f"deploy-{settings.environment}", package.JOB
+    packaged = None if options.version else handover.read(package.JOB, "package")
+    if packaged and not packaged["released"]:
+        handover.write(job, "deployment", {"released": False, "reason": packaged["reason"]})
+        print(f"deploy: nothing to release: {packaged['reason']}")
+        return
+    approved = allowed(settings.environment, options.version or packaged["version"])
+    client = server.connect(settings)
+    if packaged is None:
+        packaged, source = package.of_version(client, settings, options.version, job), job
+    carry_out(client, settings, packaged, source, approved)
+
+
+if __name__ == "__main__":
+    main()

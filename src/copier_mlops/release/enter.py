@@ -1,0 +1,56 @@
+"""The registry's door: what was judged better and approved becomes a version, with the record of how it came there."""
+
+import json
+
+from mlflow import MlflowClient
+
+from copier_mlops import handover
+from copier_mlops.project import Settings
+from copier_mlops.release import approval
+from copier_mlops.tracking import register
+
+
+def record(verdict: dict, version: str, settings: Settings, approved: dict) -> dict:
+    """The document of build/register/release.json: from the version back to the data, the code and the person."""
+    run = verdict["run"]
+    return {
+        "released": True,
+        "reason": verdict["reason"],
+        "model": settings.model_name,
+        "version": version,
+        "sha256": run["sha256"],
+        "run_id": run["run_id"],
+        "commit": run["commit"],
+        "data": run["data"],
+        "metrics": run["metrics"],
+        "champion": verdict["champion"],
+        "champion_version": verdict["champion_version"],
+        "approval": approved,
+    }
+
+
+def enter(client: MlflowClient, settings: Settings) -> dict:
+    """Register the model of the verdict, and return the record of the release.
+
+    Raises:
+        SystemExit: There is no verdict, nobody has approved it, or the server refuses.
+    """
+    verdict = handover.read("evaluate", "verdict")
+    if not verdict["promoted"]:
+        return {"released": False, "reason": verdict["reason"]}
+    approved = approval.require("register")
+    version = register.register(client, settings, client.get_run(verdict["run"]["run_id"]))
+    document = record(verdict, version.version, settings, approved)
+    client.set_model_version_tag(settings.model_name, version.version, "release", json.dumps(document))
+    return document
+
+
+def main(client: MlflowClient, settings: Settings) -> None:
+    """Register what was judged better, or say why nothing is; both are handed on."""
+    document = enter(client, settings)
+    handover.write("register", "release", document)
+    if document["released"]:
+        by = document["approval"]["by"]
+        print(f"register: version {document['version']} of {document['model']}, approved by {by}")
+    else:
+        print(f"register: nothing to release: {document['reason']}")

@@ -1,0 +1,43 @@
+"""Whether a service answers, and with which version."""
+
+import time
+from collections.abc import Callable
+
+import requests
+
+
+def version_at(url: str) -> tuple[str | None, str]:
+    """The version that answers at a service's URL, and what was seen there in words."""
+    try:
+        answer = requests.get(f"{url}/health", timeout=5)
+        version = str(answer.json()["model_version"])
+    except requests.JSONDecodeError:
+        return None, f"it answers {answer.status_code}, and not as this service does"
+    except requests.RequestException as error:
+        return None, f"it does not answer ({type(error).__name__})"
+    except (KeyError, TypeError):
+        return None, "what answers there is another service"
+    return version, f"version {version} answers"
+
+
+def wait(url: str, version: str, seconds: float, is_over: Callable[[], bool] = lambda: False) -> str:
+    """Wait until `version` answers at `url`.
+
+    Args:
+        is_over: Whether waiting has become pointless.
+
+    Returns:
+        Nothing once it answers, else what was seen last.
+    """
+    end = time.monotonic() + seconds
+    told = time.monotonic()
+    while True:
+        found, seen = version_at(url)
+        if found == version and not is_over():
+            return ""
+        if is_over() or time.monotonic() > end:
+            return seen
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            print(f"  … waiting for version {version} at {url}: {seen}", flush=True)
+        time.sleep(0.2)

@@ -1,0 +1,85 @@
+"""The metric gate: whether a new model is better than the champion, by the metric that is configured for prod."""
+
+import math
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from copier_mlops import handover
+from copier_mlops.project import load_settings
+from copier_mlops.release import settings as release
+from copier_mlops.tracking import models, server
+
+
+def figure(metrics: dict[str, float], name: str, whose: str) -> float:
+    """A metric by its name.
+
+    Raises:
+        SystemExit: It is not there, or is no number: nothing is released on a metric that nobody measured.
+    """
+    value = metrics.get(name)
+    if value is None or not math.isfinite(value):
+        known = ", ".join(sorted(each for each in metrics if "." not in each))
+        raise SystemExit(
+            f"evaluate: {whose} has no metric {name}; it has {known or 'none'}\n"
+            "  mend: name one of them in gate.metric of operation/configuration/environment_prod/release.yaml"
+        )
+    return value
+
+
+def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool, str]:
+    """Whether the new value wins, and why: the first model does, an equal one does not."""
+    if champion is None:
+        return True, "there is no champion yet"
+    better = new - champion if gate.direction == "higher" else champion - new
+    values = f"{gate.metric} {new:.4f} beside {champion:.4f}, {gate.direction} is better"
+    if better > 0 and better >= gate.margin:
+        return True, f"better than the champion: {values}"
+    needed = f", by {gate.margin:g} or more" if gate.margin else ""
+    return False, f"not better than the champion: {values}{needed}"
+
+
+def require_run(client: MlflowClient, run_id: str) -> None:
+    """Refuse to judge a run that this machine's tracking server does not have.
+
+    Raises:
+        SystemExit: It is not there.
+    """
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        raise SystemExit(
+            f"evaluate: {client.tracking_uri} has no run {run_id}: {error}\n"
+            "  mend: name a tracking server that all jobs reach in tracking_uri; a SQLite file is on one machine alone"
+        ) from None
+
+
+def verdict(client: MlflowClient, run: dict) -> dict:
+    """The document that build/evaluate/verdict.json holds, for a run of build/train/run.json."""
+    settings, gate = load_settings("prod"), release.load("prod").gate
+    new = figure(run["metrics"], gate.metric, "the new model")
+    champion = models.current(client, settings)
+    old = None
+    if champion:
+        whose = f"version {champion.version}, the champion,"
+        old = figure(client.get_run(champion.run_id).data.metrics, gate.metric, whose)
+    promoted, reason = judge(new, old, gate)
+    return {
+        "promoted": promoted,
+        "reason": reason,
+        **gate.model_dump(),
+        "new": new,
+        "champion": old,
+        "champion_version": champion and champion.version,
+        "run": run,
+    }
+
+
+def main() -> None:
+    """Judge the run that was handed over, and hand on the verdict; a model that is not better is no failure."""
+    run = handover.read("train", "run")
+    client = server.connect(load_settings("prod"))
+    require_run(client, run["run_id"])
+    document = verdict(client, run)
+    handover.write("evaluate", "verdict", document)
+    print(f"evaluate: {'promoted' if document['promoted'] else 'not promoted'}: {document['reason']}")

@@ -1,0 +1,91 @@
+"""Package a registered model with all that serving it needs: a build context, its bill of materials and an image."""
+
+import argparse
+import json
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from copier_mlops import handover
+from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.release import containers, context
+from copier_mlops.release import settings as release
+from copier_mlops.tracking import server
+
+JOB = "package"
+
+
+def make(settings: Settings, record: dict, job: str) -> dict:
+    """Package the version of a release in build/<job>, and return what build/<job>/package.json then says.
+
+    Raises:
+        SystemExit: The model, uv.lock or the containers stand in the way.
+    """
+    # Some servers count versions in numbers, others in texts.
+    record = {**record, "version": str(record["version"])}
+    folder = handover.folder(job)
+    # What the folder said before is not true while it is being written.
+    handover.file_of(job, "package").unlink(missing_ok=True)
+    if not context.service():
+        print("package: the project has no door to the predictor; there is nothing to package")
+        return _hand_on(job, {**record, "image": "", "built": False, "sbom": "", "context": ""})
+    digest = context.write(record, folder / "image")
+    bill = folder / "sbom.cdx.json"
+    bill.write_text(context.sbom(), encoding="utf-8")
+    image = f"{release.load('prod').image or settings.model_name}:{record['version']}-{digest[:12]}"
+    place = (folder / "image").relative_to(root()).as_posix()
+    found = containers.find()
+    if found:
+        labels = {"title": record["model"], "version": record["version"], "revision": record["commit"]}
+        containers.build(found, folder / "image", image, labels)
+        print(f"package: {image}, built from {place}")
+    else:
+        print(f"package: {place} is ready to be built; no image was: neither docker nor podman answers")
+    sbom = bill.relative_to(root()).as_posix()
+    return _hand_on(job, {**record, "image": image, "built": bool(found), "sbom": sbom, "context": digest})
+
+
+def of_version(client: MlflowClient, settings: Settings, version: str, job: str) -> dict:
+    """Package any registered version, by the record that its release left in the models.
+
+    Raises:
+        SystemExit: There is no such version, or it cannot be packaged.
+    """
+    try:
+        found = client.get_model_version(settings.model_name, version)
+    except MlflowException as error:
+        raise SystemExit(f"package: no version {version} of {settings.model_name}: {error}") from None
+    # A version that was registered by hand has no record; its tags say what the record would.
+    record = json.loads(found.tags.get("release", "{}")) or {
+        "released": True,
+        "reason": "registered without a gate",
+        "model": settings.model_name,
+        "version": version,
+        "sha256": found.tags.get("sha256", "unknown"),
+        "run_id": found.run_id,
+        "commit": found.tags.get("git.commit", ""),
+        "data": {name: md5 for name, md5 in found.tags.items() if name.startswith("dvc.md5.")},
+    }
+    return make(settings, record, job)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe package", description=__doc__)
+    parser.parse_args(arguments)
+    record = handover.read("register", "release")
+    if not record["released"]:
+        handover.write(JOB, "package", {"released": False, "reason": record["reason"]})
+        print(f"package: nothing to release: {record['reason']}")
+        return
+    settings = load_settings()
+    server.connect(settings)
+    make(settings, record, JOB)
+
+
+def _hand_on(job: str, document: dict) -> dict:
+    handover.write(job, "package", document)
+    return document
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Go back to a version that the environment ran before: deploy it, move the alias, verify."""
+
+from copier_mlops.project import load_settings
+from copier_mlops.release import deploy, history, package, verify
+from copier_mlops.tracking import models, server
+
+
+def goal(ran: list[str], wanted: str | None, environment: str) -> int:
+    """The place in the history to go back to: that of `wanted`, or else of the version before the last.
+
+    Raises:
+        SystemExit: The environment never ran such a version.
+    """
+    earlier = [place for place, version in enumerate(ran) if version != ran[-1]]
+    if wanted is None and not earlier:
+        raise SystemExit(f"rollback: {environment} ran no version before {ran[-1]}; nothing was changed")
+    if wanted is not None:
+        earlier = [place for place, version in enumerate(ran) if version == wanted]
+        if not earlier:
+            raise SystemExit(
+                f"rollback: {environment} never ran version {wanted}; it ran {', '.join(ran)}; nothing was changed\n"
+                f"  mend: a version that is new to it goes by uv run poe deploy --env {environment}"
+            )
+    return earlier[-1]
+
+
+def roll_back(environment: str | None, wanted: str | None) -> None:
+    """Deploy the version that an environment ran before, or `wanted`, and verify it.
+
+    Raises:
+        SystemExit: The environment never ran such a version, or it does not start.
+    """
+    settings = load_settings(environment)
+    client = server.connect(settings)
+    now = models.current(client, settings)
+    if now is None:
+        raise SystemExit(f"rollback: {settings.model_name} has no version at alias {settings.model_alias}")
+    ran = history.versions(client, settings, str(now.version))
+    place = goal(ran, wanted, settings.environment)
+    print(f"rollback: {settings.environment} goes from version {now.version} back to {ran[place]}", flush=True)
+    job = f"deploy-{settings.environment}"
+    packaged = package.of_version(client, settings, ran[place], job)
+    document = deploy.carry_out(client, settings, packaged, job, None)
+    # What lies behind is forgotten, so that the next way back leads further back and not to what was left.
+    history.keep(client, settings, ran[: place + 1])
+    verify.verify(document, settings)

@@ -1,0 +1,59 @@
+"""The target `compose`: the image as a container of docker or podman."""
+
+from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+
+from copier_mlops.command import run, show
+from copier_mlops.project import Settings, root
+from copier_mlops.release import containers
+from copier_mlops.release.targets.order import Order
+
+FILE = "operation/execution/compose.yaml"
+
+
+def start(order: Order) -> None:
+    """Put the image of the package in the place of the container that runs.
+
+    Raises:
+        SystemExit: It was never built, no engine answers, or the container is not healthy within two minutes.
+    """
+    repository, tag = order.image()
+    found = need_engine()
+    values = {
+        "PROJECT": project(order.settings),
+        "IMAGE": f"{repository}:{tag}",
+        "ENVIRONMENT": order.settings.environment,
+        "PORT": urlsplit(order.url).port or 80,
+    }
+    variables = order.folder / "compose.env"
+    variables.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
+    command = [found, "compose", f"--env-file={variables}", f"--file={root() / FILE}"]
+    show("deploy", *command, "up", "--detach", "--wait", "--wait-timeout=120")
+
+
+def is_running(settings: Settings, _: MlflowClient) -> bool:
+    """Whether the environment has a container on this machine."""
+    return bool(run(need_engine(), "compose", f"--project-name={project(settings)}", "ps", "--quiet"))
+
+
+def stop(settings: Settings, _: MlflowClient) -> None:
+    """Stop and remove the environment's container."""
+    run(need_engine(), "compose", f"--project-name={project(settings)}", "down")
+
+
+def project(settings: Settings) -> str:
+    """The name under which compose knows the environment."""
+    return f"{settings.model_name}-{settings.environment}"
+
+
+def need_engine() -> str:
+    """The engine that answers.
+
+    Raises:
+        SystemExit: None does.
+    """
+    found = containers.find()
+    if found is None:
+        raise SystemExit("deploy: neither docker nor podman answers\n  mend: start one, or choose another target")
+    return found

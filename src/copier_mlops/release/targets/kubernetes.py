@@ -1,0 +1,66 @@
+"""The target `kubernetes`: the manifests of the environment with the image of the package, applied and waited for."""
+
+import os
+
+import yaml
+from mlflow import MlflowClient
+
+from copier_mlops.command import CommandError, run, show
+from copier_mlops.project import Settings, environment_folder
+from copier_mlops.release import containers
+from copier_mlops.release.targets.order import Order
+
+
+def start(order: Order) -> None:
+    """Apply the manifests and wait until the new pods answer; a rollout that fails is undone.
+
+    Raises:
+        SystemExit: The image was never built, kubectl or the cluster refuse, or the pods do not become ready.
+    """
+    folder = str(write(order))
+    try:
+        rendered = list(yaml.safe_load_all(run("kubectl", "kustomize", folder)))
+    except CommandError as error:
+        mend = "  mend: install kubectl, or correct kustomization.yaml of the environment"
+        raise SystemExit(f"deploy: the manifests cannot be built: {error}\n{mend}") from None
+    show("deploy", "kubectl", "apply", "--kustomize", folder)
+    for each in rendered:
+        if each["kind"] == "Deployment":
+            place = [f"deployment/{each['metadata']['name']}"]
+            if namespace := each["metadata"].get("namespace"):
+                place.append(f"--namespace={namespace}")
+            try:
+                show("deploy", "kubectl", "rollout", "status", *place, "--timeout=180s")
+            except SystemExit:
+                show("deploy", "kubectl", "rollout", "undo", *place)
+                raise
+
+
+def write(order: Order) -> os.PathLike[str]:
+    """The manifests of the environment with the image and the version of the package, in a folder of build/."""
+    repository, tag = order.image()
+    if not containers.is_elsewhere(repository):
+        print(f"deploy: {repository} names no registry: the cluster's nodes must have the image already")
+    folder = order.folder / "kubernetes"
+    folder.mkdir(parents=True, exist_ok=True)
+    base = os.path.relpath(environment_folder(order.settings.environment), folder)
+    document = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [base.replace(os.sep, "/")],
+        "images": [{"name": "service", "newName": repository, "newTag": tag}],
+        "commonAnnotations": {"model": order.package["model"], "model-version": order.package["version"]},
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def is_running(settings: Settings, _: MlflowClient) -> bool:
+    """Whether the cluster has anything of the environment's manifests."""
+    folder = str(environment_folder(settings.environment))
+    return bool(run("kubectl", "get", f"--kustomize={folder}", "--ignore-not-found", "--output=name"))
+
+
+def stop(settings: Settings, _: MlflowClient) -> None:
+    """Delete what the environment's manifests name."""
+    run("kubectl", "delete", f"--kustomize={environment_folder(settings.environment)}", "--ignore-not-found", "--wait")

@@ -1,0 +1,136 @@
+"""The target `local`: the packaged service as a process of this machine, which stays when the command ends.
+
+The new version is tried before the old one is stopped; where it then does not answer, the old one is brought back. Only
+a process that this project started is ever ended.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+
+from copier_mlops.project import Settings
+from copier_mlops.release import context, health, history, wheels
+from copier_mlops.release.targets import process
+from copier_mlops.release.targets.order import Order
+
+SECONDS = 60
+
+
+def start(order: Order) -> None:
+    """Put the packaged service in the place of the one that runs.
+
+    Raises:
+        SystemExit: Somebody else has the port, or the new service does not start; the old one runs on.
+    """
+    old = process.found(history.service(order.client, order.settings))
+    port = urlsplit(order.url).port or (443 if order.url.startswith("https") else 80)
+    if old is None or old["url"] != order.url:
+        check_port(order.settings.host, port)
+    folder = copy(order)
+    variables = process.variables(order.settings.environment, port)
+    rehearse(folder, variables, order.package["version"])
+    if old:
+        process.end(old)
+    try:
+        wanted = {"url": order.url, "version": order.package["version"], "variables": variables}
+        launch(order, wanted | process.describe(folder))
+    except SystemExit as error:
+        if old is None:
+            history.keep_service(order.client, order.settings, None)
+            raise
+        launch(order, old | {"pid": None, "created": None})
+        raise SystemExit(f"{error}\n  version {old['version']} answers again") from None
+    for place in (folder, process.code_of(folder)):
+        for other in place.parent.iterdir():
+            if other != place:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def is_running(settings: Settings, client: MlflowClient) -> bool:
+    """Whether the environment's process runs on this machine."""
+    return process.found(history.service(client, settings)) is not None
+
+
+def stop(settings: Settings, client: MlflowClient) -> None:
+    """End the environment's process, where it runs on this machine."""
+    if known := process.found(history.service(client, settings)):
+        process.end(known)
+        history.keep_service(client, settings, None)
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that somebody else has.
+
+    Raises:
+        SystemExit: It is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as asked:
+        if sys.platform != "win32":  # there, this would let two processes have it
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            asked.bind((host, port))
+        except OSError as error:
+            raise SystemExit(
+                f"deploy: port {port} is not free, and this project did not start what has it: {error.strerror}\n"
+                "  mend: end that process, or give the environment another url in release.yaml"
+            ) from None
+
+
+def copy(order: Order) -> Path:
+    """The service in a folder of its own, which no later package overwrites while it runs."""
+    name = f"{order.package['version']}-{order.package['context'][:12]}"
+    folder = order.folder / "services" / name
+    if not folder.is_dir() or context.digest(folder) != order.package["context"]:
+        draft = folder.with_name(f"{name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(order.context, draft)
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    code = process.code_of(folder)
+    shutil.rmtree(code, ignore_errors=True)
+    wheels.unpack(folder / "wheels", code)
+    return folder
+
+
+def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
+    """Let the service load all that it needs, without a port, while the old one still answers.
+
+    Raises:
+        SystemExit: It cannot.
+    """
+    command = [*process.COMMAND, "--check"]
+    environment = process.environment(folder, variables)
+    tried = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise SystemExit(
+            f"deploy: version {version} does not start; nothing was changed. It says:\n"
+            f"{process.tail(tried.stdout + tried.stderr)}"
+        )
+
+
+def launch(order: Order, wanted: dict) -> None:
+    """Start a service, remember it, and wait until it answers.
+
+    Raises:
+        SystemExit: It ends, or does not answer in time; then it is ended.
+    """
+    log = order.folder / "service.log"
+    # Written down before and after, so that it is found again by whoever comes next, even where this is stopped here.
+    history.keep_service(order.client, order.settings, wanted)
+    started, known = process.launch(Path(wanted["folder"]), wanted["variables"], log)
+    record = wanted | known
+    history.keep_service(order.client, order.settings, record)
+    wrong = health.wait(record["url"], record["version"], SECONDS, lambda: started.poll() is not None)
+    if wrong:
+        code = started.poll()
+        process.end(record)
+        reason = f"ended with {code}" if code is not None else f"does not answer at {record['url']}: {wrong}"
+        written = process.tail(log.read_text(encoding="utf-8", errors="replace"))
+        raise SystemExit(f"deploy: version {wanted['version']} {reason}. Its log ends with:\n{written}")
+    print(f"deploy: version {wanted['version']} answers at {record['url']}, process {record['pid']}, log {log}")

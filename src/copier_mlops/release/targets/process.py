@@ -1,0 +1,121 @@
+"""Processes that outlive the command that started them, and are known again later."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+MODULE = "copier_mlops.serving.packaged"
+COMMAND = [sys.executable, "-m", MODULE]
+# What a process needs of its surroundings; a service gets no credentials of ours.
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TEMP", "SYSTEMROOT", "USERPROFILE")
+WITHHELD = ("OPERATION_TRACKING_URI",)
+
+
+def variables(environment: str, port: int) -> dict[str, str]:
+    """The settings of a service: those that are set here, and its environment and port."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("OPERATION_") and name not in WITHHELD}
+    return ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
+
+
+def code_of(folder: Path) -> Path:
+    """Return where the code of a service is: beside its copy of the context, which stays as it was packaged."""
+    return folder.parents[1] / "code" / folder.name
+
+
+def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+    """What the process of a service sees: its own copy of the code comes first."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return (
+        kept | settings | {"PYTHONPATH": str(code_of(folder)), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+    )
+
+
+def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subprocess.Popen, dict]:
+    """Start the service in a folder, apart from this command, and return what makes it known again later."""
+    apart = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
+    with log.open("wb") as output:
+        started = subprocess.Popen(
+            COMMAND,
+            cwd=folder,
+            env=environment(folder, settings),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **apart,
+        )
+    created = psutil.Process(started.pid).create_time()
+    return started, {"pid": started.pid, "created": created}
+
+
+def describe(folder: Path) -> dict:
+    """What will be known of a process before it is started: where it runs, and on which machine."""
+    return {"machine": platform.node(), "folder": str(folder), "pid": None, "created": None}
+
+
+def found(record: dict | None) -> dict | None:
+    """The record, where the process that it describes still runs on this machine."""
+    if not record or record["machine"] != platform.node():
+        return None
+    if record["pid"] is None:  # who started it was stopped before it could say more
+        record = next(filter(None, (_described(record, each) for each in psutil.process_iter())), None)
+    return record if record and _process(record) else None
+
+
+def end(record: dict) -> None:
+    """End the process that a record describes, and return when it is gone; any other process is left alone."""
+    known = _process(record)
+    if known is None:
+        return
+    ours = [*known.children(recursive=True), known]
+    for ask in (psutil.Process.terminate, psutil.Process.kill):
+        for each in ours:
+            try:
+                ask(each)
+            except psutil.NoSuchProcess:
+                continue
+        end_of_patience = time.monotonic() + 15
+        while time.monotonic() < end_of_patience:
+            if not any(map(_is_alive, ours)):
+                return
+            time.sleep(0.1)
+
+
+def tail(text: str, lines: int = 12) -> str:
+    """The last lines of a text, indented."""
+    return "\n".join(f"    {line}" for line in text.strip().splitlines()[-lines:]) or "    (nothing)"
+
+
+def _described(record: dict, each: psutil.Process) -> dict | None:
+    try:
+        if MODULE in each.cmdline() and Path(each.cwd()) == Path(record["folder"]):
+            return {**record, "pid": each.pid, "created": each.create_time()}
+    except (OSError, psutil.Error):  # others' processes may not be looked into
+        return None
+    return None
+
+
+def _process(record: dict) -> psutil.Process | None:
+    # A number of a process is given again: the time of its start and its command make sure.
+    try:
+        known = psutil.Process(record["pid"])
+        is_it = abs(known.create_time() - record["created"]) < 2 and MODULE in known.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return None
+    return known if is_it and _is_alive(known) else None
+
+
+def _is_alive(known: psutil.Process) -> bool:
+    try:
+        # Who has ended and waits for a parent to notice is gone already.
+        return known.is_running() and known.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

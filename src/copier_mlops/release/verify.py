@@ -1,0 +1,155 @@
+"""Verify a deployment: the version that was deployed answers real records as it should."""
+
+import argparse
+import json
+from collections.abc import Iterator
+
+import pandas as pd
+import requests
+
+from copier_mlops import handover
+from copier_mlops.project import Settings, load_settings, root, team
+from copier_mlops.release import health
+
+SECONDS = 60
+
+
+class DifferenceError(Exception):
+    """What is not as it should be, in one sentence."""
+
+
+def sample(most: int) -> list[dict]:
+    """The records of the sample as a client sends them, at most so many."""
+    path = root() / "operation" / "tests" / "sample.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=team("schema").TARGET)
+    return json.loads(team("ingest").features(table.head(most), path).to_json(orient="records"))
+
+
+def ask(url: str, version: str, body: object, expected: int = 200) -> list[dict]:
+    """The answers of /predict, whose status and version must be the expected ones.
+
+    Raises:
+        DifferenceError: They are not.
+    """
+    answer = requests.post(f"{url}/predict", json=body, timeout=30)
+    if answer.status_code != expected:
+        raise DifferenceError(f"/predict answered {answer.status_code}, expected {expected}: {answer.text[:200]}")
+    if (named := answer.headers.get("X-Model-Version")) != version:
+        raise DifferenceError(f"the header X-Model-Version names version {named}, expected {version}")
+    return answer.json()
+
+
+def check_predictions(url: str, version: str, records: list[dict]) -> str:
+    """Hold the answers to one and to many records against what a prediction is.
+
+    Raises:
+        DifferenceError: One is none, or comes from another version.
+    """
+    answers = ask(url, version, records)
+    if len(answers) != len(records):
+        raise DifferenceError(f"{len(records)} records got {len(answers)} answers")
+    labels = set(team("schema").LABELS.values())
+    for number, each in enumerate(answers):
+        if each["label"] not in labels or not 0 <= each["probability"] <= 1:
+            raise DifferenceError(f"the answer to record {number} is no prediction: {each}")
+        if each["model_version"] != version:
+            raise DifferenceError(f"the answer to record {number} is of version {each['model_version']}, not {version}")
+    if (one := ask(url, version, records[0])) != answers[:1]:
+        raise DifferenceError(f"record 0 alone got {one}, among others {answers[:1]}")
+    return f"{len(records)} records are answered, alone as among others"
+
+
+def check_refusal(url: str, version: str, record: dict) -> str:
+    """Hold the answer to a record that lacks a column against the contract.
+
+    Raises:
+        DifferenceError: It was not refused.
+    """
+    column = team("schema").COLUMNS[0]
+    ask(url, version, {name: value for name, value in record.items() if name != column}, expected=422)
+    return f"a record without {column} is refused with 422"
+
+
+def check_metrics(url: str, version: str) -> str:
+    """Hold what Prometheus reads against the version.
+
+    Raises:
+        DifferenceError: The version is not there, or predictions are not counted.
+    """
+    text = requests.get(f"{url}/metrics", timeout=10).text
+    named = 'model_version_info{version="VERSION"} 1.0'.replace("VERSION", version)
+    for wanted in (named, 'requests_total{path="/predict",status="200"}'):
+        if wanted not in text:
+            raise DifferenceError(f"/metrics has no {wanted}")
+    return "/metrics counts the predictions of this version"
+
+
+def checks(document: dict, settings: Settings, seconds: float) -> Iterator[tuple[str, str]]:
+    """Each thing that was looked at: its name, and what was seen.
+
+    Raises:
+        DifferenceError: One is not as it should be; those after it are not looked at.
+    """
+    version, url = document["version"], document["url"]
+    if document["target"] == "alias":
+        from copier_mlops.tracking import models, server
+
+        found = models.current(server.connect(settings), settings)
+        if found is None or str(found.version) != version:
+            raise DifferenceError(f"the alias {settings.model_alias} is not at version {version}")
+        yield "alias", f"{settings.model_alias} is version {version}; there is no HTTP service to ask"
+        return
+    if wrong := health.wait(url, version, seconds):
+        raise DifferenceError(f"version {version} does not answer at {url} after {seconds:g} seconds: {wrong}")
+    yield "health", f"version {version} answers at {url}"
+    records = sample(settings.max_records)
+    try:
+        yield "predictions", check_predictions(url, version, records)
+        yield "refusal", check_refusal(url, version, records[0])
+        yield "metrics", check_metrics(url, version)
+    except (requests.RequestException, KeyError, TypeError) as error:
+        raise DifferenceError(f"{url} does not answer as this service does: {type(error).__name__}: {error}") from None
+
+
+def verify(document: dict, settings: Settings, seconds: float = SECONDS, as_json: bool = False) -> None:
+    """Verify a deployment, print what was seen, and hand it on as verification.json.
+
+    Raises:
+        SystemExit: It is not as it should be; the text names the difference.
+    """
+    seen, difference = [], ""
+    try:
+        for name, text in checks(document, settings, seconds):
+            seen.append({"name": name, "text": text})
+            if not as_json:
+                print(f"verify: {text}", flush=True)
+    except DifferenceError as error:
+        difference = str(error)
+    environment = settings.environment
+    result = {"released": True, "ok": not difference, "environment": environment, "version": document["version"]}
+    result |= {"difference": difference, "checks": seen}
+    handover.write(f"deploy-{environment}", "verification", result)
+    if as_json:
+        print(json.dumps(result, indent=2))
+    if difference:
+        raise SystemExit(f"verify: {difference}\n  mend: uv run poe rollback --env {environment}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe verify", description=__doc__)
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="which deployment (default: dev)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to wait for it (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+    settings = load_settings(options.env)
+    job = f"deploy-{settings.environment}"
+    document = handover.read(job, "deployment")
+    if not document["released"]:
+        handover.write(job, "verification", document)
+        print(json.dumps(document, indent=2) if options.json else f"verify: nothing to release: {document['reason']}")
+        return
+    verify(document, settings, options.seconds, options.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The two wheels of an image: the project's own, and this package as it is installed here."""
+
+import base64
+import hashlib
+import io
+import tempfile
+import zipfile
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from copier_mlops.command import CommandError, run
+
+NAME = "copier-mlops"
+# What the installer added to the wheel's own files.
+ADDED = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
+# The earliest time that a ZIP archive can hold: the same files give the same bytes.
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+
+
+def build(package: str) -> dict[str, bytes]:
+    """Return the wheels of the project and of this package by their file names.
+
+    Raises:
+        SystemExit: The project's wheel cannot be built; the text is what the build said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run("uv", "build", "--wheel", "--quiet", "--out-dir", folder)
+        except CommandError as error:
+            raise SystemExit(
+                f"package: the wheel of {package} cannot be built: {error}\n  mend: [build-system] of pyproject.toml"
+            ) from None
+        own = {path.name: path.read_bytes() for path in sorted(Path(folder).glob("*.whl"))}
+    return own | packed(distribution(NAME))
+
+
+def packed(found: Distribution) -> dict[str, bytes]:
+    """Return an installed distribution as the wheel that it was installed from, by its file name.
+
+    A pin to a commit has no wheel on any index, and its repository may be out of reach: the installed files are here.
+    """
+    name, version = found.name.replace("-", "_"), found.version
+    info = f"{name}-{version}.dist-info"
+    content: dict[str, bytes] = {}
+    for file in found.files or []:
+        path = file.as_posix()
+        is_ours = path.startswith((f"{name}/", f"{info}/")) and not path.endswith(".pyc")
+        if is_ours and file.name not in ADDED:
+            content[path] = Path(str(found.locate_file(file))).read_bytes()
+    if f"{name}/cli.py" not in content:  # installed for editing: its files are where they are edited
+        source = Path(__file__).resolve().parents[1]
+        files = (path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc")
+        content |= {f"{name}/{path.relative_to(source).as_posix()}": path.read_bytes() for path in files}
+    record = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in sorted(content.items())]
+    content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,"]).encode() + b"\n"
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in sorted(content.items()):
+            archive.writestr(zipfile.ZipInfo(path, EARLIEST), text, zipfile.ZIP_DEFLATED)
+    return {f"{name}-{version}-py3-none-any.whl": file.getvalue()}
+
+
+def unpack(folder: Path, target: Path) -> None:
+    """Lay out the code of a folder of wheels, for a process that runs it without an installation."""
+    for path in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(target)
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

@@ -1,0 +1,71 @@
+"""The predictor for files: a file of records in, a file of predictions out."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from copier_mlops.project import Settings, load_settings, team
+from copier_mlops.serving import Predictor
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
+    ".json": lambda path: pd.read_json(path, orient="records"),
+    ".jsonl": lambda path: pd.read_json(path, orient="records", lines=True),
+    ".parquet": pd.read_parquet,
+}
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda table, path: table.to_csv(path, index=False),
+    ".json": lambda table, path: table.to_json(path, orient="records", indent=2),
+    ".jsonl": lambda table, path: table.to_json(path, orient="records", lines=True),
+    ".parquet": lambda table, path: table.to_parquet(path, index=False),
+}
+
+
+def known_suffix(text: str) -> Path:
+    """A path whose ending names a format that can be read and written."""
+    path = Path(text)
+    if path.suffix not in READERS:
+        raise argparse.ArgumentTypeError(f"{text}: expected a name that ends in {', '.join(READERS)}")
+    return path
+
+
+def registered(settings: Settings) -> Predictor:
+    """The model behind the environment's alias."""
+    # Imported here: an image has neither the registry nor MLflow.
+    from copier_mlops.tracking import models
+
+    return models.predictor(settings)
+
+
+def main(arguments: list[str] | None = None, find: Callable[[Settings], Predictor] = registered) -> None:
+    parser = argparse.ArgumentParser(prog="poe predict", description=__doc__)
+    parser.add_argument("--data", type=known_suffix, required=True, help="records: CSV, JSON, JSON lines or Parquet")
+    parser.add_argument("--out", type=known_suffix, help="predictions, same formats (default: print JSON lines)")
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="whose model answers (default: dev)")
+    options = parser.parse_args(arguments)
+    try:
+        # Records whose outcome is known carry it along; the predictor may not see it.
+        table = READERS[options.data.suffix](options.data).drop(columns=team("schema").TARGET, errors="ignore")
+        records = team("ingest").features(table, options.data)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"predict: {error}") from None
+    predictor = find(load_settings(options.env))
+    predictions = predictor.score(records)
+    for name, count in team("score").unseen(records).sum().items():
+        if count:
+            print(f"predict: {name}: unknown code in {count} of {len(records)} records", file=sys.stderr)
+    if options.out is None:
+        print(predictions.to_json(orient="records", lines=True), end="")
+        return
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    draft = options.out.with_name(f".{options.out.name}.draft")
+    WRITERS[options.out.suffix](predictions, draft)
+    draft.replace(options.out)
+    print(f"predict: {len(predictions)} records by version {predictor.version} -> {options.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What an image runs: the door to the model that lies beside the settings, without a registry and without MLflow."""
+
+import json
+import sys
+from pathlib import Path
+
+from copier_mlops.project import Settings, answer, load_settings, root, team
+from copier_mlops.serving import Predictor
+
+
+def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
+    """Return the model in a folder, `model` of the project if none is given, its file checked by its SHA-256.
+
+    Raises:
+        SystemExit: The model or what belongs to it is missing, damaged or not trusted.
+    """
+    place = folder or root() / "model"
+    try:
+        about = json.loads((place / "model.json").read_text(encoding="utf-8"))
+        found: Predictor = team("score").Predictor.load(place / "model.skops", about["version"], about["sha256"])
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(
+            f"service: the packaged {settings.model_name} cannot be used: {error}\n  mend: uv run poe package"
+        ) from None
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Open the door that the project answered; with --check, load all that it needs, say so and end."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if "online" in answer("serving", []):
+        from copier_mlops.serving import online
+
+        settings = load_settings()
+        found = predictor(settings)
+        if "--check" in words:
+            title = online.project_app(found, settings).title
+            print(f"service: {title} is ready with version {found.version}")
+            return
+        online.serve(found, settings)
+        return
+    from copier_mlops.serving import batch
+
+    if "--check" in words:
+        print(f"service: the batch door is ready with version {predictor(load_settings()).version}")
+        return
+    batch.main(words, predictor)
+
+
+if __name__ == "__main__":
+    main()

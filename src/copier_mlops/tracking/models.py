@@ -1,0 +1,125 @@
+"""The model registry: which version an alias points at, and the predictor behind it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from copier_mlops.project import Settings, environments, load_settings, root, team
+from copier_mlops.tracking import lineage, server
+
+if TYPE_CHECKING:
+    from copier_mlops.serving import Predictor
+
+
+def current(client: MlflowClient, settings: Settings) -> ModelVersion | None:
+    """The version that the environment's alias points at; None before the first registration."""
+    try:
+        return client.get_model_version_by_alias(settings.model_name, settings.model_alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise server.TrackingError(f"registry: {error}") from None
+
+
+def versions(client: MlflowClient, settings: Settings) -> list[ModelVersion]:
+    """All versions of this project's model, the oldest first."""
+    found = client.search_model_versions(f"name = '{settings.model_name}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def point(client: MlflowClient, settings: Settings, version: ModelVersion) -> str:
+    """Move the environment's alias to a version, and say from where to where."""
+    before = current(client, settings)
+    client.set_registered_model_alias(settings.model_name, settings.model_alias, version.version)
+    was = f" (was version {before.version})" if before and before.version != version.version else ""
+    return f"{settings.model_name}@{settings.model_alias} is version {version.version}{was}"
+
+
+def predictor(settings: Settings) -> Predictor:
+    """The model behind the environment's alias, its file checked against the SHA-256 that was registered.
+
+    Raises:
+        SystemExit: The server is away, nothing is registered, or the model file is missing, damaged or not trusted.
+    """
+    # Imported here: scikit-learn is slow, and only predictions need it.
+    score = team("score")
+    client = server.connect(settings)
+    version = current(client, settings)
+    if version is None:
+        raise SystemExit(
+            f"registry: {settings.model_name} has no version at alias {settings.model_alias}\n"
+            f"  mend: uv run poe train, then uv run poe register --env {settings.environment}"
+        )
+    try:
+        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{settings.model_name}/{version.version}"))
+        return score.Predictor.load(folder / "model.skops", str(version.version), version.tags.get("sha256", "unknown"))
+    except (OSError, MlflowException, ValueError) as error:
+        raise SystemExit(
+            f"registry: version {version.version} of {settings.model_name} cannot be used: {error}\n"
+            f"  mend: uv run poe rollback --env {settings.environment}, or register the model again"
+        ) from None
+
+
+def about(version: ModelVersion) -> dict[str, object]:
+    """A version and what it can be traced back to: its run, commit and data by path and MD5."""
+    data = {name.removeprefix("dvc.md5."): md5 for name, md5 in version.tags.items() if name.startswith("dvc.md5.")}
+    return {
+        "version": str(version.version),
+        "registered": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        "run": version.run_id,
+        "commit": version.tags.get("git.commit", ""),
+        "data": data,
+        "deployed": sorted(name for name in environments() if f"deployed.{name}" in version.tags),
+    }
+
+
+def overview() -> dict[str, object]:
+    """All versions, the one that each environment's alias points at, and the run of the pipeline as it is now.
+
+    Raises:
+        SystemExit: A server is away, or a setting is wrong.
+    """
+    settings = load_settings("dev")
+    client = server.connect(settings)
+    run = server.find_run(client, server.experiment(client, settings).experiment_id, lineage.pipeline_hash(root()))
+    aliases = {}
+    for name in environments():
+        each = load_settings(name)
+        version = current(server.connect(each), each)
+        aliases[name] = {"alias": each.model_alias, "version": version and str(version.version)}
+    return {
+        "model": settings.model_name,
+        "run": run and run.info.run_id,
+        "environments": aliases,
+        "versions": [about(version) for version in versions(client, settings)],
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """List the versions of the model, and say which environment's alias points at which."""
+    parser = argparse.ArgumentParser(prog="poe models", description=main.__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+    found = overview()
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{found['model']}: the run of the pipeline as it is now is {found['run'] or 'not there: uv run poe train'}")
+    for name, each in found["environments"].items():
+        print(f"{name:>5}: {each['alias']} is {'version ' + each['version'] if each['version'] else 'no version yet'}")
+    for each in found["versions"]:
+        commit, where = each["commit"][:7] or "none", ", ".join(each["deployed"]) or "nowhere"
+        print(f"version {each['version']}: registered {each['registered']}, commit {commit}, deployed to: {where}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Track the last run of the pipeline: parameters, metrics, model, and the data, code and libraries it came from.
+
+Reads what the pipeline wrote and dvc.lock, so that a run can be tracked after the server was away, and never twice.
+"""
+
+import argparse
+import hashlib
+import json
+import warnings
+from pathlib import Path
+
+import mlflow
+import mlflow.sklearn
+import pandas as pd
+from mlflow.data.dataset import Dataset
+from mlflow.entities import Run
+from mlflow.models import infer_signature
+
+from copier_mlops import handover, model_file
+from copier_mlops.project import load_settings, root, team
+from copier_mlops.tracking import lineage, server
+
+MODEL = "build/model/model.skops"
+TRAIN = "data/processed/train.parquet"
+RESULTS = (MODEL, TRAIN, "metrics/test.json")
+
+
+def check_results(hashes: dict[str, str]) -> None:
+    """Refuse to track files that are not the ones that the pipeline wrote.
+
+    Raises:
+        SystemExit: A file is missing or differs from dvc.lock.
+    """
+    for path in RESULTS:
+        if path not in hashes:
+            raise SystemExit(f"track: the pipeline has not made {path}\n  mend: uv run poe train")
+        file = root() / path
+        if not file.is_file():
+            raise SystemExit(f"track: {path} is not here\n  mend: uv run dvc pull, or uv run poe train")
+        if hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != hashes[path]:
+            raise SystemExit(
+                f"track: {path} is damaged or was changed: it is not the file that dvc.lock names\n"
+                f"  mend: uv run dvc checkout --force {path}, or uv run dvc repro --force evaluate"
+            )
+
+
+def metrics() -> tuple[str, dict[str, float]]:
+    """The chosen candidate, and every figure below metrics/: bare names are of the test records, others have a dot."""
+    figures = json.loads((root() / "metrics" / "test.json").read_text(encoding="utf-8"))
+    chosen = figures.pop("candidate")
+    for name, value in json.loads((root() / "metrics" / "data.json").read_text(encoding="utf-8")).items():
+        figures[f"data.{name}"] = value
+    for file in sorted((root() / "metrics" / "candidates").glob("*.json")):
+        for name, value in json.loads(file.read_text(encoding="utf-8")).items():
+            figures[f"candidate.{file.stem}.{name}"] = value
+    return chosen, figures
+
+
+def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
+    """Which code, which data, which libraries."""
+    return {
+        "pipeline": pipeline,
+        "candidate": chosen,
+        **{f"git.{name}": value for name, value in lineage.git_state(root()).items()},
+        **{f"dvc.md5.{path}": md5 for path, md5 in hashes.items()},
+        **{f"library.{name}": found for name, found in lineage.library_versions().items()},
+    }
+
+
+def training_records() -> pd.DataFrame:
+    """The training records; numbers as doubles, since MLflow's whole numbers have no room for a missing value."""
+    return pd.read_parquet(root() / TRAIN).astype(dict.fromkeys(team("schema").NUMBERS, "float64"))
+
+
+def dataset(digest: str) -> Dataset:
+    """What the model was trained on, by its hash in DVC."""
+    with warnings.catch_warnings(action="ignore"):  # a path could be two kinds of source; both mean this file
+        return mlflow.data.from_pandas(
+            training_records(), source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest
+        )
+
+
+def log_model() -> None:
+    """Log the model as skops with its signature, tagged with the file's SHA-256, by which every reader checks it."""
+    model = model_file.load(root() / MODEL)
+    inputs = training_records()[team("schema").COLUMNS].head(3)
+    logged = mlflow.sklearn.log_model(
+        model,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=model_file.TRUSTED,
+        signature=infer_signature(inputs, model.predict(inputs)),
+        input_example=inputs,
+        pip_requirements=[f"{name}=={found}" for name, found in lineage.library_versions().items() if name != "dvc"],
+    )
+    written = Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / "model.skops"
+    mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": model_file.sha256(written)})
+
+
+DATA = "dvc.md5."
+
+
+def summary(run: Run) -> dict:
+    """A tracked run as the document that build/train/run.json holds."""
+    tags = run.data.tags
+    return {
+        "run_id": run.info.run_id,
+        "candidate": tags["candidate"],
+        "commit": tags["git.commit"],
+        "pipeline": tags["pipeline"],
+        "data": {name.removeprefix(DATA): md5 for name, md5 in sorted(tags.items()) if name.startswith(DATA)},
+        "metrics": run.data.metrics,
+        "model_uri": tags["model.uri"],
+        "sha256": tags["model.sha256"],
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe track", description=__doc__)
+    parser.parse_args(arguments)
+    hashes = lineage.dvc_hashes(root())
+    check_results(hashes)
+    pipeline = lineage.pipeline_hash(root())
+    settings = load_settings()
+    client = server.connect(settings)
+    experiment = server.experiment(client, settings)
+    if run := server.find_run(client, experiment.experiment_id, pipeline):
+        print(f"track: this result is tracked already, as run {run.info.run_name} ({run.info.run_id})")
+        handover.write("train", "run", summary(run))
+        return
+    chosen, figures = metrics()
+    print(f"track: logging to {settings.tracking_uri}", flush=True)
+    with mlflow.start_run(experiment_id=experiment.experiment_id, tags=tags(chosen, pipeline, hashes)) as run:
+        mlflow.log_params(lineage.parameters(root()))
+        mlflow.log_metrics(figures)
+        mlflow.log_input(dataset(hashes[TRAIN]), context="training")
+        log_model()
+        for path in ("dvc.lock", "dvc.yaml", "params.yaml"):
+            mlflow.log_artifact(root() / path)
+        mlflow.log_artifacts(root() / "build" / "plots", "plots")
+    print(f"track: run {run.info.run_name} ({run.info.run_id}) in experiment {experiment.name}")
+    handover.write("train", "run", summary(client.get_run(run.info.run_id)))
+
+
+if __name__ == "__main__":
+    main()
