@@ -130,6 +130,9 @@ FEATURES: tuple[Number | Category, ...] = (
     Category("foreign_worker", "Foreign worker", {"A201": "yes", "A202": "no"}),
 )
 
+# Columns by which the law of many countries forbids to treat people differently; numbers in bands, with open ends.
+PROTECTED: dict[str, list[int]] = {"personal_status_and_sex": [], "age_in_years": [25, 60], "foreign_worker": []}
+
 NUMBERS = [feature.name for feature in FEATURES if isinstance(feature, Number)]
 CATEGORIES = [feature.name for feature in FEATURES if isinstance(feature, Category)]
 COLUMNS = [feature.name for feature in FEATURES]
