@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from copier_mlops_lint.registry import Check, checks
+from copier_mlops.lint.registry import Check, checks
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "lint"
 TITLES = {

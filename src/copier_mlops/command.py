@@ -7,7 +7,14 @@ from pathlib import Path
 
 
 class CommandError(RuntimeError):
-    """A program is not installed, ended with an error or took too long; the text is what it said."""
+    """A program is not installed, ended with an error or took too long; the text is what it said.
+
+    `printed` is its standard output, which a program may use for errors although the text comes from the other stream.
+    """
+
+    def __init__(self, said: str, printed: str = "") -> None:
+        super().__init__(said)
+        self.printed = printed
 
 
 def run(*command: str, cwd: Path | None = None, timeout: float | None = None, **variables: str) -> str:
@@ -46,8 +53,8 @@ def run_bytes(*command: str, cwd: Path | None = None, timeout: float | None = No
     except subprocess.TimeoutExpired:
         raise CommandError(f"{command[0]} did not end within {timeout:g} seconds") from None
     if done.returncode:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
-        raise CommandError(said or f"{command[0]} ended with {done.returncode}")
+        printed, said = (text.decode("utf-8", "replace").strip() for text in (done.stdout, done.stderr))
+        raise CommandError(said or printed or f"{command[0]} ended with {done.returncode}", printed)
     return done.stdout
 
 

@@ -30,6 +30,12 @@ def registry(name: str) -> Any:
     return yaml.load(path.read_bytes(), Loader)
 
 
+def questions() -> dict[str, dict[str, Any]]:
+    """Return the questions of the interview whose answers a project stores, by their names."""
+    found = {name: each for name, each in registry("copier").items() if not name.startswith("_")}
+    return {name: each for name, each in found.items() if each.get("when") is not False and not each.get("secret")}
+
+
 def flows(level: int) -> dict[str, dict[str, Any]]:
     """Return the flows that a project of a maturity level has, by their ids, as `extensions/flows` describes them."""
     names = [name for each in registry("levels")[: level + 1] for name in each["flows"]]

@@ -45,9 +45,9 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
 
 def linted(project: Path) -> dict[str, float]:
     """Seconds of the lint: by itself, as a hook runs it, and with the drift check."""
-    lint = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project)]
+    lint = [sys.executable, "-m", "copier_mlops", "lint", "--project", str(project)]
     cpu, wall = measure.cost(*lint, cwd=project, ends=FOUND)
-    _, hook = measure.cost("uv", "tool", "run", "--from", measure.ROOT, "copier-mlops-lint", cwd=project, ends=FOUND)
+    _, hook = measure.cost("uv", "tool", "run", "--from", measure.ROOT, "mlops", "lint", cwd=project, ends=FOUND)
     drift, _ = measure.cost(*lint, "--drift", cwd=project, ends=FOUND)
     return {CPU: cpu, WALL: wall, HOOK: hook, DRIFT: drift}
 

@@ -11,9 +11,9 @@ from statistics import median
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
-# Copier reads these and nothing else; in extensions/ there is a package as well, which it does not read.
+# Copier reads these and nothing else.
 TEMPLATE = ("copier.yml", "extensions", "template")
-UNREAD = shutil.ignore_patterns("__pycache__", ".*_cache", "copier_mlops_lint")
+UNREAD = shutil.ignore_patterns("__pycache__", ".*_cache")
 
 # What a fresh shell would not have: bytecode is written, and no environment or server but the project's own is used.
 DROPPED = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "UV_EXCLUDE_NEWER")

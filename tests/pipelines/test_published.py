@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lint.conftest import found
+from tests.package.lint.conftest import found
 from tests.pipelines.described import described
 from tests.pipelines.hosts import READERS, faults
 from tests.project import answers_of, commit, copy_project

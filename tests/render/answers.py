@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from copier_mlops_lint.registry import questions
+from copier_mlops.registry import questions
 
 QUESTIONS = questions()
 ODD = 'Größe "L" & Söhne\'s C:\\credit: 100 % #1 🚀'

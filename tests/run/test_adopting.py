@@ -87,7 +87,7 @@ def assert_adopted(project: Project, found: dict[str, bytes]) -> None:
     tracked = project.run("git ls-files data").split()
     assert "data/raw/houses.csv.dvc" in tracked
     assert not [path for path in tracked if path.endswith(".csv")]
-    lint = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project.path)]
+    lint = [sys.executable, "-m", "copier_mlops", "lint", "--project", str(project.path)]
     assert "0 errors" in project.run(shlex.join(lint))
 
 

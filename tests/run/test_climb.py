@@ -107,7 +107,7 @@ def assert_green(project: Project, level: int) -> None:
     project.run("uv run poe doctor")
     project.run("git add --all")
     project.run(f"git commit --allow-empty --message 'Level {level}'")  # the hooks check it
-    command = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project.path)]
+    command = [sys.executable, "-m", "copier_mlops", "lint", "--project", str(project.path)]
     assert "0 errors" in project.run(shlex.join(command))
 
 

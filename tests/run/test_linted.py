@@ -6,7 +6,7 @@ import sys
 
 def lint(project, *options: str) -> list[str]:
     """The checks that find something in the project."""
-    command = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project.path), *options]
+    command = [sys.executable, "-m", "copier_mlops", "lint", "--project", str(project.path), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     return sorted({word for word in done.stdout.replace(":", " ").split() if word.startswith("MLO")})

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from copier_mlops_lint.project import Project
-from copier_mlops_lint.run import run as lint
+from copier_mlops.lint.project import Project
+from copier_mlops.lint.run import run as lint
 
 from tests.project import ANSWERS, answers_of, commit, copy_project, files, registry
 from tests.project import update_project as update

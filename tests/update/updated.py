@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
-from copier_mlops_lint.config import Config
-from copier_mlops_lint.finding import Finding
-from copier_mlops_lint.project import Project
-from copier_mlops_lint.run import run as find
+from copier_mlops.lint.config import Config
+from copier_mlops.lint.finding import Finding
+from copier_mlops.lint.project import Project
+from copier_mlops.lint.run import run as find
 
 from tests.project import ANSWERS, commit, copy_project, files, matches, registry, run
 from tests.update.conftest import LET_GO

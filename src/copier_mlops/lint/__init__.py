@@ -1,1 +1,1 @@
-"""The lint of repositories that were generated from copier-mlops: `copier-mlops-lint --help`."""
+"""The lint of repositories that were generated from copier-mlops: `mlops lint --help`."""

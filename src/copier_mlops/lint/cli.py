@@ -9,9 +9,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from copier_mlops.cli import version
 from copier_mlops.lint.config import Config, read_config, table_of
 from copier_mlops.lint.finding import LintError
-from copier_mlops.lint.formats import FORMATS, NAME, package_version, speak_utf8
+from copier_mlops.lint.formats import FORMATS, NAME, speak_utf8
 from copier_mlops.lint.listing import find_root
 from copier_mlops.lint.project import ANSWERS, Project
 from copier_mlops.lint.registry import WARNING, checks, named
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--updates", action="store_true", help="ask the template for a newer version")
     found.add_argument("--list", action="store_true", help="print all checks")
     found.add_argument("--explain", metavar="ID", help="print what a check finds, why, and how to mend it")
-    found.add_argument("--version", action="version", version=f"{NAME} {package_version()}")
+    found.add_argument("--version", action="version", version=f"{NAME} {version()}")
     return found
 
 

@@ -5,22 +5,15 @@ import os
 import sys
 from urllib.parse import quote
 
+from copier_mlops.cli import version
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.registry import ERROR, WARNING, checks
 from copier_mlops.lint.run import Result
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-NAME = "copier-mlops-lint"
-
-
-def package_version() -> str:
-    """The version of the template that the lint came with."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("copier-mlops")
-    except PackageNotFoundError:
-        return "0"
+NAME = "mlops lint"
+# Hosts know a tool's findings again by this name, which must therefore stay.
+TOOL = "copier-mlops-lint"
 
 
 def speak_utf8() -> None:
@@ -83,7 +76,7 @@ def as_json(result: Result, prefix: str = "") -> str:
         }
         for finding in result.findings
     ]
-    about = {"version": package_version(), "mended": result.mended, "counts": counted(result)}
+    about = {"version": version(), "mended": result.mended, "counts": counted(result)}
     return json.dumps(about | {"findings": findings}, indent=2)
 
 
@@ -109,8 +102,8 @@ def as_sarif(result: Result, prefix: str = "") -> str:
     """SARIF, for hosts and editors that show such results; paths are relative to the repository."""
     used = sorted({finding.check for finding in result.findings})
     driver = {
-        "name": NAME,
-        "version": package_version(),
+        "name": TOOL,
+        "version": version(),
         "rules": [_rule(id) for id in used],
     }
     results = []

@@ -2,9 +2,10 @@
 
 import os
 import stat
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from copier_mlops.command import CommandError, run_bytes
 
 # What is never part of a project, for folders without git; .gitignore says the rest.
 SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox"}
@@ -22,17 +23,15 @@ class Listing:
 
 
 def git(root: Path, *arguments: str) -> bytes:
-    """What git prints; nothing that the repository configures is started.
+    """Return what git prints; it starts nothing that the repository configures, and asks nobody for a password.
 
     Raises:
         OSError: There is no git, or it failed; the text is git's own.
     """
-    command = ["git", "-c", "core.fsmonitor=false", *arguments]
-    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise OSError(said[0].removeprefix("fatal: ") if said else f"git ended with {done.returncode}")
-    return done.stdout
+    try:
+        return run_bytes("git", "-c", "core.fsmonitor=false", *arguments, cwd=root, GIT_TERMINAL_PROMPT="0")
+    except CommandError as error:
+        raise OSError(str(error).splitlines()[0].removeprefix("fatal: ")) from None
 
 
 def head(root: Path) -> str:

@@ -13,7 +13,7 @@ from copier_mlops.lint import reading
 from copier_mlops.lint.config import Config
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.listing import list_files
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 
 ANSWERS = ".copier-answers.yml"
 READ_LIMIT = 5_000_000

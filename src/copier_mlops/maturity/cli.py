@@ -9,14 +9,15 @@ import os
 import sys
 from pathlib import Path
 
+from copier_mlops.cli import version
 from copier_mlops.lint.finding import LintError
-from copier_mlops.lint.formats import package_version, speak_utf8
+from copier_mlops.lint.formats import speak_utf8
 from copier_mlops.lint.listing import find_root, head
 from copier_mlops.lint.project import ANSWERS, Project
 from copier_mlops.maturity import formats
 from copier_mlops.maturity.judge import Report, judge
 
-NAME = "copier-mlops-maturity"
+NAME = "mlops maturity"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--json", action="store_true", help="print one JSON document")
     found.add_argument("--write", action="store_true", help=f"write {formats.PAGE} and {formats.BADGE} as well")
     found.add_argument("--check", action="store_true", help="end with 1 where the answered level is not reached")
-    found.add_argument("--version", action="version", version=f"{NAME} {package_version()}")
+    found.add_argument("--version", action="version", version=f"{NAME} {version()}")
     return found
 
 
@@ -83,7 +84,3 @@ def write(root: Path, report: Report) -> None:
         except OSError as error:
             raise LintError(f"{name} cannot be written: {error.strerror or error}") from None
         print(f"maturity: {name} is written", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from html import escape
 
 from copier_mlops.lint.formats import plain
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 from copier_mlops.maturity.judge import Judged, Report, title
 
 PAGE, BADGE = "docs/maturity.md", "docs/media/maturity.svg"

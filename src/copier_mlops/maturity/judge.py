@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 from copier_mlops.maturity.evidence import LOOKS, Evidence
 
 

@@ -1,12 +1,13 @@
-"""Tasks of the project, run as a person runs them; each once."""
+"""Run tasks of the project as a person runs them, each once."""
 
 import functools
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from copier_mlops.command import CommandError
+from copier_mlops.command import run as run_program
 
 # Longer than any of these tasks takes; a server that hangs must not hang the report.
 SECONDS = 900
@@ -31,19 +32,15 @@ class Done:
 
 @functools.cache
 def run(root: Path, task: str) -> Done:
-    """How a task of poe ends. Whoever waits is told what runs."""
+    """Run a task of poe and return how it ended; the person who waits is told what runs."""
     print(f"maturity: uv run poe {task}", file=sys.stderr, flush=True)
-    command = ["uv", "run", "--quiet", "poe", "--quiet", *task.split()]
-    # A project of its own, whatever environment asks.
-    variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    options = {"cwd": root, "env": variables, "stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
+    command = ("uv", "run", "--quiet", "poe", "--quiet", *task.split())
     try:
-        done = subprocess.run(command, **options, text=True, encoding="utf-8", errors="replace", timeout=SECONDS)
-    except FileNotFoundError:
-        return Done(False, "", "uv is not installed")
-    except subprocess.TimeoutExpired:
-        return Done(False, "", f"it did not end within {SECONDS} seconds")
-    return Done(done.returncode == 0, done.stdout, done.stderr)
+        # The project has an environment of its own, whichever one is active here.
+        printed = run_program(*command, cwd=root, timeout=SECONDS, VIRTUAL_ENV="")
+    except CommandError as error:
+        return Done(False, error.printed, str(error))
+    return Done(True, printed, "")
 
 
 def models(root: Path) -> dict | str:

@@ -3,15 +3,13 @@
 import argparse
 import json
 import time
-from typing import Annotated
 
 from mlflow.entities.model_registry import ModelVersion
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from copier_mlops import handover
 from copier_mlops.hosts import connect
-from copier_mlops.project import FileSettings, Settings, answer, environment_folder, load_settings
+from copier_mlops.monitoring.settings import load
+from copier_mlops.project import Settings, answer, load_settings
 from copier_mlops.registry import registry
 from copier_mlops.release import verify
 from copier_mlops.tracking import models, server
@@ -19,14 +17,6 @@ from copier_mlops.tracking import models, server
 DAY = 24 * 60 * 60
 # A service that answers does so at once.
 SECONDS = 10
-
-
-class MonitoringSettings(FileSettings):
-    """When an environment's model is due."""
-
-    model_config = SettingsConfigDict(env_prefix="MONITORING_", extra="forbid", frozen=True)
-
-    max_age_days: Annotated[float, Field(gt=0, description="days after which a model is trained again")]
 
 
 def age_in_days(version: ModelVersion) -> float:
@@ -48,8 +38,7 @@ def problems(version: ModelVersion, settings: Settings) -> list[str]:
 
 def watch(environment: str) -> dict:
     """What was seen: whether the service answers as released, the age of its model, and whether training is due."""
-    settings = load_settings(environment)
-    monitoring = MonitoringSettings.read(environment_folder(environment) / "monitoring.yaml")
+    settings, monitoring = load_settings(environment), load(environment)
     version = models.current(server.connect(settings), settings)
     if version is None:
         return {"environment": environment, "version": None, "problems": ["nothing is released yet"], "due": False}

@@ -76,7 +76,7 @@ def test_production_is_watched_and_an_old_model_is_trained_again(shop):
 
 
 def test_what_production_serves_counts_for_maturity(shop):
-    printed = shop.project.run(f"{sys.executable} -m copier_mlops_lint.maturity.cli --json")
+    printed = shop.project.run(f"{sys.executable} -m copier_mlops maturity --json")
     found, _ = json.JSONDecoder().raw_decode(printed)
     met = {each["id"]: each["evidence"] for each in found["criteria"] if each["met"]}
     assert met["stage"] == "stage serves version 1"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import ANSWERS, Project
-from copier_mlops.lint.registry import questions
+from copier_mlops.registry import questions
 
 SETTINGS = "operation/configuration/settings.py"
 TYPES = {"str": str, "int": int, "bool": bool, "float": (int, float)}

@@ -1,45 +1,82 @@
-"""The environment files say what the classes of operation/configuration ask for."""
+"""The environment files say what the settings classes of the package ask for."""
 
-import re
+import functools
+import importlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import yaml
 
 from copier_mlops.lint.checks import check
-from copier_mlops.lint.classes import read_schema
 from copier_mlops.lint.finding import Finding
-from copier_mlops.lint.project import YAML, Project
-from copier_mlops.lint.schema import Schema
+from copier_mlops.lint.project import Project
+from copier_mlops.registry import registry
+
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
 
 FOLDER = "operation/configuration"
-BASE = f"{FOLDER}/settings.py"
-NAMES = re.compile(rb"^Environment = Literal\[([^\]]*)\]", re.MULTILINE)
+PREFIX = f"{FOLDER}/environment_"
 
 
-def schema_of(project: Project, name: str) -> Schema | None:
-    """What the file `name`.yaml must hold; None where no class says it."""
-    path = f"{FOLDER}/{name}.py"
-    module = project.read(path)
-    if module is None:
+@dataclass(frozen=True)
+class Reader:
+    """The settings class that reads a file, by module and name, and the values that the program gives beside it."""
+
+    module: str
+    name: str
+    given: frozenset[str] = field(default_factory=frozenset)
+
+    def model(self) -> "type[BaseSettings]":
+        """Import the class; pydantic takes a moment, which a project without such files need not wait."""
+        return getattr(importlib.import_module(f"copier_mlops.{self.module}"), self.name)
+
+
+HOST = Reader("hosts.settings", "HostSettings")
+READERS = {
+    "settings.yaml": Reader("project", "Settings", frozenset({"environment"})),
+    "release.yaml": Reader("release.settings", "ReleaseSettings"),
+    "monitoring.yaml": Reader("monitoring.settings", "MonitoringSettings"),
+}
+
+
+@functools.cache
+def first_level(path: str) -> int:
+    """Return the level that brings a file; one above all if none does, since the file is then the team's own."""
+    levels = registry("levels")
+    brought = (
+        number
+        for number, level in enumerate(levels)
+        if any(fnmatchcase(f"/{path}", pattern) for pattern in level["yours"])
+    )
+    return next(brought, len(levels))
+
+
+def reader(project: Project, path: str) -> Reader | None:
+    """Return what reads a file; None if it is a file of the team's own."""
+    folder, _, name = path.rpartition("/")
+    if project.level < first_level(path):
         return None
-    base = project.read(BASE)
-    try:
-        return read_schema([base] if base and path != BASE else [], module)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        project.problem(path, "is no Python")
+    if path == f"{FOLDER}/host.yaml":
+        return HOST
+    if not folder.startswith(PREFIX):
         return None
-
-
-def environments(project: Project) -> list[str]:
-    """The environments that the project knows."""
-    found = NAMES.search(project.read(BASE) or b"")
-    return re.findall(r"[\"'](\w+)[\"']", found[1].decode("utf-8", "replace")) if found else []
+    cloud = project.answers.get("cloud")
+    if name == "identity.yaml" and isinstance(cloud, str) and cloud in registry("clouds"):
+        return Reader(f"identity.{cloud}", "Identity")
+    return READERS.get(name)
 
 
 @check("MLO701")
 def missing(project: Project) -> Iterator[Finding]:
-    """An environment without its settings."""
-    for name in environments(project):
-        path = f"{FOLDER}/environment_{name}/settings.yaml"
-        if path not in project.files:
+    """An environment without its settings: one that the flows name, or one that has a folder."""
+    names = dict.fromkeys(each["name"] for each in registry("environments"))
+    names |= dict.fromkeys(path[len(PREFIX) :].split("/")[0] for path in project.files if path.startswith(PREFIX))
+    for name in names:
+        path = f"{PREFIX}{name}/settings.yaml"
+        if path not in project.files and project.level >= first_level(path):
             yield Finding("", 0, "MLO701", f"there is no {path}, so the environment {name} has no settings")
 
 
@@ -47,14 +84,31 @@ def missing(project: Project) -> Iterator[Finding]:
 def invalid(project: Project) -> Iterator[Finding]:
     """A setting that is unknown, missing or of the wrong type."""
     for path in project.files:
-        folder, _, file = path.rpartition("/")
-        is_environment = folder.startswith(f"{FOLDER}/environment_") and folder.count("/") == 2
-        if not path.endswith(YAML) or not (is_environment or folder == FOLDER):
+        if not path.startswith(f"{FOLDER}/") or not (found := reader(project, path)):
             continue
-        schema = schema_of(project, file.rpartition(".")[0])
-        value = project.yaml(path) if schema else None
-        if schema is None or path in project.problems:
+        value = project.yaml(path)
+        if path in project.problems:
             continue
-        for place, reason in schema.errors(value):
-            line = project.line_of(path, rf"^[ \t]*{re.escape(place.rpartition('.')[2])}:") if place else 0
-            yield Finding(path, line, "MLO702", f"{place or 'the file'} {reason}")
+        from copier_mlops.lint.values import errors
+
+        for place, reason in errors(found.model(), value, found.given):
+            name = ".".join(map(str, place)) or "the file"
+            yield Finding(path, line_of(project.nodes(path), place), "MLO702", f"{name} {reason}")
+
+
+def line_of(node: yaml.Node | None, place: tuple[str | int, ...]) -> int:
+    """Return the line of a key; that of the group around it if the key is missing, 0 for the whole file."""
+    line = 0
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if str(key.value) == str(part)]
+            if not pairs:
+                break
+            key, node = pairs[-1]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 
 # What the tools of a project read at once when they start. Other files are read by the checks that need them.
 CORE = ("params.yaml", "dvc.yaml", "dvc.lock", ".pre-commit-config.yaml")

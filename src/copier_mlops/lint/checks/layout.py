@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 
 
 def rooms(level: int) -> dict[str, int]:

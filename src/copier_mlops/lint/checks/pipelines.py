@@ -9,7 +9,7 @@ import yaml
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 
 # Keys under which the hosts keep commands, and those that let a failed one pass.
 SHELLS = {"bash", "pwsh", "powershell", "inlineScript"}

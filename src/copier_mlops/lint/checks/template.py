@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -10,11 +9,12 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from copier_mlops.command import CommandError, run
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding, LintError
 from copier_mlops.lint.project import ANSWERS, Project
 from copier_mlops.lint.reading import parse
-from copier_mlops.lint.registry import registry
+from copier_mlops.registry import registry
 
 # Managed files that a team adds to: what the template wrote must still be there, more may.
 SHARED = {".gitignore", ".pre-commit-config.yaml", "poe_tasks.toml", "pyproject.toml", "ruff.toml"}
@@ -44,7 +44,7 @@ def rendered(project: Project) -> dict[str, bytes] | str:
     try:
         import copier
     except ImportError:
-        raise LintError("--drift needs copier: `uv run poe drift` has it, or install copier-mlops[template]") from None
+        raise LintError("--drift needs copier: `uv run poe drift` has it, or install copier-mlops[lint]") from None
     with tempfile.TemporaryDirectory(prefix="copier-mlops-lint-", ignore_cleanup_errors=True) as folder:
         target = Path(folder, project.root.name or "project")
         options = {"defaults": True, "quiet": True, "unsafe": False, "settings": copier.Settings()}
@@ -118,11 +118,11 @@ def update(project: Project) -> Iterator[Finding]:
     """A newer version of the template."""
     if not is_address(project.answers.get("_src_path")):
         return
-    command = [sys.executable, "-m", "copier", "check-update", "--output-format", "json", str(project.root)]
+    # -P: without it, Python would import a copier.py of the project.
+    command = (sys.executable, "-P", "-m", "copier", "check-update", "--output-format", "json", str(project.root))
     try:
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=SECONDS, check=False)
-        said = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+        said = json.loads(run(*command, cwd=project.root, timeout=SECONDS))
+    except (CommandError, OSError, ValueError):
         yield Finding(ANSWERS, 0, "MLO804", "the template could not be asked for a newer version")
         return
     if said.get("update_available"):

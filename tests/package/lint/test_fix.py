@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from copier_mlops_lint.fixes import without_outputs
+from copier_mlops.lint.fixes import without_outputs
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tests.lint.conftest import found
+from tests.package.lint.conftest import found
 
 CELLS = [
     {"cell_type": "markdown", "metadata": {}, "source": ["# Größe\n", "100 %"]},

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from copier_mlops_lint.checks import load
-from copier_mlops_lint.registry import checks, registry
+from copier_mlops.lint.checks import load
+from copier_mlops.lint.registry import checks
+from copier_mlops.registry import registry
 
 from tasks.lint_pages import FOLDER, TITLES, pages
 from tests.project import TEMPLATE

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from copier_mlops_lint.cli import main
-from copier_mlops_lint.config import Config
-from copier_mlops_lint.finding import Finding
-from copier_mlops_lint.project import Project
-from copier_mlops_lint.run import run
+from copier_mlops.lint.cli import main
+from copier_mlops.lint.config import Config
+from copier_mlops.lint.finding import Finding
+from copier_mlops.lint.project import Project
+from copier_mlops.lint.run import run
 
 from tests.project import ANSWERS, commit, copy_project, copy_template
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lint.conftest import ids
+from tests.package.lint.conftest import ids
 
 MARKER = "<" * 7 + " a\n"
 

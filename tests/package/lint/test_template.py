@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lint.conftest import copy_of, found, ids
+from tests.package.lint.conftest import copy_of, found, ids
 from tests.project import ANSWERS, commit, copy_project, run
 
 
@@ -123,12 +123,12 @@ def test_a_template_that_cannot_be_asked_is_a_warning(project, lint):
 def test_without_copier_the_option_says_what_to_install(project, lint, monkeypatch):
     monkeypatch.setitem(sys.modules, "copier", None)
     code, _, said = lint(project, "--drift")
-    assert code == 2 and "copier-mlops[template]" in said
+    assert code == 2 and "copier-mlops[lint]" in said
 
 
 def test_copier_is_imported_for_nothing_else(project):
     code = (
-        "import sys; from copier_mlops_lint.cli import main; main(['--project', sys.argv[1]]);"
+        "import sys; from copier_mlops.lint.cli import main; main(['--project', sys.argv[1]]);"
         "print([name for name in ('copier', 'pydantic', 'jinja2', 'pathspec') if name in sys.modules])"
     )
     assert run(project, sys.executable, "-c", code, str(project)).splitlines()[-1] == "[]"

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from copier_mlops_lint.registry import checks
+from copier_mlops.lint.registry import checks
 
-from tests.lint.conftest import found
-from tests.lint.faults import FAULTS, Fault
+from tests.package.lint.conftest import found
+from tests.package.lint.faults import FAULTS, Fault
 from tests.project import run
 
 # Faults that are no files: test_git.py, test_hostile.py and test_template.py plant them.

@@ -6,10 +6,10 @@ import sys
 import time
 
 import pytest
-from copier_mlops_lint import checks as lint_checks
-from copier_mlops_lint.reading import UnreadableError, compose, parse
+from copier_mlops.lint import checks as lint_checks
+from copier_mlops.lint.reading import UnreadableError, compose, parse
 
-from tests.lint.conftest import found, ids
+from tests.package.lint.conftest import found, ids
 from tests.project import run
 
 CI = ".github/workflows/ci.yml"
@@ -166,7 +166,7 @@ def test_a_name_that_is_no_text(project):
             file.write("<" * 7 + " a\n")
     except OSError:
         pytest.skip("this file system has no such names")
-    command = [sys.executable, "-m", "copier_mlops_lint", "--project", str(project)]
+    command = [sys.executable, "-m", "copier_mlops", "lint", "--project", str(project)]
     for form in ("text", "json", "sarif", "github"):
         done = subprocess.run([*command, "--format", form], capture_output=True, check=False)
         assert done.returncode == 1, done.stderr

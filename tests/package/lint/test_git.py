@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from copier_mlops_lint.cli import main
+from copier_mlops.lint.cli import main
 
-from tests.lint.conftest import found, ids
+from tests.package.lint.conftest import found, ids
 from tests.project import run
 
 

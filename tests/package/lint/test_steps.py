@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from copier_mlops_lint.checks.pipelines import steps
-from copier_mlops_lint.project import Project
-from copier_mlops_lint.registry import registry
+from copier_mlops.lint.checks.pipelines import steps
+from copier_mlops.lint.project import Project
+from copier_mlops.registry import registry
 
-from tests.lint.conftest import copy_of, found
-from tests.lint.test_clean import HOSTS, LEVELS
+from tests.package.lint.conftest import copy_of, found
+from tests.package.lint.test_clean import HOSTS, LEVELS
 
 LINE = re.compile(r"^.*\buv run poe .*$", re.MULTILINE)
 

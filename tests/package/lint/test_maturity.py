@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from copier_mlops_lint.maturity import evidence, tasks
-from copier_mlops_lint.maturity.cli import main
+from copier_mlops.maturity import evidence, tasks
+from copier_mlops.maturity.cli import main
 
-from tests.lint.conftest import copy_of
-from tests.lint.faults import LOCKED
+from tests.package.lint.conftest import copy_of
+from tests.package.lint.faults import LOCKED
 from tests.project import commit, registry, run
 
 CRITERIA = registry("maturity")

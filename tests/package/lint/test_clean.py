@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.lint.conftest import found, ids
+from tests.package.lint.conftest import found, ids
 from tests.project import ANSWERS, TEMPLATE, commit, copy_project, registry
 
 SETTINGS = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))

@@ -1,0 +1,138 @@
+"""Check the values of an environment file with the settings class that reads it, and say what is allowed instead.
+
+Only the file counts: a variable of this machine neither hides a fault nor makes one.
+"""
+
+import functools
+import typing
+from collections.abc import Callable, Iterable, Iterator
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+Place = tuple[str | int, ...]
+# The longest value that a finding repeats.
+SHOWN = 60
+
+
+def errors(model: type[BaseSettings], values: object, given: frozenset[str] = frozenset()) -> Iterator[tuple[Place, str]]:
+    """Yield where a value of a file is wrong and why, as the end of a sentence that begins with the value's name.
+
+    Args:
+        model: The settings class that reads the file.
+        values: What the file says.
+        given: Fields that the program gives beside the file, whose values are text.
+    """
+    if not isinstance(values, dict):
+        yield (), f"is a group of settings, not {kind(values)}"
+        return
+    for name in values:
+        if not isinstance(name, str):
+            yield (str(name),), unknown(model.model_fields.keys() - given)
+    texts = {name: value for name, value in values.items() if isinstance(name, str)}
+    try:
+        of_file(model)(**{**texts, **dict.fromkeys(given, "dev")})
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            yield _place(each), reason(model, each, given)
+
+
+@functools.cache
+def of_file(model: type[BaseSettings]) -> type[BaseSettings]:
+    """Return a settings class that takes the values it is called with, and no variable of the environment."""
+
+    class OfFile(model):  # type: ignore[misc, valid-type]
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            **_: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    return OfFile
+
+
+def _place(error: ErrorDetails) -> Place:
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def unknown(known: Iterable[str]) -> str:
+    """Return the words for a key that no field has."""
+    return f"is not a setting; known are {', '.join(sorted(known))}"
+
+
+def reason(model: type[BaseModel], error: ErrorDetails, given: frozenset[str]) -> str:
+    """Return what is wrong with a value and what is allowed, in the words of a person who writes YAML."""
+    place, value = _place(error), error["input"]
+    if error["type"] == "extra_forbidden":
+        return unknown(_fields(model, place[:-1]).keys() - (given if len(place) == 1 else set()))
+    means = _means(model, place)
+    if error["type"] == "missing":
+        return f"is missing{means}"
+    words = REASONS.get(error["type"])
+    if words is None:
+        return f"{error['msg'][:1].lower()}{error['msg'][1:]}{means}"
+    return f"{words(error.get('ctx', {}), value)}{means}"
+
+
+def _fields(model: object, place: Place) -> dict[str, FieldInfo]:
+    """Return the fields of the class behind a place; none if it is not a class with fields."""
+    for part in place:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            model = model.model_fields[str(part)].annotation
+        else:
+            model = [None, *typing.get_args(model)][-1]  # dict[str, Label], list[str]
+    return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
+
+
+def _means(model: type[BaseModel], place: Place) -> str:
+    field = _fields(model, place[:-1]).get(str(place[-1])) if place else None
+    return f" ({field.description})" if field and field.description else ""
+
+
+def kind(value: object) -> str:
+    """Return what a value is, in the words of a person who writes YAML."""
+    names = {dict: "a group of values", list: "a list", bool: "true or false", int: "a whole number", float: "a number"}
+    return "nothing" if value is None else names.get(type(value), "text" if isinstance(value, str) else "a date")
+
+
+def shown(value: object) -> str:
+    """Return a value as Python writes it, cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _is(wanted: str) -> Callable[[dict, object], str]:
+    return lambda _, value: f"is {wanted}, not {shown(value) if isinstance(value, str) else kind(value)}"
+
+
+def _bound(words: str, name: str) -> Callable[[dict, object], str]:
+    return lambda context, value: f"is {words} {context[name]:.15g}, not {shown(value)}"
+
+
+def _length(words: str, name: str) -> Callable[[dict, object], str]:
+    return lambda context, _: f"has at {words} {context[name]} characters"
+
+
+_WHOLE, _NUMBER, _TRUTH, _GROUP = _is("a whole number"), _is("a number"), _is("true or false"), _is("a group of values")
+# What pydantic calls an error, and the words for it; any other error keeps pydantic's own.
+REASONS: dict[str, Callable[[dict, object], str]] = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _WHOLE),
+    **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),
+    **dict.fromkeys(("bool_type", "bool_parsing"), _TRUTH),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _GROUP),
+    "string_type": _is("text"),
+    "list_type": _is("a list"),
+    "literal_error": lambda context, value: f"is {shown(value)}; allowed are {context['expected']}",
+    "greater_than_equal": _bound("at least", "ge"),
+    "greater_than": _bound("more than", "gt"),
+    "less_than_equal": _bound("at most", "le"),
+    "less_than": _bound("less than", "lt"),
+    "string_too_short": _length("least", "min_length"),
+    "string_too_long": _length("most", "max_length"),
+    "string_pattern_mismatch": lambda context, _: f"does not look like {context['pattern']}",
+}
