@@ -30,7 +30,14 @@ def choices(question: dict) -> list[object]:
     return [list(some) for count in range(len(values) + 1) for some in combinations(values, count)]
 
 
-VALUES = {name: choices(each) if "choices" in each else TEXTS[name] for name, each in QUESTIONS.items()}
+def values(name: str, question: dict) -> list[object]:
+    """All answers to a question that are tried; the default comes first."""
+    if question["type"] == "bool":
+        return [question["default"], not question["default"]]
+    return choices(question) if "choices" in question else TEXTS[name]
+
+
+VALUES = {name: values(name, each) for name, each in QUESTIONS.items()}
 
 
 def singles() -> list[dict[str, object]]:

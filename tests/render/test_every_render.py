@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.project import ANSWERS, answers_of, files
+from tests.project import ANSWERS, TEMPLATE, answers_of, files
 from tests.render.answers import ODD, pairs
 
 # Templates that the project itself renders when it reports, or Renovate for a title; and data as it was delivered.
@@ -24,6 +24,8 @@ PUBLIC |= {"api.github.com", "dev.azure.com", "vssps.dev.azure.com", "api.bitbuc
 PUBLIC |= {"docs.github.com", "learn.microsoft.com", "docs.gitlab.com", "developer.atlassian.com"}
 PUBLIC |= {"docs.renovatebot.com"}
 PUBLIC |= {"iam.googleapis.com", "iamcredentials.googleapis.com", "sts.googleapis.com"}
+# What each extra of the package brings.
+EXTRAS = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 LOCAL = {"127.0.0.1", "localhost"}
 # Modules that are not called as their distribution is.
 PROVIDES = {
@@ -93,7 +95,7 @@ def test_every_import_is_there(project):
     rooms = {package: project / "src", "operation": project}
     settings = parse("pyproject.toml", contents["pyproject.toml"])
     needed = chain(settings["project"]["dependencies"], *settings["dependency-groups"].values())
-    declared = {re.split(r"[\[><=]", each)[0] for each in needed}
+    declared = {name for each in needed for name in distributions(each)}
     allowed = {module for name in declared for module in PROVIDES.get(name, [name.replace("-", "_")])}
     for path, content in contents.items():
         for module, names in imports(path, content):
@@ -105,6 +107,13 @@ def test_every_import_is_there(project):
             else:
                 is_known = first in allowed or first in sys.stdlib_module_names
                 assert is_known, f"{path} imports {first}, which nothing declares"
+
+
+def distributions(requirement: str) -> set[str]:
+    """The distribution that a requirement names, and what the extras of this package bring."""
+    name, _, rest = re.split(r"[><=]", requirement)[0].partition("[")
+    extras = rest.rstrip("]").split(",") if rest and name == "copier-mlops" else []
+    return {name}.union(*(distributions(each) for extra in extras for each in EXTRAS[extra]))
 
 
 @functools.cache
@@ -131,9 +140,9 @@ def test_nobody_is_named_who_was_not_answered(project, template):
             known = host in PUBLIC | LOCAL or host in given
             assert known or path.endswith(("settings.yaml", "LICENSE")), f"{path} names {host}"
         if path != ANSWERS:
-            # A template in a folder is known by its path: in the answers file, and to the tasks that run its lint.
-            if path == "poe_tasks.toml":
-                text = text.replace(f"'{template}'", "").replace(f"'{template}[template]'", "")
+            # A template in a folder is known by its path: in the answers file, in the pin, and to the task `drift`.
+            if path in ("poe_tasks.toml", "pyproject.toml"):
+                text = text.replace(f"'{template}[lint]'", "").replace(f'path = "{template}"', "")
             machine = [str(template), str(Path.home()), "/home/", "/Users/", "/tmp/", "C:\\Users"]  # noqa: S108
             assert not [place for place in machine if place in text], path
 

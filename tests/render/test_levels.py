@@ -25,11 +25,8 @@ def test_full_automation_adds_the_flow_that_watches(render):
 def test_only_a_project_with_a_cloud_logs_in(render):
     without, project = render(maturity_level=3), render(maturity_level=3, cloud="gcp")
     added = files(project).keys() - files(without).keys()
-    assert {path.rpartition("/")[0] for path in added} == {
-        "operation/execution/identity",
-        *(f"operation/configuration/environment_{name}" for name in ("dev", "stage", "prod")),
-    }
-    assert not any(path.endswith(("identity/aws.py", "identity/azure.py")) for path in added)
+    names = ("dev", "stage", "prod")
+    assert added == {f"operation/configuration/environment_{name}/identity.yaml" for name in names}
     for file in ("poe_tasks.toml", "pyproject.toml"):
         assert ".identity" not in (without / file).read_text(encoding="utf-8")
     assert ".identity" in (project / "pyproject.toml").read_text(encoding="utf-8")
@@ -47,7 +44,7 @@ def test_a_level_has_its_files_and_none_of_those_above(render, level):
 
 def test_the_first_level_has_no_pipeline_and_no_ci(render):
     project = render(maturity_level=0)
-    for path in (".github", "dvc.yaml", "params.yaml", "operation/configuration", "operation/execution/serving"):
+    for path in (".github", "dvc.yaml", "params.yaml", "operation/configuration", "operation/execution"):
         assert not (project / path).exists(), path
     for word in ("mlflow", "fastapi", "jinja2"):
         assert word not in (project / "pyproject.toml").read_text(encoding="utf-8")

@@ -33,13 +33,17 @@ def test_a_package_cannot_have_the_name_of_a_folder_or_a_dependency(default):
     settings = pyproject(default)
     needed = chain(settings["project"]["dependencies"], *settings["dependency-groups"].values())
     names = {re.split(r"[\[><=]", each)[0].replace("-", "_") for each in needed}
-    assert names - taken <= {"scikit_learn", "pyyaml", "httpx", "pre_commit_hooks"}
+    assert names - taken <= {"scikit_learn", "httpx", "pre_commit_hooks"}
 
 
 def test_there_is_one_day_on_which_all_was_tested(default):
     day = registry("tested")["day"]
     assert pyproject(TEMPLATE)["tool"]["uv"]["exclude-newer"] == day
     assert pyproject(default)["tool"]["uv"]["exclude-newer"] == day
+
+
+def test_there_is_one_version():
+    assert pyproject(TEMPLATE)["project"]["version"] == registry("tested")["version"]
 
 
 def test_both_allow_the_same_python(default):

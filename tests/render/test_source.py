@@ -1,5 +1,6 @@
 """Where the template lives, as the answers file and the tasks remember it."""
 
+import json
 import tomllib
 
 import jinja2
@@ -15,7 +16,9 @@ def source() -> object:
     """The macros of source.jinja."""
     loader = jinja2.FileSystemLoader(TEMPLATE / "extensions")
     filters = ["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
-    return jinja2.Environment(loader=loader, extensions=filters, autoescape=False).get_template("source.jinja").module  # noqa: S701
+    environment = jinja2.Environment(loader=loader, extensions=filters, autoescape=False)  # noqa: S701
+    environment.globals["pathjoin"] = lambda *parts: parts[-1]  # copier's own, below extensions/
+    return environment.get_template("source.jinja").module
 
 
 @pytest.mark.parametrize(
@@ -30,8 +33,19 @@ def source() -> object:
 )
 def test_every_way_to_name_it_is_an_address(source, given, address, installed):
     assert source.address(given) == (address or given)
-    assert source.tool(given, COMMIT) == f"uv tool run --from 'copier-mlops @ {installed}@{COMMIT}'"
-    assert f"'copier-mlops[template] @ {installed}@{COMMIT}'" in source.tool(given, COMMIT, "[template]")
+    pin = json.loads(source.pin(given, COMMIT, False, "0.3.0"))
+    assert pin["source"] == f'{{ git = "{installed.removeprefix("git+")}", rev = "{COMMIT}" }}'
+    assert pin["tool"] == f"uv tool run --from 'copier-mlops[lint] @ {installed}@{COMMIT}'"
+    assert pin["bound"] == ""
+
+
+def test_a_package_of_an_index_is_bounded_and_has_no_source(source):
+    pin = json.loads(source.pin("https://example.org/name.git", COMMIT, True, "0.3.0"))
+    assert pin == {
+        "bound": ">=0.3.0,<0.4",
+        "source": "",
+        "tool": "uv tool run --from 'copier-mlops[lint]>=0.3.0,<0.4'",
+    }
 
 
 def test_a_folder_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
@@ -40,5 +54,6 @@ def test_a_folder_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
     project = copy_project("it's here", tmp_path / "project", maturity_level=0)
     assert answers_of(project)["_src_path"] == str(template)
     tasks = tomllib.loads((project / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
-    assert f'"{template}"' in tasks["lint-template"]["cmd"]
-    assert f'"{template}[template]"' in tasks["drift"]["cmd"]
+    assert f'"{template}[lint]"' in tasks["drift"]["cmd"]
+    sources = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]["sources"]
+    assert sources["copier-mlops"] == {"path": str(template)}
