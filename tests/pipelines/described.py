@@ -12,11 +12,11 @@ LOCKED = {"UV_LOCKED": "1"}
 
 
 @functools.cache
-def described(level: int, cloud: str = "none", heavy_runner: str = "", published: bool = False) -> dict[str, Flow]:
+def described(level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
     """The flows that a project of this level has, whatever its host."""
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
-    missing = ({"cloud"} if cloud == "none" else set()) | (set() if published else {"published"})
+    missing = {"cloud"} if cloud == "none" else set()
     return {name: described_flow(name, flow, level, missing, heavy_runner) for name, flow in flows.items()}
 
 

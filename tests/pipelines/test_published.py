@@ -1,13 +1,12 @@
-"""A template with an address of its own is asked by CI and before each commit; one in a folder cannot be."""
+"""A template with an address of its own is pinned to the commit that was rendered."""
 
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.package.lint.conftest import found
-from tests.pipelines.described import described
 from tests.pipelines.hosts import READERS, faults
 from tests.project import answers_of, commit, copy_project
 
@@ -21,33 +20,20 @@ def address(template, tmp_path_factory) -> str:
     return f"git+{repository.as_uri()}"
 
 
-def hooks(project: Path) -> list[str]:
-    """The ids of the hooks of a project."""
-    settings = yaml.safe_load((project / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-    return [hook["id"] for repository in settings["repos"] for hook in repository["hooks"]]
-
-
 @pytest.mark.parametrize("host", READERS)
-def test_ci_and_the_hooks_lint_what_the_template_promises(address, tmp_path, host):
+def test_a_project_of_an_address_has_the_flows_of_its_host_and_no_finding(address, tmp_path, host):
     project = copy_project(address, tmp_path / "project", git_host=host, maturity_level=1)
-    assert "lint-template" in {step.run.split()[-1] for step in described(1, published=True)["ci"].jobs["ci"].steps}
-    assert faults(host, project, 1, published=True) == []
-    assert "lint-template" in hooks(project)
+    assert faults(host, project, 1) == []
     commit(project)
     assert found(project) == []
 
 
-def test_what_others_cannot_reach_is_not_asked(render):
-    project = render(maturity_level=1)
-    assert faults("github", project, 1) == []
-    assert faults("github", project, 1, published=True)
-    assert "lint-template" not in hooks(project)
-
-
-def test_the_commit_that_was_rendered_is_the_one_that_lints(address, tmp_path):
+def test_the_commit_that_was_rendered_is_the_one_that_is_installed(address, tmp_path):
     project = copy_project(address, tmp_path / "project", maturity_level=0)
     assert answers_of(project)["_src_path"] == address
+    url = address.removeprefix("git+")
+    head = (Path(url.removeprefix("file://")) / ".git" / "refs" / "heads" / "main").read_text().strip()
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["uv"]["sources"]["copier-mlops"] == {"git": url, "rev": head}
     tasks = (project / "poe_tasks.toml").read_text(encoding="utf-8")
-    (line,) = {line for line in tasks.splitlines() if line.endswith('copier-mlops-lint"')}
-    head = (Path(address.removeprefix("git+file://")) / ".git" / "refs" / "heads" / "main").read_text().strip()
-    assert f"{address}@{head}'" in line
+    assert f"copier-mlops[lint] @ {address}@{head}'" in tasks
