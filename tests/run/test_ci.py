@@ -15,7 +15,7 @@ def steps(project) -> tuple[dict[str, str], list[str]]:
 def test_every_step_passes_in_a_clean_clone_without_data(project, tmp_path):
     clone = project.clone(tmp_path / "clone")
     variables, commands = steps(clone)
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         clone.run(command, **variables)
 
@@ -42,6 +42,6 @@ def test_level_1_passes_its_own_ci(tmp_path):
     project.run("uv run poe setup")
     clone = project.clone(tmp_path / "clone")
     variables, commands = steps(clone)
-    assert [command.split()[-1] for command in commands] == ["lint", "test", "check-data"]
+    assert [command.split()[-1] for command in commands] == ["lint-template", "lint", "test", "check-data"]
     for command in commands:
         clone.run(command, **variables)
