@@ -16,6 +16,7 @@ TITLES = {
     "lock": "The pipeline and its lock",
     "environments": "Environment files",
     "template": "The template",
+    "package": "The package and the files that it replaced",
 }
 
 

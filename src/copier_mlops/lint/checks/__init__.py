@@ -29,6 +29,7 @@ def load() -> dict[str, Run]:
         layout,
         leftovers,
         lock,
+        package,
         pins,
         pipelines,
         secrets,

@@ -9,6 +9,12 @@ from copier_mlops.lint.fixes import drop_reject, is_merged
 from copier_mlops.lint.project import Project
 
 # A line of equal signs alone is a heading of reStructuredText: it counts between the other two only.
+# What runs nothing any more, and the command that follows the decision.
+STOPS = {
+    "pyproject.toml": ", at which `uv run` stops; decide, then: git add pyproject.toml && uv sync",
+    "uv.lock": ", at which `uv run` stops; then: git checkout HEAD -- uv.lock && uv lock",
+    "poe_tasks.toml": ", at which `poe` stops; decide, then: git add poe_tasks.toml",
+}
 MARKER = re.compile(rb"^(<{7}|>{7}|\|{7}) \S", re.MULTILINE)
 
 
@@ -18,7 +24,7 @@ def conflict_markers(project: Project) -> Iterator[Finding]:
     for path, content in project.texts():
         if (b"<<<<<<< " in content or b">>>>>>> " in content) and (found := MARKER.search(content)):
             line = content[: found.start()].count(b"\n") + 1
-            yield Finding(path, line, "MLO101", "conflict marker of a merge or an update")
+            yield Finding(path, line, "MLO101", f"conflict marker of a merge or an update{STOPS.get(path, '')}")
     for path in sorted(project.listing.unmerged):
         yield Finding(path, 0, "MLO101", "git holds this file to be in conflict")
 

@@ -14,6 +14,7 @@ from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding, LintError
 from copier_mlops.lint.project import ANSWERS, Project
 from copier_mlops.lint.reading import parse
+from copier_mlops.lint.retired import retired, uses
 from copier_mlops.registry import registry
 
 # Managed files that a team adds to: what the template wrote must still be there, more may.
@@ -72,19 +73,26 @@ def diffstat(before: bytes, after: bytes) -> tuple[int, int]:
 
 @check("MLO801")
 def drift(project: Project) -> Iterator[Finding]:
-    """A managed file that differs."""
+    """A managed file that differs; one that the package replaced is MLO805."""
+    found = rendered(project)
+    if isinstance(found, dict) and ANSWERS in found and ANSWERS in project.files:
+        yield from edited(project, found[ANSWERS])
+    for path, changed in differences(project):
+        if path not in retired():
+            yield Finding(path, 0, "MLO801", f"differs from the template: {changed}")
+
+
+def differences(project: Project) -> Iterator[tuple[str, str]]:
+    """Yield the managed files, without that of the answers, which somebody edited, and by how many lines."""
     found = rendered(project)
     for path, content in found.items() if isinstance(found, dict) else ():
         now = project.read(path)
-        if now is None:
-            continue
-        if path == ANSWERS:
-            yield from edited(project, content)
+        if now is None or path == ANSWERS:
             continue
         came, went = diffstat(content, now)
         is_moved = path not in SHARED and content.splitlines() != now.splitlines()
         if went or is_moved:
-            yield Finding(path, 0, "MLO801", f"differs from the template: +{came} -{went} lines")
+            yield path, f"+{came} -{went} lines"
 
 
 def edited(project: Project, content: bytes) -> Iterator[Finding]:
@@ -128,3 +136,25 @@ def update(project: Project) -> Iterator[Finding]:
     if said.get("update_available"):
         versions = f"{said.get('current_version')} to {said.get('latest_version')}"
         yield Finding(ANSWERS, project.line_of(ANSWERS, "^_commit:"), "MLO804", f"a newer template waits: {versions}")
+
+
+@check("MLO805")
+def machinery_edited(project: Project) -> Iterator[Finding]:
+    """A file that somebody edited and that the next version deletes."""
+    for path, changed in differences(project):
+        if path in retired():
+            said = f"somebody edited it ({changed}), and the next version deletes it; what replaces it is"
+            yield Finding(path, 0, "MLO805", f"{said} {retired()[path]}")
+
+
+@check("MLO806")
+def machinery_needed(project: Project) -> Iterator[Finding]:
+    """A line of the team's own that names a file which the next version deletes."""
+    found = rendered(project)
+    if not isinstance(found, dict) or not found.keys() & retired().keys():
+        return
+    for use in uses(project):
+        text = (project.read(use.path) or b"").splitlines()[use.line - 1]
+        if text not in found.get(use.path, b"").splitlines():
+            said = f"the next version deletes {use.name}; what replaces it is {use.replacement}"
+            yield Finding(use.path, use.line, "MLO806", said)
