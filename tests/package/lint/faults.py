@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass, field
 
 CI = ".github/workflows/ci.yml"
-CHARTS = "operation/execution/charts.py"
+CONFTEST = "operation/tests/conftest.py"
 SETTINGS = "operation/configuration/environment_prod/settings.yaml"
-ANSWERED = "operation/configuration/settings.py"
+PROJECT, TOOL = "pyproject.toml", "[tool.pytest.ini_options]"
 TOKEN = "ghp" + "_" + "a1B2" * 9
 NOTEBOOK = '{"cells": [{"cell_type": "code", "outputs": [%s], "source": []}]}\n'
 
@@ -129,15 +129,9 @@ FAULTS = [
     Fault("MLO001", {"params.yaml": "seed: [1\n"}, "params.yaml", {"params.yaml": ("seed: 42", "seed: 43")}),
     Fault("MLO001", {"poe_tasks.toml": "[tasks\n"}, "poe_tasks.toml", also=("MLO204",)),
     Fault("MLO001", {SETTINGS: b"host: \xff\n"}, SETTINGS),
-    Fault("MLO001", {CHARTS: "# größer\n".encode("latin-1")}, CHARTS, {CHARTS: "# größer\n"}),
-    Fault("MLO001", {CHARTS: "# ours\n".encode("utf-16")}, CHARTS, {"src/german_credit/x.py": b"# gr\xf6\xdfer\n"}),
+    Fault("MLO001", {CONFTEST: "# größer\n".encode("latin-1")}, CONFTEST, {CONFTEST: "# größer\n"}),
+    Fault("MLO001", {CONFTEST: "# ours\n".encode("utf-16")}, CONFTEST, {"src/german_credit/x.py": b"# gr\xf6\xdfer\n"}),
     Fault("MLO001", {"notebooks/x.ipynb": "{}\n"}, "notebooks/x.ipynb", {"notebooks/x.ipynb": '{"cells": []}\n'}),
-    Fault(
-        "MLO001",
-        {ANSWERED: "class\n"},
-        ANSWERED,
-        also=("MLO701",),
-    ),
     Fault(
         "MLO101",
         {
@@ -177,12 +171,6 @@ FAULTS = [
         {".python-version": "3.11.9\n"},
     ),
     Fault("MLO114", {".dvc/config": ("german-credit-data", "elsewhere")}, ".copier-answers.yml"),
-    Fault(
-        "MLO114",
-        {".copier-answers.yml": ("tracking_uri: sqlite:///mlflow.db", "tracking_uri: sqlite:///other.db")},
-        ".copier-answers.yml",
-        {SETTINGS: ("port: ", "tracking_uri: sqlite:///other.db\nport: ")},
-    ),
     Fault("MLO114", {".copier-answers.yml": ("reached_level: 2", "reached_level: 1")}, ".copier-answers.yml"),
     Fault("MLO201", {".copier-answers.yml": ("git_host: github", "git_host: gitlab")}, CI, also=("MLO113", "MLO202")),
     Fault("MLO202", {CI: None}, "", {".github/dependabot.yml": "version: 2\n"}),
@@ -219,7 +207,6 @@ FAULTS = [
         ".gitlab/CODEOWNERS",
         {".github/CODEOWNERS": "* @team\n", ".gitignored/CODEOWNERS": "* @team\n"},
     ),
-    Fault("MLO208", {"operation/execution/host/gitlab.py": "x = 1\n"}, "operation/execution/host/gitlab.py"),
     Fault("MLO301", {"notebooks/README.md": None}, "", {"docs/data/README.md": None}),
     Fault(
         "MLO401",
@@ -251,14 +238,6 @@ FAULTS = [
         {SETTINGS: ("host: ", "tracking_uri: https://mlflow.example.org/?a=1&access_token=hunter22\nhost: ")},
         SETTINGS,
         hidden="hunter22",
-    ),
-    Fault(
-        "MLO402",
-        {ANSWERED: ("sqlite:///mlflow.db", "https://hunter22@mlflow.example.org")},
-        ANSWERED,
-        {ANSWERED: ("import os\n", "import os\n\nHELP = 'https://mlflow.example.org/docs?page=2'\n")},
-        hidden="hunter22",
-        also=("MLO114",),
     ),
     Fault(
         "MLO402",
@@ -324,5 +303,44 @@ FAULTS = [
         {SETTINGS: ("port: ", "tracking_uri:\nport: ")},
         SETTINGS,
         {SETTINGS: ("port: ", "tracking_uri: https://mlflow.example.org\nport: ")},
+    ),
+    Fault("MLO702", {SETTINGS: "1: 2\n"}, SETTINGS),
+    Fault(
+        "MLO901",
+        {PROJECT: ("copier-mlops = {", "# copier-mlops = {")},
+        PROJECT,
+        {PROJECT: ("copier-mlops = { path", 'copier-mlops = { rev = "1.0.0", git')},
+    ),
+    Fault("MLO901", {PROJECT: ("copier-mlops = { path", "copier-mlops = { git")}, PROJECT),
+    Fault("MLO901", {PROJECT: '[project]\nname = "ours"\nversion = "1"\n'}, PROJECT),
+    Fault(
+        "MLO902",
+        {"operation/execution/track.py": "x = 1\n"},
+        "operation/execution/track.py",
+        {"operation/execution/ours.py": "x = 1\n"},
+    ),
+    Fault(
+        "MLO903",
+        {"src/german_credit/x.py": "from operation.execution import (  # drawn (here\n    charts,\n)\n"},
+        "src/german_credit/x.py",
+        {"src/german_credit/x.py": "from operation.execution import serve\n# from operation.execution import charts\n"},
+    ),
+    Fault("MLO903", {"docs/x.py": "import os\nimport operation.execution.host.api as api, sys\n"}, "docs/x.py"),
+    Fault(
+        "MLO903",
+        {"notebooks/x.ipynb": NOTEBOOK.replace('"source": []', '"source": [\n"from operation.execution import charts\\n"\n]') % ""},
+        "notebooks/x.ipynb",
+    ),
+    Fault(
+        "MLO903",
+        {PROJECT: (TOOL, f'[tool.poe.tasks.ours]\ncmd = "python -m operation.execution.report --ours"\n\n{TOOL}')},
+        PROJECT,
+        {PROJECT: (TOOL, f'[tool.poe.tasks.ours]\nscript = "operation.execution.serve:ours"\n\n{TOOL}')},
+    ),
+    Fault(
+        "MLO903",
+        {"operation/configuration/environment_prod/ours.yaml": "resources: [../../execution/release/kubernetes]\n"},
+        "operation/configuration/environment_prod/ours.yaml",
+        {"operation/configuration/environment_prod/ours.yaml": "resources: [../../execution/kubernetes]\n"},
     ),
 ]

@@ -62,7 +62,7 @@ def test_the_command_line_wins(project, lint):
         ("selct = []\nmore = 1", "unknown keys: more, selct; allowed are select, ignore"),
         ('select = "MLO1"', "select is a list of ids"),
         ("ignore = [1]", "ignore is a list of ids"),
-        ('select = ["MLO9"]', "select names no check: 'MLO9'"),
+        ('select = ["MLX9"]', "select names no check: 'MLX9'"),
         ('ignore = [""]', "ignore names no check: ''"),
         ("max-file-kb = true", "max-file-kb is a whole number"),
         ("max-file-kb = 0", "max-file-kb is a whole number from 1 on"),
@@ -78,7 +78,7 @@ def test_what_is_refused(project, lint, text, said):
     assert said in error
 
 
-@pytest.mark.parametrize("arguments", [["--select", "MLO9"], ["--ignore", ","], ["--explain", "nothing"]])
+@pytest.mark.parametrize("arguments", [["--select", "MLX9"], ["--ignore", ","], ["--explain", "nothing"]])
 def test_an_option_that_is_refused(project, lint, arguments):
     code, _, error = lint(project, *arguments)
     assert code == 2

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copier_mlops.cli import TASKS
 
 from tests.project import TEMPLATE, commit, registry, run
 
 # What of this repository the package is made of.
-PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "copier.yml", "extensions", ".pre-commit-hooks.yaml", "action.yml"]
+PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "copier.yml", "extensions", "src", ".pre-commit-hooks.yaml", "action.yml"]
 HOOKS = yaml.safe_load((TEMPLATE / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 # Stands for actions of others: the machine has uv, and act copies the repository where a checkout is.
 NOTHING = TEMPLATE / "tests" / "pipelines" / "ship" / "actions" / "nothing"
@@ -53,7 +54,7 @@ def hooked(
 def test_pre_commit_runs_it_from_this_repository(project, released, pre_commit):
     done = hooked(project, released, pre_commit, "copier-mlops-lint")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "copier-mlops-lint: 0 errors, 0 warnings" in done.stdout
+    assert "mlops lint: 0 errors, 0 warnings" in done.stdout
     (project / "docs" / "x.md").write_text("<" * 7 + " a\n", encoding="utf-8")
     done = hooked(project, released, pre_commit, "copier-mlops-lint")
     assert done.returncode == 1
@@ -73,7 +74,8 @@ def test_pre_commit_can_ask_for_the_files_of_the_commit_alone(project, released,
 def test_every_hook_calls_the_command_that_the_package_has():
     scripts = (TEMPLATE / "pyproject.toml").read_text(encoding="utf-8")
     for hook in HOOKS:
-        assert f"\n{hook['entry'].split()[0]} = " in scripts
+        command, task, *_ = hook["entry"].split()
+        assert f"\n{command} = " in scripts and task in TASKS
         assert hook["id"].startswith("copier-mlops-lint") and hook["language"] == "python"
 
 

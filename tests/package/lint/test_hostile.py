@@ -136,7 +136,7 @@ SLOW = {
     "docs/markers.md": "<<<<<<<\n" * LONG,
     "README.md.rej": "@@ -1 +1 @@\n" + "+a\n" * LONG,
     "operation/configuration/environment_dev/settings.yaml": "\n" * LONG + "prot: 1\n",
-    "operation/execution/charts.py": "x = 1\n" * 500_000,
+    "operation/execution/ours.py": "x = 1\n" * 500_000,
 }
 
 

@@ -128,7 +128,7 @@ FAULTS = {
     "locked": (lambda home: home.drop("uv.lock") or home.save(), "uv.lock"),
     "code": (lambda home: home.answer({"lint": (1, "E501 too long")}), "`uv run poe lint` fails: E501 too long"),
     "tests": (lambda home: home.answer({"test": (1, "1 failed")}), "1 failed"),
-    "contract": (lambda home: home.answer({"check-data": (2, "")}), "without a word"),
+    "contract": (lambda home: home.answer({"check-data": (2, "")}), "uv ended with 2"),
     "ci": (lambda home: home.replace(CI, "uv run poe check-data", "uv run poe lint") or home.save(), "check-data"),
     "pipelines": (lambda home: home.replace(CI, "uv run poe check-data", "make") or home.save(), "MLO203"),
     "pushed": (lambda home: home.replace("README.md", "#", "##") or commit(home.project), "no remote has commit"),

@@ -48,14 +48,14 @@ def test_what_belongs_to_the_team_is_no_drift(project):
 
 
 def test_an_edited_managed_file_is_named_with_how_much_of_it_is_different(project, lint):
-    path = project / "operation" / "execution" / "charts.py"
+    path = project / "operation" / "tests" / "conftest.py"
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:-2], "# Ours", lines[-1]]) + "\n", encoding="utf-8")
     (project / "ruff.toml").write_text("line-length = 100\n", encoding="utf-8")
     first, second = found(project, "--drift")
     assert (first.check, first.path, first.message) == (
         "MLO801",
-        "operation/execution/charts.py",
+        "operation/tests/conftest.py",
         "differs from the template: +1 -1 lines",
     )
     assert (second.check, second.path) == ("MLO801", "ruff.toml")
@@ -73,15 +73,15 @@ def test_an_answer_that_was_edited_by_hand_is_named(project):
 
 
 def test_windows_line_ends_are_no_drift(project):
-    path = project / "operation" / "execution" / "charts.py"
+    path = project / "operation" / "tests" / "conftest.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert ids(project, "--drift") == []
 
 
 def test_a_deleted_managed_file_is_named(project):
-    (project / "operation" / "execution" / "charts.py").unlink()
+    (project / "operation" / "tests" / "conftest.py").unlink()
     (finding,) = found(project, "--drift")
-    assert finding.check == "MLO802" and finding.message.startswith("operation/execution/charts.py")
+    assert finding.check == "MLO802" and finding.message.startswith("operation/tests/conftest.py")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,22 @@ def test_without_copier_the_option_says_what_to_install(project, lint, monkeypat
     assert code == 2 and "copier-mlops[lint]" in said
 
 
-def test_copier_is_imported_for_nothing_else(project):
+HEAVY = ("copier", "jinja2", "mlflow", "pandas", "pathspec", "requests", "sklearn")
+
+
+@pytest.mark.parametrize(("options", "needed"), [([], ["pydantic"]), (["--ignore", "MLO7"], [])])
+def test_what_a_fresh_project_does_not_need_is_not_imported(project, options, needed):
     code = (
-        "import sys; from copier_mlops.lint.cli import main; main(['--project', sys.argv[1]]);"
-        "print([name for name in ('copier', 'pydantic', 'jinja2', 'pathspec') if name in sys.modules])"
+        "import sys; from copier_mlops.cli import main; main(['lint', *sys.argv[1:]]);"
+        f"print([name for name in {('pydantic', *HEAVY)} if name in sys.modules])"
     )
-    assert run(project, sys.executable, "-c", code, str(project)).splitlines()[-1] == "[]"
+    command = (sys.executable, "-c", code, "--project", str(project), *options)
+    assert run(project, *command).splitlines()[-1] == str(needed)
+
+
+def test_no_module_of_the_project_is_run_in_the_place_of_copier(project):
+    (project / "copier.py").write_text("open('started', 'w').close()\n", encoding="utf-8")
+    (project / "yaml.py").write_text("open('started', 'w').close()\n", encoding="utf-8")
+    mlops = Path(sys.executable).with_name("mlops")
+    assert "0 errors" in run(project, str(mlops), "lint", "--drift", "--updates")
+    assert not (project / "started").exists()
