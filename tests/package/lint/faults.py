@@ -328,7 +328,12 @@ FAULTS = [
     Fault("MLO903", {"docs/x.py": "import os\nimport operation.execution.host.api as api, sys\n"}, "docs/x.py"),
     Fault(
         "MLO903",
-        {"notebooks/x.ipynb": NOTEBOOK.replace('"source": []', '"source": [\n"from operation.execution import charts\\n"\n]') % ""},
+        {
+            "notebooks/x.ipynb": NOTEBOOK.replace(
+                '"source": []', '"source": [\n"from operation.execution import charts\\n"\n]'
+            )
+            % ""
+        },
         "notebooks/x.ipynb",
     ),
     Fault(

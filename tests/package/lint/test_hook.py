@@ -14,7 +14,16 @@ from copier_mlops.cli import TASKS
 from tests.project import TEMPLATE, commit, registry, run
 
 # What of this repository the package is made of.
-PACKAGE = ["pyproject.toml", "README.md", "LICENSE", "copier.yml", "extensions", "src", ".pre-commit-hooks.yaml", "action.yml"]
+PACKAGE = [
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "copier.yml",
+    "extensions",
+    "src",
+    ".pre-commit-hooks.yaml",
+    "action.yml",
+]
 HOOKS = yaml.safe_load((TEMPLATE / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 # Stands for actions of others: the machine has uv, and act copies the repository where a checkout is.
 NOTHING = TEMPLATE / "tests" / "pipelines" / "ship" / "actions" / "nothing"

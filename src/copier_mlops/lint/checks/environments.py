@@ -61,7 +61,7 @@ def reader(project: Project, path: str) -> Reader | None:
         return None
     if path == f"{FOLDER}/host.yaml":
         return HOST
-    if not folder.startswith(PREFIX):
+    if not folder.startswith(PREFIX) or folder.count("/") != PREFIX.count("/"):
         return None
     cloud = project.answers.get("cloud")
     if name == "identity.yaml" and isinstance(cloud, str) and cloud in registry("clouds"):

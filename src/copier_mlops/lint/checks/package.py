@@ -87,7 +87,9 @@ def unpinned(project: Project) -> Iterator[Finding]:
         said = f"{NAME} has no pin, so that uv asks an index that anybody may publish to"
         yield Finding(FILE, line, "MLO901", f"{said}; {fix(project)}")
     elif any("git" in each and not each.get("rev") and not each.get("tag") for each in taken):
-        yield Finding(FILE, line, "MLO901", f"{NAME} is pinned to no commit, so that it changes by itself; {fix(project)}")
+        yield Finding(
+            FILE, line, "MLO901", f"{NAME} is pinned to no commit, so that it changes by itself; {fix(project)}"
+        )
 
 
 def _restore(project: Project) -> str:
