@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.run import run as lint
-
 from tests.project import ANSWERS, answers_of, commit, copy_project, files, registry
 from tests.project import update_project as update
 from tests.update.conftest import NOW, RELEASES

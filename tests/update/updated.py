@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
+
 from copier_mlops.lint.config import Config
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.run import run as find
-
 from tests.project import ANSWERS, commit, copy_project, files, matches, registry, run
 from tests.update.conftest import LET_GO
 from tests.update.team import Files

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from html import escape
 
 from copier_mlops.lint.formats import plain
-from copier_mlops.registry import registry
 from copier_mlops.maturity.judge import Judged, Report, title
+from copier_mlops.registry import registry
 
 PAGE, BADGE = "docs/maturity.md", "docs/media/maturity.svg"
 # From red to green; the first is for a repository that has no level yet.

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from copier_mlops.lint.project import Project
-from copier_mlops.registry import registry
 from copier_mlops.maturity.evidence import LOOKS, Evidence
+from copier_mlops.registry import registry
 
 
 def title(level: int) -> str:

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
 from copier_mlops.lint.checks.environments import FOLDER, HOST, READERS, Reader
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.values import errors
 from copier_mlops.registry import registry
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as some
-
 from tests.package.lint.conftest import copy_of, found
 
 CLOUDS = {name: Reader(f"identity.{name}", "Identity") for name in registry("clouds")}

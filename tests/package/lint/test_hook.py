@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from copier_mlops.cli import TASKS
 
+from copier_mlops.cli import TASKS
 from tests.project import TEMPLATE, commit, registry, run
 
 # What of this repository the package is made of.

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from copier_mlops.cli import TASKS
 from copier_mlops.lint.retired import imported, mentioned, modules, retired
 from copier_mlops.registry import registry
-
 from tests.package.lint.conftest import copy_of, found, ids
 from tests.project import TEMPLATE, commit, copy_project, files, run
 

@@ -1,4 +1,4 @@
-"""The package that does the work of the tasks: its pin in pyproject.toml, and what is left of the files that it replaced."""
+"""The package that does the work of the tasks: its pin in pyproject.toml, and what is left of the files it replaced."""
 
 import re
 from collections.abc import Iterator
