@@ -10,7 +10,7 @@ GOAL = 1.0
 # Findings are no failure.
 FOUND = (0, 1)
 CPU, WALL, DRIFT = "CPU", "wall clock", "CPU with --drift"
-HOOK = "wall clock through uv, as the rendered hook"
+HOOK = "wall clock through uv, from outside"
 
 
 def compare(workspace: Path, runs: int) -> measure.Comparison:
@@ -44,7 +44,7 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
 
 
 def linted(project: Path) -> dict[str, float]:
-    """Seconds of the lint: by itself, as a hook runs it, and with the drift check."""
+    """Seconds of the lint: by itself, from outside the project, and with the drift check."""
     lint = [sys.executable, "-m", "copier_mlops", "lint", "--project", str(project)]
     cpu, wall = measure.cost(*lint, cwd=project, ends=FOUND)
     _, hook = measure.cost("uv", "tool", "run", "--from", measure.ROOT, "mlops", "lint", cwd=project, ends=FOUND)
