@@ -84,7 +84,8 @@ def settings(root: Path, options: argparse.Namespace) -> Config:
     for name in ("select", "ignore"):
         if given := getattr(options, name):
             ids = [id.strip() for each in given for id in each.split(",")]
-            config = replace(config, **{name: named(ids, f"--{name}")})
+            known = named(ids, f"--{name}")
+            config = replace(config, select=known) if name == "select" else replace(config, ignore=known)
     return config
 
 

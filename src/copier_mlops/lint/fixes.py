@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.lint.project import Project
 
@@ -18,7 +19,8 @@ def is_merged(project: Project, path: str) -> bool:
     target, rejected = project.read(path.removesuffix(".rej")), project.read(path)
     if target is None or not rejected:
         return False
-    lines, wanted, hunks = rejected.splitlines(), Counter(), 0
+    lines, hunks = rejected.splitlines(), 0
+    wanted: Counter[bytes] = Counter()
     for line in lines:
         if HUNK.match(line):
             hunks += 1
@@ -78,20 +80,20 @@ def without_outputs(content: bytes) -> bytes | None:
     return _written(notebook, text, layout).encode("utf-8")
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, Any]:
     """An object whose keys differ: of two that are the same, writing would lose one."""
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a key stands twice")
     return dict(pairs)
 
 
-def _layouts(text: str) -> list[dict]:
+def _layouts(text: str) -> list[dict[str, Any]]:
     found = re.search(r"\n([ \t]+)", text)
     indent = found[1] if found else None
     return [{"indent": indent, "ensure_ascii": ascii_only} for ascii_only in (False, True)]
 
 
-def _written(notebook: object, text: str, layout: dict) -> str:
+def _written(notebook: object, text: str, layout: dict[str, Any]) -> str:
     end = text[len(text.rstrip()) :]
     written = json.dumps(notebook, **layout)
     return (written.replace("\n", "\r\n") if "\r\n" in text else written) + end

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from typing import Any
 from urllib.parse import quote
 
 from copier_mlops.cli import version
@@ -116,14 +117,14 @@ def as_sarif(result: Result, prefix: str = "") -> str:
         }
         # GitHub takes no result without a place: what is nowhere is shown at the answers file.
         path = quote(os.fsencode(f"{prefix}{finding.path or '.copier-answers.yml'}"))
-        physical = {"artifactLocation": {"uri": path, "uriBaseId": "%SRCROOT%"}}
-        physical |= {"region": {"startLine": max(finding.line, 1)}}
+        file = {"uri": path, "uriBaseId": "%SRCROOT%"}
+        physical = {"artifactLocation": file, "region": {"startLine": max(finding.line, 1)}}
         results.append(each | {"locations": [{"physicalLocation": physical}]})
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _rule(id: str) -> dict:
+def _rule(id: str) -> dict[str, Any]:
     check = checks()[id]
     return {
         "id": id,

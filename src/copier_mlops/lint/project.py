@@ -4,8 +4,9 @@ import functools
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from yaml import Node
 
@@ -16,9 +17,16 @@ from copier_mlops.lint.listing import list_files
 from copier_mlops.registry import registry
 
 ANSWERS = ".copier-answers.yml"
+T = TypeVar("T")
 READ_LIMIT = 5_000_000
 HELD_LIMIT = 64_000_000
 YAML = (".yml", ".yaml")
+
+
+def subtable(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a table of a TOML file by its name in the table around it; an empty one if it is not there."""
+    found = table.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 class Project:
@@ -63,7 +71,7 @@ class Project:
                 if content and b"\0" not in content[:8000]:
                     yield path, content
 
-    def _parsed(self, path: str, parse) -> object:
+    def _parsed(self, path: str, parse: Callable[[bytes], T]) -> T | None:
         if path not in self.files:
             return None
         content = self.read(path)
@@ -95,7 +103,7 @@ class Project:
         return self._parsed(path, reading.compose)
 
     @functools.cache  # noqa: B019
-    def toml(self, path: str) -> dict:
+    def toml(self, path: str) -> dict[str, Any]:
         """The value of a TOML file; nothing where there is none or it cannot be read."""
         return self._parsed(path, lambda content: tomllib.loads(content.decode("utf-8"))) or {}
 

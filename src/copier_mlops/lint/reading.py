@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import yaml
 
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # a PyYAML without libyaml
-    from yaml import SafeLoader as _Loader
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
 
+T = TypeVar("T")
 MOST_NODES = 1_000_000
 DEEPEST = 200
 
@@ -77,7 +79,7 @@ def compose(content: bytes) -> yaml.Node | None:
     return _load(content, documents)
 
 
-def parse(content: bytes, loader: type[Loader] = Loader) -> object:
+def parse(content: bytes, loader: type[Loader] = Loader) -> Any:
     """The value of a YAML text.
 
     Raises:
@@ -94,7 +96,7 @@ def parse(content: bytes, loader: type[Loader] = Loader) -> object:
     return _load(content, construct, loader)
 
 
-def _load(content: bytes, use: Callable[[Loader], object], kind: type[Loader] = Loader) -> object:
+def _load(content: bytes, use: Callable[[Loader], T], kind: type[Loader] = Loader) -> T:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,13 +123,15 @@ def _refuse_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= DEEPEST and not any(mark in text for mark in marks):
         return
     depth = 0
+    line = 0
     for event in yaml.parse(text, Loader=Loader):
+        line = event.start_mark.line + 1 if event.start_mark else line
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST:
-            raise UnreadableError(f"nests more than {DEEPEST} levels deep", event.start_mark.line + 1)
+            raise UnreadableError(f"nests more than {DEEPEST} levels deep", line)
 
 
 def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:

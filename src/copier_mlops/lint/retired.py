@@ -12,8 +12,8 @@ CODE = (".py", ".ipynb")
 # What starts programs or names their files.
 SETTINGS = (".toml", ".yaml", ".yml", ".cfg", ".ini", ".sh", "Makefile")
 # A line of a notebook begins with the quote of its JSON.
-FROM = re.compile(r'\s*"?\s*from\s+(operation(?:\.\w+)*)\s+import\b(.*)')
-IMPORT = re.compile(r'\s*"?\s*import\s+(operation\..*)')
+FROM = re.compile(r'\s*(?:"\s*)?from\s+(operation(?:\.\w+)*)\s+import\b(.*)')
+IMPORT = re.compile(r'\s*(?:"\s*)?import\s+(operation\..*)')
 WORD = re.compile(r"\w+")
 # A module after `-m` or before `:`, a path from the root or from a folder beside it.
 NAMED = re.compile(r"\boperation([./][\w./-]+)|\.\./(execution/[\w./-]+)")
@@ -79,10 +79,10 @@ def imported(lines: list[str]) -> Iterator[tuple[int, str]]:
             if not found:
                 continue
             package, names, first = found[1], found[2], number
-            if path := module_of(package):
-                yield number, path
+            if name := module_of(package):
+                yield number, name
             is_open = "(" in names
-        yield from ((number, path) for each in WORD.findall(names) if (path := modules().get(f"{package}.{each}")))
+        yield from ((number, path) for each in WORD.findall(names) if (path := modules().get(f"{package}.{each}", "")))
         if not is_open or ")" in names:
             package = ""
 

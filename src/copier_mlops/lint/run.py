@@ -33,7 +33,8 @@ class Result:
 
 def run(project: Project, options: Iterable[str] = (), only: set[str] | None = None) -> list[Finding]:
     """Every finding of the checks that the settings and the options want, in files of `only` where that is given."""
-    config, found = project.config, []
+    config = project.config
+    found: list[Finding] = []
     for id, look in load().items():
         check = checks()[id]
         if config.wants(check) and (not check.needs or check.needs in options):

@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import PurePosixPath
+from typing import Any
 
 from copier_mlops.lint.project import Project
 
 PLACE = re.compile(r"(?<!\\)\$\{\s*([\w.\[\]-]+)\s*\}")
 UNKNOWN = object()
+# A stage by the name that dvc.lock gives it, its entry, and the values that its places take.
+Expanded = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 def join(folder: str, path: str) -> str:
@@ -23,7 +26,7 @@ def join(folder: str, path: str) -> str:
     return "/".join(parts)
 
 
-def values_of(project: Project, path: str) -> dict:
+def values_of(project: Project, path: str) -> dict[str, Any]:
     """What a file of parameters says; nothing where it is missing or of another kind."""
     if path.endswith((".yaml", ".yml")):
         found = project.dvc(path)
@@ -50,7 +53,7 @@ def get(values: object, name: str) -> object:
     return values
 
 
-def resolve(text: object, context: dict) -> object:
+def resolve(text: object, context: dict[str, Any]) -> object:
     """A text with each `${name}` replaced as DVC does; None where a value is not known or is no scalar."""
     if not isinstance(text, str):
         return text
@@ -68,7 +71,7 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def command(value: object, context: dict) -> str | list | None:
+def command(value: object, context: dict[str, Any]) -> str | list[Any] | None:
     """The command of a stage; a list stays one."""
     if isinstance(value, list):
         parts = [command(each, context) for each in value]
@@ -77,7 +80,7 @@ def command(value: object, context: dict) -> str | list | None:
     return None if found is None else _text(found).strip()
 
 
-def paths(entries: object, context: dict, folder: str) -> list[tuple[str, dict]]:
+def paths(entries: object, context: dict[str, Any], folder: str) -> list[tuple[str, dict[str, Any]]]:
     """The files of a list of outs, deps or metrics with their options."""
     found = []
     for entry in entries if isinstance(entries, list) else []:
@@ -88,7 +91,7 @@ def paths(entries: object, context: dict, folder: str) -> list[tuple[str, dict]]
     return found
 
 
-def stages(project: Project, path: str) -> Iterator[tuple[str, dict, dict]]:
+def stages(project: Project, path: str) -> Iterator[Expanded]:
     """Each stage by the name that dvc.lock gives it, its entry, and the values that its places take."""
     document = project.dvc(path)
     entries = document.get("stages") if isinstance(document, dict) else None
@@ -103,10 +106,11 @@ def stages(project: Project, path: str) -> Iterator[tuple[str, dict, dict]]:
             yield from _expanded(str(name), entry, context)
 
 
-def _expanded(name: str, entry: dict, context: dict) -> Iterator[tuple[str, dict, dict]]:
+def _expanded(name: str, entry: dict[str, Any], context: dict[str, Any]) -> Iterator[Expanded]:
     if "foreach" in entry:
         items = resolve(entry["foreach"], context)
-        body = entry.get("do") if isinstance(entry.get("do"), dict) else {}
+        do = entry.get("do")
+        body = do if isinstance(do, dict) else {}
         if isinstance(items, dict):
             for key, item in items.items():
                 yield f"{name}@{_text(key)}", body, context | {"key": key, "item": item}
@@ -115,8 +119,9 @@ def _expanded(name: str, entry: dict, context: dict) -> Iterator[tuple[str, dict
                 label = position if isinstance(item, dict | list) else _text(item)
                 yield f"{name}@{label}", body, context | {"item": item}
     elif isinstance(entry.get("matrix"), dict):
-        axes = {axis: resolve(some, context) for axis, some in entry["matrix"].items()}
-        if all(isinstance(some, list) for some in axes.values()):
+        resolved = {axis: resolve(some, context) for axis, some in entry["matrix"].items()}
+        axes = {axis: some for axis, some in resolved.items() if isinstance(some, list)}
+        if len(axes) == len(resolved):
             for row in product(*(list(enumerate(some)) for some in axes.values())):
                 labels = [
                     f"{axis}{position}" if isinstance(item, dict | list) else _text(item)

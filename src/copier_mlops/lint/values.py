@@ -6,6 +6,7 @@ Only the file counts: a variable of this machine neither hides a fault nor makes
 import functools
 import typing
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -108,21 +109,21 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _is(wanted: str) -> Callable[[dict, object], str]:
+def _is(wanted: str) -> Callable[[dict[str, Any], object], str]:
     return lambda _, value: f"is {wanted}, not {shown(value) if isinstance(value, str) else kind(value)}"
 
 
-def _bound(words: str, name: str) -> Callable[[dict, object], str]:
+def _bound(words: str, name: str) -> Callable[[dict[str, Any], object], str]:
     return lambda context, value: f"is {words} {context[name]:.15g}, not {shown(value)}"
 
 
-def _length(words: str, name: str) -> Callable[[dict, object], str]:
+def _length(words: str, name: str) -> Callable[[dict[str, Any], object], str]:
     return lambda context, _: f"has at {words} {context[name]} characters"
 
 
 _WHOLE, _NUMBER, _TRUTH, _GROUP = _is("a whole number"), _is("a number"), _is("true or false"), _is("a group of values")
 # What pydantic calls an error, and the words for it; any other error keeps pydantic's own.
-REASONS: dict[str, Callable[[dict, object], str]] = {
+REASONS: dict[str, Callable[[dict[str, Any], object], str]] = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _WHOLE),
     **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),
     **dict.fromkeys(("bool_type", "bool_parsing"), _TRUTH),

@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from copier_mlops.lint.checks import pipelines
 from copier_mlops.lint.listing import git, head
@@ -23,7 +24,7 @@ class Evidence:
 
 
 @functools.cache
-def _findings(project: Project) -> list:
+def _findings(project: Project) -> list[Any]:
     return [each for each in run(project) if checks()[each.check].severity != WARNING]
 
 
@@ -55,7 +56,7 @@ def by_files(project: Project, patterns: list[str]) -> Evidence:
 def by_steps(project: Project, wanted: list[str]) -> Evidence:
     """The pipelines of the answered host run these tasks."""
     of_host = set(project.placed(project.host)) if project.host else set()
-    found = {}
+    found: dict[str, str] = {}
     for step in pipelines.steps(project):
         if step.path in of_host:
             found.setdefault(step.task, f"{step.path}:{step.line}")
@@ -81,7 +82,7 @@ def by_git(project: Project, state: str) -> Evidence:
     return Evidence(bool(found), f"commit {commit} is in {found[0]}" if found else f"no remote has commit {commit}")
 
 
-def by_settings(project: Project, wanted: list[dict]) -> Evidence:
+def by_settings(project: Project, wanted: list[dict[str, Any]]) -> Evidence:
     """Values of YAML files that are there, and are among those that count."""
     texts, met = [], True
     for each in wanted:
@@ -114,13 +115,13 @@ def by_model(project: Project, wanted: dict[str, object]) -> Evidence:
     return MODELS[what](models, environment)
 
 
-def _run(models: dict, _: object) -> Evidence:
+def _run(models: dict[str, Any], _: object) -> Evidence:
     return Evidence(
         bool(models["run"]), f"run {models['run']}" if models["run"] else "no finished run has this dvc.lock"
     )
 
 
-def _registered(models: dict, _: object) -> Evidence:
+def _registered(models: dict[str, Any], _: object) -> Evidence:
     used = [
         f"{each['alias']} is version {each['version']}" for each in models["environments"].values() if each["version"]
     ]
@@ -129,19 +130,19 @@ def _registered(models: dict, _: object) -> Evidence:
     )
 
 
-def _served(models: dict, environment: str) -> dict:
+def _served(models: dict[str, Any], environment: str) -> dict[str, Any]:
     version = models["environments"][environment]["version"]
     return next((each for each in models["versions"] if each["version"] == version), {})
 
 
-def _deployed(models: dict, environment: str) -> Evidence:
+def _deployed(models: dict[str, Any], environment: str) -> Evidence:
     version = _served(models, environment)
     if environment in version.get("deployed", []):
         return Evidence(True, f"{environment} serves version {version['version']}")
     return Evidence(False, f"no version was deployed to {environment}")
 
 
-def _traced(models: dict, environment: str) -> Evidence:
+def _traced(models: dict[str, Any], environment: str) -> Evidence:
     version = _served(models, environment)
     missing = [name for name in ("run", "commit", "data") if not version.get(name)]
     if not version or missing:
@@ -150,8 +151,13 @@ def _traced(models: dict, environment: str) -> Evidence:
     return Evidence(True, f"version {version['version']}: {origin}")
 
 
-MODELS: dict[str, Callable] = {"run": _run, "registered": _registered, "deployed": _deployed, "traced": _traced}
-LOOKS: dict[str, Callable] = {
+MODELS: dict[str, Callable[..., Evidence]] = {
+    "run": _run,
+    "registered": _registered,
+    "deployed": _deployed,
+    "traced": _traced,
+}
+LOOKS: dict[str, Callable[..., Evidence]] = {
     "task": by_task,
     "checks": by_checks,
     "files": by_files,

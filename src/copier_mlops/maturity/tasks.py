@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.command import CommandError
 from copier_mlops.command import run as run_program
@@ -43,12 +44,13 @@ def run(root: Path, task: str) -> Done:
     return Done(True, printed, "")
 
 
-def models(root: Path) -> dict | str:
+def models(root: Path) -> dict[str, Any] | str:
     """What `poe models` shows, or why it cannot."""
     done = run(root, "models --json")
     if not done.ok:
         return done.last
     try:
-        return json.loads(done.printed)
+        found = json.loads(done.printed)
     except ValueError:
-        return "what it printed is no JSON"
+        found = None
+    return found if isinstance(found, dict) else "what it printed is no JSON"

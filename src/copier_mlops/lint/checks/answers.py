@@ -1,15 +1,14 @@
 """The answers file is there, as copier wrote it, and says what the project is."""
 
-import re
 from collections.abc import Iterator
+from typing import Any
 
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import ANSWERS, Project
 from copier_mlops.registry import questions
 
-SETTINGS = "operation/configuration/settings.py"
-TYPES = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+TYPES: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
 KINDS = {"str": "text", "int": "a whole number", "bool": "true or false", "float": "a number"}
 
 
@@ -57,7 +56,7 @@ def _is(value: object, kind: str) -> bool:
     return isinstance(value, TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
 
 
-def _choices(question: dict) -> list:
+def _choices(question: dict[str, Any]) -> list[Any]:
     choices = question.get("choices")
     return list(choices.values()) if isinstance(choices, dict) else choices if isinstance(choices, list) else []
 
@@ -79,10 +78,6 @@ def disagree(project: Project) -> Iterator[Finding]:
     remote = answers.get("data_remote")
     if isinstance(remote, str) and (url := _storage(project)) and not url.endswith(remote):
         yield at(project, "data_remote", "MLO114", "data_remote is not the url of the remote `storage` in .dvc/config")
-    answer = answers.get("tracking_uri")
-    server = re.search(rb'^    "tracking_uri": "(.*)",$', project.read(SETTINGS) or b"", re.MULTILINE)
-    if isinstance(answer, str) and server and server[1].decode("utf-8", "replace") != answer:
-        yield at(project, "tracking_uri", "MLO114", f"tracking_uri is not the one that {SETTINGS} has as its default")
 
 
 def _storage(project: Project) -> str:

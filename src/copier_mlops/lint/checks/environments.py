@@ -31,7 +31,8 @@ class Reader:
 
     def model(self) -> "type[BaseSettings]":
         """Import the class; pydantic takes a moment, which a project without such files need not wait."""
-        return getattr(importlib.import_module(f"copier_mlops.{self.module}"), self.name)
+        found: type[BaseSettings] = getattr(importlib.import_module(f"copier_mlops.{self.module}"), self.name)
+        return found
 
 
 HOST = Reader("hosts.settings", "HostSettings")

@@ -10,8 +10,9 @@ from copier_mlops.registry import registry
 
 def closed(serving: object) -> set[str]:
     """Return the patterns of the files that come only with a door that nobody asked for."""
-    doors = registry("doors") if isinstance(serving, list) else {}
-    return {path for name, door in doors.items() if name not in serving for path in door["paths"]}
+    if not isinstance(serving, list):
+        return set()
+    return {path for name, door in registry("doors").items() if name not in serving for path in door["paths"]}
 
 
 def rooms(level: int, serving: object) -> dict[str, int]:

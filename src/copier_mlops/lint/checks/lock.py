@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
@@ -11,7 +12,7 @@ from copier_mlops.lint.project import Project
 from copier_mlops.lint.stages import UNKNOWN, command, get, join, paths, resolve, stages, values_of
 
 
-def locks(project: Project) -> Iterator[tuple[str, str, str, dict]]:
+def locks(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     """Each dvc.lock with its folder, its dvc.yaml and its stages."""
     for path in project.files:
         folder, _, name = path.rpartition("/")
@@ -23,7 +24,7 @@ def locks(project: Project) -> Iterator[tuple[str, str, str, dict]]:
                 yield path, folder, join(folder, "dvc.yaml"), entries
 
 
-def both(project: Project) -> Iterator[tuple[str, str, str, dict, dict, dict]]:
+def both(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
     """Each stage that stands in both files: the lock, the folder, its name, its entries there and there, its values."""
     for path, folder, source, locked in locks(project):
         for name, entry, context in stages(project, source):
@@ -85,7 +86,8 @@ def command_differs(project: Project) -> Iterator[Finding]:
 def parameters_differ(project: Project) -> Iterator[Finding]:
     """A parameter that has another value by now, or that the run did not know."""
     for path, folder, name, was, entry, context in both(project):
-        known = was.get("params") if isinstance(was.get("params"), dict) else {}
+        params = was.get("params")
+        known = params if isinstance(params, dict) else {}
         for file, values in known.items():
             now = values_of(project, join(folder, str(file)))
             for parameter, value in values.items() if isinstance(values, dict) else ():
@@ -98,7 +100,7 @@ def parameters_differ(project: Project) -> Iterator[Finding]:
                 yield at(project, path, name, "MLO603", f"stage {name} ran without knowing {parameter} of {file}")
 
 
-def wanted(entries: object, context: dict) -> Iterator[tuple[str, str]]:
+def wanted(entries: object, context: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The parameters that a stage of dvc.yaml names, with the file of each."""
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
@@ -111,7 +113,7 @@ def wanted(entries: object, context: dict) -> Iterator[tuple[str, str]]:
 @check("MLO604")
 def dependencies_differ(project: Project) -> Iterator[Finding]:
     """Code or data that is another one by now, or that the run did not know."""
-    made = {}
+    made: dict[str, str] = {}
     for _, folder, _, locked in locks(project):
         for entry in locked.values():
             made |= recorded(entry.get("outs"), folder)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
-from copier_mlops.lint.project import Project
+from copier_mlops.lint.project import Project, subtable
 from copier_mlops.lint.retired import left, uses
 
 FILE, NAME = "pyproject.toml", "copier-mlops"
@@ -18,8 +19,8 @@ SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 def requirements(project: Project) -> list[str]:
     """Return what pyproject.toml says behind the name of the package, each time that it names it."""
     table = project.toml(FILE)
-    of_project, groups = _table(table, "project"), _table(table, "dependency-groups")
-    lists = [of_project.get("dependencies"), *_table(of_project, "optional-dependencies").values(), *groups.values()]
+    of_project, groups = subtable(table, "project"), subtable(table, "dependency-groups")
+    lists = [of_project.get("dependencies"), *subtable(of_project, "optional-dependencies").values(), *groups.values()]
     found = []
     for entry in (each for some in lists if isinstance(some, list) for each in some if isinstance(each, str)):
         named = REQUIREMENT.fullmatch(entry)
@@ -28,16 +29,11 @@ def requirements(project: Project) -> list[str]:
     return found
 
 
-def sources(project: Project) -> list[dict]:
+def sources(project: Project) -> list[dict[str, Any]]:
     """Return where uv takes the package from, as `[tool.uv.sources]` says; one table for each marker."""
-    listed = _table(_table(_table(project.toml(FILE), "tool"), "uv"), "sources")
-    found = next((value for name, value in listed.items() if _normal(name) == NAME), [])
+    listed = subtable(subtable(subtable(project.toml(FILE), "tool"), "uv"), "sources")
+    found: Any = next((value for name, value in listed.items() if _normal(name) == NAME), [])
     return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
-
-
-def _table(table: dict, name: str) -> dict:
-    found = table.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _normal(name: str) -> str:

@@ -8,7 +8,7 @@ import yaml
 
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
-from copier_mlops.lint.project import Project
+from copier_mlops.lint.project import Project, subtable
 from copier_mlops.registry import registry
 
 # Keys under which the hosts keep commands, and those that let a failed one pass.
@@ -75,23 +75,19 @@ def steps(project: Project) -> Iterator[Step]:
 
 def tasks(project: Project) -> set[str]:
     """The tasks that poe knows in this project."""
-    found, files = set(), ["pyproject.toml", "poe_tasks.toml"]
+    found: set[str] = set()
+    files = ["pyproject.toml", "poe_tasks.toml"]
     for path in files:
         table = project.toml(path)
-        own = _table(_table(table, "tool"), "poe")
+        own = subtable(subtable(table, "tool"), "poe")
         table = own or ({} if path == "pyproject.toml" else table)
-        found |= _table(table, "tasks").keys()
+        found |= subtable(table, "tasks").keys()
         more = table.get("include", [])
         for each in more if isinstance(more, list) else [more]:
             name = each.get("path") if isinstance(each, dict) else each
             if isinstance(name, str) and name.endswith(".toml") and name not in files:
                 files.append(name)
     return found
-
-
-def _table(table: dict, name: str) -> dict:
-    found = table.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 @check("MLO201")

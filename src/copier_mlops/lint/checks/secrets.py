@@ -8,8 +8,6 @@ from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 
 SETTINGS = (".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".properties", ".dvc/config")
-# Where the template writes the answer `tracking_uri`.
-ANSWERED = "operation/configuration/settings.py"
 # Options of DVC that hold a credential: they belong into .dvc/config.local.
 DVC_OPTIONS = {
     "access_key_id", "account_key", "client_secret", "connection_string", "gdrive_client_secret", "key", "oss_key_id",
@@ -80,7 +78,7 @@ def dvc(project: Project) -> Iterator[Finding]:
 @check("MLO402")
 def address(project: Project) -> Iterator[Finding]:
     """A credential in an address of any settings."""
-    for path, number, line in lines(project, *SETTINGS, ANSWERED):
+    for path, number, line in lines(project, *SETTINGS):
         if "://" in line and not path.endswith(".dvc/config"):
             for said in leaks(line):
                 yield Finding(path, number, "MLO402", said)

@@ -4,10 +4,12 @@ import json
 import re
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.lint.checks import check
@@ -30,7 +32,7 @@ def is_managed(names: list[str]) -> list[str]:
     return sorted(set(names) - set(GitIgnoreSpec.from_lines(yours).match_files(names)))
 
 
-def is_address(text: object) -> bool:
+def is_address(text: object) -> TypeGuard[str]:
     """Whether git can be given this: no option of a command, and no transport that runs one."""
     return isinstance(text, str) and bool(text.strip()) and not text.startswith("-") and "::" not in text
 
@@ -48,21 +50,15 @@ def rendered(project: Project) -> dict[str, bytes] | str:
         raise LintError("--drift needs copier: `uv run poe drift` has it, or install copier-mlops[lint]") from None
     with tempfile.TemporaryDirectory(prefix="copier-mlops-lint-", ignore_cleanup_errors=True) as folder:
         target = Path(folder, project.root.name or "project")
-        options = {"defaults": True, "quiet": True, "unsafe": False, "settings": copier.Settings()}
+        options: dict[str, Any] = {"defaults": True, "quiet": True, "unsafe": False, "settings": copier.Settings()}
         try:
-            with _quiet():
+            with warnings.catch_warnings(action="ignore"):
                 copier.run_copy(source, target, data=answers, vcs_ref=commit, **options)
         except Exception as error:  # copier's, git's and the file system's: each is a reason
             return (str(error).strip().splitlines() or [type(error).__name__])[0]
         found = (each for each in target.rglob("*") if each.is_file() and not each.is_symlink())
         contents = {each.relative_to(target).as_posix(): each.read_bytes() for each in found}
     return {name: contents[name] for name in is_managed(list(contents))}
-
-
-def _quiet():
-    import warnings
-
-    return warnings.catch_warnings(action="ignore")
 
 
 def diffstat(before: bytes, after: bytes) -> tuple[int, int]:
