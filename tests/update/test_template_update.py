@@ -12,8 +12,8 @@ from pathlib import Path
 import copier
 import pytest
 
-from tests.pipelines.api.conftest import HOSTS
-from tests.pipelines.api.server import Server
+from tests.package.hosts.conftest import HOSTS
+from tests.package.hosts.server import Server
 from tests.project import commit, copy_project, copy_template, files, registry, run
 from tests.update.conftest import BEFORE, NEW_MANAGED, NOW
 
@@ -56,7 +56,7 @@ class Home:
         self.project, self.remote, self.template = (folder / name for name in ("project", "remote.git", "small"))
         self.variables = {"UV_LOCKED": "1", "UV_OFFLINE": "1"}
         if host != "forgejo":
-            self.fake = importlib.import_module(f"tests.pipelines.api.fakes.{host}")
+            self.fake = importlib.import_module(f"tests.package.hosts.fakes.{host}")
             self.state = self.fake.install(server)
             self.variables |= self.fake.runner(server, folder)
 

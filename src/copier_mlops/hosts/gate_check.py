@@ -29,7 +29,7 @@ WIDEST = 200
 def nothing_to_approve(gate: str) -> str:
     """Why there is nothing to approve, where a job before said so; empty where there is."""
     for job, name, key in ABOUT.get(gate, ()):
-        if (handover.BUILD / job / f"{name}.json").is_file():
+        if handover.file_of(job, name).is_file():
             document = handover.read(job, name)
             # The first that is there decides: it is what the steps after the gate read.
             closed = document.get(key) is False

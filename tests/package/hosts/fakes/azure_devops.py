@@ -1,6 +1,6 @@
 """Azure DevOps' REST API as https://learn.microsoft.com/rest/api/azure/devops describes it, in memory."""
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly
 
 GIT = "/K%20I/_apis/git/repositories/kredit"
 PROJECT = "/K%20I/_apis"

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly, missing
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
 
 REPOSITORY = "acme/kredit"
 HEADERS = {

@@ -4,7 +4,9 @@ import socket
 
 import pytest
 
-from tests.pipelines.api.server import TOKEN, Reply, Server
+from copier_mlops.hosts.api import PATIENCE
+from copier_mlops.hosts.base import parse_remote
+from tests.package.hosts.server import TOKEN, Reply, Server
 
 
 def ask(place, **variables):
@@ -60,14 +62,11 @@ def test_githubs_403_can_be_a_rate_limit(place):
     assert "try again in 61 seconds" in refusal(place, Reply({}, 403, {"Retry-After": "61"}))
 
 
-@pytest.mark.parametrize("host", ["github"], indirect=True)
-def test_nobody_waits_for_longer_than_a_moment(place):
-    retry = place.module("operation.execution.host.api").PATIENCE
-
+def test_nobody_waits_for_longer_than_a_moment():
     class Asked:
         headers = {"Retry-After": "3600"}  # noqa: RUF012
 
-    assert retry.get_retry_after(Asked()) == 5
+    assert PATIENCE.get_retry_after(Asked()) == 5
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
@@ -164,9 +163,8 @@ def test_a_password_of_netrc_does_not_replace_the_token(place, tmp_path, monkeyp
         ("file:///srv/git/kredit", None),
     ],
 )
-@pytest.mark.parametrize("host", ["github"], indirect=True)
-def test_the_git_remote_says_where_the_repository_is(place, url, expected):
-    found = place.module("operation.execution.host.base").parse_remote(url)
+def test_the_git_remote_says_where_the_repository_is(url, expected):
+    found = parse_remote(url)
     assert (tuple(found) if found else None) == expected
 
 

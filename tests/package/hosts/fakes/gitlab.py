@@ -1,6 +1,6 @@
 """GitLab's REST API as https://docs.gitlab.com/api describes it, in memory."""
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly, missing
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
 
 PROJECT = "42"
 PEOPLE = {"ada": 7, "grace": 8}
