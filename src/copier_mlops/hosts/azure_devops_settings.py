@@ -24,7 +24,7 @@ MANAGE = "administer environments, pipelines and branch policies"
 
 
 def settings(host: AzureDevOps) -> list[Setting]:
-    """One setting for each flow, each gate and each policy of the main branch."""
+    """Return one setting for each flow, each gate and each policy of the main branch."""
     flows = sorted(file.stem for file in (root() / FOLDER).glob("*.yml"))
     return [
         *[Setting(f"pipeline {flow}", lambda flow=flow: pipeline(host, flow)) for flow in flows],
@@ -36,7 +36,7 @@ def settings(host: AzureDevOps) -> list[Setting]:
 
 
 def definition(host: AzureDevOps, flow: str) -> dict | None:
-    """Build / Definitions: list, by the file that describes them."""
+    """Find a pipeline by the file that describes it (Build / Definitions: list)."""
     names = {each.casefold() for each in (f"{FOLDER}/{flow}.yml", f"/{FOLDER}/{flow}.yml")}
     query = {"repositoryId": repository(host)["id"], "repositoryType": "TfsGit", "includeAllProperties": "true"}
     for each in host.api.pages(host.path("build", "definitions"), READ, **query, **VERSION):
@@ -46,12 +46,12 @@ def definition(host: AzureDevOps, flow: str) -> dict | None:
 
 
 def repository(host: AzureDevOps) -> dict:
-    """Git / Repositories: get."""
+    """Return the repository (Git / Repositories: get)."""
     return host.api.get(host.git(), "read code", **VERSION)
 
 
 def pipeline(host: AzureDevOps, flow: str) -> Plan:
-    """Pipelines / Pipelines: create."""
+    """Create the pipeline of a flow (Pipelines / Pipelines: create)."""
     text = f"runs {FOLDER}/{flow}.yml"
     if definition(host, flow):
         return Plan("ok", text)
@@ -66,20 +66,20 @@ def pipeline(host: AzureDevOps, flow: str) -> Plan:
 
 
 def environment_of(host: AzureDevOps, name: str) -> dict | None:
-    """Distributed Task / Environments: list, by name."""
+    """Find an environment by its name (Distributed Task / Environments: list)."""
     listed = host.api.pages(host.path("distributedtask", "environments"), READ, name=name, **PREVIEW)
     return next((each for each in listed if each["name"] == name), None)
 
 
 def approval_check(host: AzureDevOps, number: int) -> dict | None:
-    """Approvals and checks / Check Configurations: list."""
+    """Find the check that asks for an approval (Approvals and checks / Check Configurations: list)."""
     query = {"resourceType": "environment", "resourceId": number, "$expand": "settings"}
     listed = host.api.pages(host.path("pipelines", "checks", "configurations"), READ, **query, **PREVIEW)
     return next((each for each in listed if each["type"]["id"].casefold() == APPROVAL), None)
 
 
 def environment(host: AzureDevOps, gate: str) -> Plan:
-    """An environment and the check that asks for an approval."""
+    """Plan an environment and the check that asks for an approval."""
     names = host.approvers(gate)
     wanted = {identity(host, name) for name in names}
     found = environment_of(host, gate)
@@ -114,7 +114,7 @@ def environment(host: AzureDevOps, gate: str) -> Plan:
 
 
 def identity(host: AzureDevOps, name: str) -> str:
-    """IMS / Identities: read identities, by name."""
+    """Find a person or a group by name (IMS / Identities: read identities)."""
     query = {"searchFilter": "General", "filterValue": name, "queryMembership": "None"}
     found = host.people.get("_apis/identities", "read identities", **query, **VERSION)["value"]
     if len(found) != 1:
@@ -124,7 +124,7 @@ def identity(host: AzureDevOps, name: str) -> str:
 
 
 def reviewers(host: AzureDevOps) -> Plan:
-    """How many people must approve a pull request; a policy also closes the branch to direct pushes."""
+    """Plan how many people approve a pull request; a policy also closes the branch to direct pushes."""
     count = host.wanted.branch.approvals
     if not count:
         return Plan("ok", "none are wanted")
@@ -133,7 +133,7 @@ def reviewers(host: AzureDevOps) -> Plan:
 
 
 def build(host: AzureDevOps) -> Plan:
-    """The pipeline that must pass before a pull request is completed."""
+    """Plan the pipeline that must pass before a pull request is completed."""
     flow = host.wanted.branch.check.lower()
     found = definition(host, flow)
     if found is None and (root() / FOLDER / f"{flow}.yml").is_file():
@@ -152,7 +152,7 @@ def build(host: AzureDevOps) -> Plan:
 
 
 def _policy(host: AzureDevOps, kind: str, values: dict, text: str) -> Plan:
-    """Policy / Configurations: list, create and update."""
+    """Plan a policy of the main branch (Policy / Configurations: list, create and update)."""
     place = {"repositoryId": repository(host)["id"], "refName": f"refs/heads/{host.wanted.branch.name}"}
     scope = {**place, "matchKind": "exact"}
     path = host.path("policy", "configurations")

@@ -16,7 +16,7 @@ APPROVALS = "Approvals of the template"
 
 
 def settings(host: GitLab) -> list[Setting]:
-    """One setting for each gate, label and schedule, and three for the main branch."""
+    """Return one setting for each gate, label and schedule, and three for the main branch."""
     branch = host.wanted.branch.name
     return [
         *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
@@ -29,7 +29,7 @@ def settings(host: GitLab) -> list[Setting]:
 
 
 def environment(host: GitLab, gate: str) -> Plan:
-    """Protected environments: get, protect and update one; Environments: create. They are a part of GitLab Premium."""
+    """Plan a protected environment, a part of Premium (Protected environments: get, protect, update)."""
     names = host.approvers(gate)
     wanted = [identity(host, name) for name in names]
     path = host.path("protected_environments")
@@ -57,7 +57,7 @@ def environment(host: GitLab, gate: str) -> Plan:
 
 
 def identity(host: GitLab, name: str) -> dict[str, int]:
-    """Users: list, by user name. Groups: get one, by its path."""
+    """Find a person or a group (Users: list, by user name; Groups: get one, by its path)."""
     if name.startswith("team:"):
         group = host.api.get(f"groups/{part(name.removeprefix('team:'))}", "read groups", optional=True)
         found = [group] if group else []
@@ -71,7 +71,7 @@ def identity(host: GitLab, name: str) -> dict[str, int]:
 
 
 def branch_rules(host: GitLab) -> Plan:
-    """Protected branches: get, protect, update and unprotect."""
+    """Plan the rules of the main branch (Protected branches: get, protect and update)."""
     name = host.wanted.branch.name
     path = host.path("protected_branches")
     text = "merge requests only, no force push"
@@ -93,7 +93,7 @@ def branch_rules(host: GitLab) -> Plan:
 
 
 def approvals(host: GitLab) -> Plan:
-    """Merge request approvals: list, create and update the rules of a project. They are a part of GitLab Premium."""
+    """Plan how many approve, a part of Premium (Merge request approvals: list, create and update a project's rules)."""
     count = host.wanted.branch.approvals
     text = f"needs {count} approvals"
     path = host.path("approval_rules")
@@ -107,7 +107,7 @@ def approvals(host: GitLab) -> Plan:
 
 
 def check(host: GitLab) -> Plan:
-    """Projects: get and edit one; whether a pipeline must pass before a merge."""
+    """Plan that a pipeline must pass before a merge (Projects: get and edit one)."""
     wanted = {"only_allow_merge_if_pipeline_succeeds": True}
     text = "a pipeline must pass before a merge"
     if within(wanted, host.api.get(host.path(), MAINTAIN)):
@@ -116,7 +116,7 @@ def check(host: GitLab) -> Plan:
 
 
 def label(host: GitLab, name: str) -> Plan:
-    """Labels: get, create and edit one of a project."""
+    """Plan a label (Labels: get, create and edit one of a project)."""
     wanted = host.wanted.labels[name]
     body = {"color": f"#{wanted.color}", "description": wanted.description}
     path = host.path("labels")
@@ -130,7 +130,7 @@ def label(host: GitLab, name: str) -> Plan:
 
 
 def schedule(host: GitLab, flow: str) -> Plan:
-    """Pipeline schedules: list, get, create and edit one, and its variable FLOW."""
+    """Plan a schedule and its variable FLOW (Pipeline schedules: list, get, create and edit one)."""
     cron = host.wanted.schedules[flow]
     body = {
         "description": flow,

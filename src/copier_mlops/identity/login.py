@@ -1,6 +1,6 @@
 """Log in to the cloud as this run, without a secret: the git host vouches for it.
 
-The run's OpenID Connect token goes to a file that git ignores. The cloud's own libraries read it; where it is they know
+The run's OpenID Connect token goes to a file that git ignores. The cloud's own libraries read it; they know where it is
 from variables that poe loads before each task. On a laptop nothing is written: there you are logged in as yourself.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from copier_mlops.hosts import connect
 from copier_mlops.hosts.refusals import one_line
+from copier_mlops.identity.interface import Cloud
 from copier_mlops.project import answer, environment_folder, root
 from copier_mlops.registry import registry
 
@@ -33,10 +34,10 @@ def audience_of_host(host: str, cloud: str) -> str:
 
 
 def claims(token: str) -> dict:
-    """What a token says of itself; whether it is true is the cloud's to check.
+    """Read what a token says of itself; whether it is true is the cloud's to check.
 
     Raises:
-        SystemExit: It is no token.
+        SystemExit: It is not a token.
     """
     parts = token.split(".")
     try:
@@ -45,7 +46,7 @@ def claims(token: str) -> dict:
     except (IndexError, ValueError):
         found = None
     if len(parts) != 3 or not isinstance(found, dict):
-        raise SystemExit("login: the host gave something that is no OpenID Connect token\n  mend: run the job again")
+        raise SystemExit("login: the host gave no OpenID Connect token\n  mend: run the job again")
     return found
 
 
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     name = str(answer("cloud", "none"))
     if name not in registry("clouds"):
         raise SystemExit("login: the project logs in to no cloud\n  mend: uvx copier update --data cloud=azure")
-    cloud = importlib.import_module(f"copier_mlops.identity.{name}")
+    cloud: Cloud = importlib.import_module(f"copier_mlops.identity.{name}")
     host = connect()
     if not host.on_runner():
         print(f"login: this is no run of {host.name}; your own login counts: {cloud.LOGIN}")

@@ -21,7 +21,7 @@ from copier_mlops import cli
 from copier_mlops.hosts import api
 from copier_mlops.hosts.base import Base
 from copier_mlops.hosts.settings import load
-from tests.package.hosts.server import TOKEN, Server
+from tests.package.hosts.server import SIGNATURE, TOKEN, Server
 from tests.project import commit, copy_project, copy_template, registry
 
 # Every host with an API.
@@ -113,7 +113,7 @@ class Place:
                 end = 1 if isinstance(stopped.code, str) else stopped.code or 0
         printed = output.getvalue()
         assert end == code, f"{task} ended with {end}:\n{printed}"
-        assert TOKEN not in printed
+        assert TOKEN not in printed and SIGNATURE not in printed
         return printed
 
     def process(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
@@ -149,8 +149,8 @@ def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
     monkeypatch.chdir(tree)
     monkeypatch.setattr(api.PATIENCE, "backoff_factor", 0.001)
     fake = importlib.import_module(f"tests.package.hosts.fakes.{host}")
-    with Server() as server:
+    with Server() as server, Server() as server.store:
         state = fake.install(server)
         yield Place(host, tree, server, fake, state, fake.runner(server, tmp_path))
-        assert server.problems == []
+        assert server.problems == server.store.problems == []
     shutil.rmtree(tree / "build", ignore_errors=True)

@@ -94,12 +94,12 @@ def test_a_host_that_is_away_is_said(place):
 
 
 def test_an_answer_that_is_no_json_is_said(place):
-    assert "no JSON" in refusal(place, Reply(raw=b"<html>proxy</html>"))
+    assert "not JSON" in refusal(place, Reply(raw=b"<html>proxy</html>"))
 
 
 @pytest.mark.parametrize("host", ["azure_devops", "bitbucket"], indirect=True)
 def test_an_answer_without_a_list_is_said(place):
-    assert "no list" in refusal(place, Reply({"values": "x"}))
+    assert "not a list" in refusal(place, Reply({"values": "x"}))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -139,7 +139,7 @@ def test_an_answer_is_bounded(place):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("url", ["http://api.example.org", "ftp://127.0.0.1", "http://127.0.0.1.example.org", "api"])
 def test_the_token_goes_to_https_alone(place, url):
-    assert "no https address" in refusal(place, GITHUB_API_URL=url)
+    assert "not an https address" in refusal(place, GITHUB_API_URL=url)
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
