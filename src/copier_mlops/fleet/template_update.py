@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.fleet.proposal import PREFIX, Update, describe
@@ -22,7 +23,7 @@ from copier_mlops.registry import registry
 # The version with which the template was tested.
 COPIER = ("uv", "tool", "run", "--from", f"copier=={registry('tested')['copier']}", "copier")
 # What others have written needs no token of the host.
-NO_TOKEN = {"HOST_TOKEN": ""}
+NO_TOKEN: dict[str, Any] = {"HOST_TOKEN": ""}
 NOBODY = ("-c", "user.name=Template update", "-c", "user.email=template-update@localhost")
 # What a push needs, by host.
 RIGHTS = {"github": "the secret TEMPLATE_UPDATE_TOKEN; GitHub's own token may not push a change of workflows"}
@@ -99,7 +100,7 @@ def reach(variables: dict[str, str], *command: str) -> str:
         CommandError: The remote is away, or refused.
     """
     try:
-        return run("git", *command, **variables)
+        return run("git", *command, **dict[str, Any](variables))
     except CommandError as error:
         mend = (
             f"\n  mend: {RIGHTS.get(answer('git_host'), 'a token that may push branches')}"

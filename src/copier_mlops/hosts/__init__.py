@@ -24,4 +24,5 @@ def connect() -> Host:
     if name not in known:
         text = f"{ANSWERS} names {name!r} as git_host, which is none of {', '.join(known)}"
         raise HostError(text, f"uvx copier update --data git_host={next(iter(known))}")
-    return importlib.import_module(f"copier_mlops.hosts.{name}").ADAPTER(load())
+    host: Host = importlib.import_module(f"copier_mlops.hosts.{name}").ADAPTER(load())
+    return host

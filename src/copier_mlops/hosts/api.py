@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.response import HTTPResponse
+from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from copier_mlops.hosts.interface import HostError
@@ -19,6 +19,7 @@ MOST_PAGES = 50
 MOST_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 CHUNK = 1 << 18
+Document = dict[str, Any]  # of JSON
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -34,7 +35,7 @@ class Patience(Retry):
         """Say whether to try again; a rate limit stops every method before it has an effect."""
         return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
 
-    def get_retry_after(self, response: HTTPResponse) -> float | None:
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """Return the seconds that the host asks for, but never more than a person waits at a prompt."""
         seconds = super().get_retry_after(response)
         return None if seconds is None else min(seconds, self.LONGEST)
@@ -77,16 +78,16 @@ class Api:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=PATIENCE))
 
-    def get(self, path: str, right: str, optional: bool = False, **query: object) -> Any:
+    def get(self, path: str, right: str, optional: bool = False, **query: Any) -> Any:
         """Return the document at a path; None if there is nothing and `optional` is set.
 
         Raises:
             HostError: The host refused, is away, or answered with something else than JSON.
         """
         answer = self.ask("GET", path, right, query=query, optional=optional)
-        return answer and answer.document
+        return answer.document
 
-    def pages(self, path: str, right: str, key: str = "", **query: object) -> Iterator[Any]:
+    def pages(self, path: str, right: str, key: str = "", **query: Any) -> Iterator[Any]:
         """Yield every entry of a list, page after page: `Link` headers, `next` of a document or continuation tokens.
 
         `key` is where the entries are in a document that has them beside others.
@@ -114,14 +115,14 @@ class Api:
                 return
         raise HostError(f"{self.name} has more than {MOST_PAGES} pages of {path}", "remove what is no longer needed")
 
-    def send(self, method: str, path: str, right: str, body: object, **query: object) -> Any:
+    def send(self, method: str, path: str, right: str, body: object, **query: Any) -> Any:
         """Send a document and return what the host says to it.
 
         Raises:
             HostError: As `get`.
         """
         answer = self.ask(method, path, right, body=body, query=query)
-        return answer.document if answer else None
+        return answer.document
 
     def ask(
         self,
@@ -129,10 +130,13 @@ class Api:
         path: str,
         right: str,
         body: object = None,
-        query: Mapping[str, object] | None = None,
+        query: Mapping[str, Any] | None = None,
         optional: bool = False,
-    ) -> Answer | None:
-        """Send one request and return its answer; a refusal names `right`, what the token must be allowed."""
+    ) -> Answer:
+        """Send one request and return its answer, which has no document if it is `optional` and not there.
+
+        A refusal names `right`, what the token must be allowed.
+        """
         url = self._within(path)
         try:
             with self._session.request(
@@ -153,7 +157,7 @@ class Api:
         if len(content) > LARGEST:
             raise HostError(f"{self.name} answered {path} with more than {LARGEST} bytes", "look at it by hand")
         if answer.status_code == 404 and optional:
-            return None
+            return Answer(404, {}, None)
         check(self.name, answer, self._without_token(content), path, right)
         return Answer(answer.status_code, answer.headers, self._parse(content, path))
 
@@ -230,7 +234,7 @@ class Api:
             raise HostError(f"{self.name} names a page at another host, {urlsplit(url).hostname}", "look at it by hand")
         return url
 
-    def _sign(self, body: object):
+    def _sign(self, body: object) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         # As `auth`, since requests would put a password of ~/.netrc in the place of a header.
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             request.headers.update(self._headers)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from copier_mlops.hosts import azure_devops_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, part, standing
 from copier_mlops.hosts.interface import (
     Approval,
@@ -25,8 +25,8 @@ from copier_mlops.hosts.interface import (
 )
 from copier_mlops.hosts.refusals import one_line
 
-VERSION = {"api-version": "7.1"}
-PREVIEW = {"api-version": "7.1-preview.1"}
+VERSION: Document = {"api-version": "7.1"}
+PREVIEW: Document = {"api-version": "7.1-preview.1"}
 LONGEST = 100_000
 LONGEST_DESCRIPTION = 4_000
 CLOSED = 4
@@ -109,7 +109,7 @@ class AzureDevOps(Base):
         text = f"{hidden}\n{body}"[:LONGEST]
         path = self.git("pullRequests", request.number, "threads")
         for thread in self.api.pages(path, PULLS, **VERSION):
-            first = next(iter(thread.get("comments") or []), {})
+            first: Document = next(iter(thread.get("comments") or []), {})
             if not thread.get("isDeleted") and (first.get("content") or "").startswith(hidden):
                 if first["content"] != text:
                     place = f"{path}/{thread['id']}/comments/{first['id']}"
@@ -121,9 +121,9 @@ class AzureDevOps(Base):
             thread = self.api.send("POST", path, PULLS, {"comments": [said], "status": CLOSED}, **VERSION)
         return f"{self.web('pullrequest', request.number)}?discussionId={thread['id']}"
 
-    def _pulls(self, branch: str, base: str, status: str) -> Iterator[dict]:
+    def _pulls(self, branch: str, base: str, status: str) -> Iterator[Document]:
         wanted = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}", "status": status}
-        query = {f"searchCriteria.{key}": value for key, value in wanted.items()}
+        query: Document = {f"searchCriteria.{key}": value for key, value in wanted.items()}
         found = self.api.pages(self.git("pullrequests"), PULLS, **query, **VERSION)
         return (each for each in found if not each.get("forkSource"))  # a fork may have a branch of that name as well
 
@@ -158,7 +158,7 @@ class AzureDevOps(Base):
         reference = {"refName": f"refs/heads/{self.wanted.branch.name}"}
         body = {"resources": {"repositories": {"self": reference}}, "templateParameters": dict(inputs)}
         path = self.path("pipelines", found["id"], "runs")
-        return self.api.send("POST", path, "queue builds", body, **VERSION)["_links"]["web"]["href"]
+        return str(self.api.send("POST", path, "queue builds", body, **VERSION)["_links"]["web"]["href"])
 
     def find_run(self, reference: str) -> Run:
         """Get a build and its timeline, list its artifacts (Build / Builds, Timeline, Artifacts)."""
@@ -180,14 +180,14 @@ class AzureDevOps(Base):
         url = f"{self.place[0].rstrip('/')}/{part(self.place[1])}/_build/results?buildId={number}"
         return Run(number, url, "", found["sourceVersion"], tuple(sorted(failed - {"", "--default"})), tuple(kept))
 
-    def _kept(self, number: str, build: dict, artifact: dict) -> Kept:
+    def _kept(self, number: str, build: Document, artifact: Document) -> Kept:
         """Return what a job kept; the address of its archive holds a signature and wants no token."""
         name, pipeline = artifact["name"], build["definition"]["id"]
 
         def save(file: BinaryIO, most: int, progress: Callable[[int], None]) -> None:
             """Get the signed address (Pipelines / Artifacts: get), and then what is there."""
             path = self.path("pipelines", pipeline, "runs", number, "artifacts")
-            query = {"artifactName": name, "$expand": "signedContent"}
+            query: Document = {"artifactName": name, "$expand": "signedContent"}
             found = self.api.get(path, BUILDS, **query, **VERSION)
             self.api.download(found["signedContent"]["url"], BUILDS, file, most, progress)
 
@@ -197,8 +197,8 @@ class AzureDevOps(Base):
     def protection(self, gate: str) -> Protection | None:
         """Find an enabled check of type Approval (Approvals and checks / Check Configurations: list)."""
         found = azure_devops_settings.environment_of(self, gate)
-        check = found and azure_devops_settings.approval_check(self, found["id"])
-        people = (check or {}).get("settings", {}).get("approvers") or []
+        check = (azure_devops_settings.approval_check(self, found["id"]) if found else None) or {}
+        people = check.get("settings", {}).get("approvers") or []
         if not people or check.get("isDisabled"):
             return None
         return Protection(tuple(sorted(each.get("displayName") or each["id"] for each in people)))
@@ -215,7 +215,7 @@ class AzureDevOps(Base):
         for record in records:
             if record["type"] == "Checkpoint.Approval" and parent.get(record.get("parentId")) in stages:
                 place = self.path("pipelines", "approvals", record["id"])
-                asked = self.api.get(place, "read builds", **{"$expand": "steps"}, **VERSION)
+                asked = self.api.get(place, "read builds", **(VERSION | {"$expand": "steps"}))
                 steps = [step for step in asked.get("steps") or [] if step.get("status") == "approved"]
                 if asked.get("status") == "approved" and steps:
                     who = ", ".join(sorted({step["actualApprover"]["displayName"] for step in steps}))
@@ -223,7 +223,7 @@ class AzureDevOps(Base):
                     return Approval(who, f"approval of environment {gate} on Azure DevOps", when)
         return None
 
-    def _is_here(self, stage: dict) -> bool:
+    def _is_here(self, stage: Document) -> bool:
         return self.need("SYSTEM_STAGENAME") in (stage.get("identifier"), stage.get("name"))
 
     def git_header(self) -> str:
@@ -238,9 +238,9 @@ class AzureDevOps(Base):
         """Ask for a token (Distributed Task / Oidctoken: create); its audience is always Entra's."""
         parts = urlsplit(self.need("SYSTEM_OIDCREQUESTURI"))
         issuer = self.client(f"{parts.scheme}://{parts.netloc}", {**self.headers, "Content-Type": "application/json"})
-        query = {"serviceConnectionId": connection} if connection else {}
+        query: Document = {"serviceConnectionId": connection} if connection else {}
         answer = issuer.send("POST", parts.path, "use the service connection", None, **query, **PREVIEW)
-        return (answer or {}).get("oidcToken", "")
+        return str((answer or {}).get("oidcToken", ""))
 
 
 ADAPTER = AzureDevOps

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class Remote(NamedTuple):
     path: str
 
 
-class Base:
+class Base(ABC):
     """A host's settings and what its runner says of the run."""
 
     name = "the host"
@@ -60,6 +61,10 @@ class Base:
         """Say whether this process is a step of a run on the host; asks nobody."""
         variable, value = self.runner
         return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
+
+    @abstractmethod
+    def change_request(self) -> ChangeRequest | None:
+        """Return the change request of this run."""
 
     def own_request(self) -> ChangeRequest:
         """Return the change request that this run belongs to.
@@ -168,7 +173,7 @@ class Base:
         Raises:
             HostError: Nobody is named.
         """
-        found = getattr(self.wanted.approvers, gate)
+        found: list[str] = getattr(self.wanted.approvers, gate)
         if not found:
             raise HostError(f"nobody is named who approves at the gate {gate}", f"approvers.{gate} in {FILE}")
         return found
@@ -203,8 +208,9 @@ def within(wanted: object, found: object) -> bool:
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(key in found and within(wanted[key], found[key]) for key in wanted)
     if isinstance(wanted, list):
-        same = isinstance(found, list) and len(wanted) == len(found)
-        return same and all(any(within(each, other) for other in found) for each in wanted)
+        if not isinstance(found, list) or len(wanted) != len(found):
+            return False
+        return all(any(within(each, other) for other in found) for each in wanted)
     return wanted == found
 
 

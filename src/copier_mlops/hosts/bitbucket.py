@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from copier_mlops.hosts import bitbucket_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, part, standing
 from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Run, Setting
 
@@ -76,9 +76,9 @@ class Bitbucket(Base):
                 break
         else:
             known = self.api.send("POST", path, right, {"content": {"raw": text}})
-        return known["links"]["html"]["href"]
+        return str(known["links"]["html"]["href"])
 
-    def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[dict]:
+    def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[Document]:
         ends = {
             "source.branch.name": branch,
             "source.repository.full_name": self.repository,  # nobody's fork
@@ -86,7 +86,7 @@ class Bitbucket(Base):
         }
         texts = {name: text.replace("\\", "\\\\").replace('"', '\\"') for name, text in ends.items()}
         query = " AND ".join(f'{name} = "{text}"' for name, text in texts.items())
-        options = {"q": query, "state": states, "sort": "-created_on", "pagelen": 50}
+        options: Document = {"q": query, "state": states, "sort": "-created_on", "pagelen": 50}
         return self.api.pages(self.path("pullrequests"), PULLS, **options)
 
     def find_change(self, branch: str, base: str) -> Change | None:
@@ -104,7 +104,7 @@ class Bitbucket(Base):
             found = self.api.send("POST", path, PULLS, {**text, **ends, "close_source_branch": True})
         elif any(found.get(key) != value for key, value in text.items()):
             self.api.send("PUT", f"{path}/{found['id']}", PULLS, text)
-        return found["links"]["html"]["href"]
+        return str(found["links"]["html"]["href"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
         """Run a custom pipeline (Pipelines); an input becomes OPERATION_ and its name."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
+from copier_mlops.hosts.api import Document
 from copier_mlops.hosts.base import gates, part, within
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
@@ -28,9 +30,9 @@ def settings(host: Bitbucket) -> list[Setting]:
     branch = host.wanted.branch.name
     return [
         Setting("pipelines", lambda: pipelines(host)),
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
-        *[Setting(f"{kind} on branch {branch}", lambda kind=kind: rule(host, kind, rules[kind])) for kind in rules],
-        *[Setting(f"schedule {flow}", lambda flow=flow: schedule(host, flow)) for flow in host.wanted.schedules],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
+        *[Setting(f"{kind} on branch {branch}", partial(rule, host, kind, rules[kind])) for kind in rules],
+        *[Setting(f"schedule {flow}", partial(schedule, host, flow)) for flow in host.wanted.schedules],
         Setting("labels", lambda: Plan("ok", "Bitbucket has none for pull requests")),
     ]
 
@@ -44,7 +46,7 @@ def pipelines(host: Bitbucket) -> Plan:
     return Plan("change", "are switched on", lambda: host.api.send("PUT", path, ADMIN, {"enabled": True}))
 
 
-def environment_of(host: Bitbucket, name: str) -> dict | None:
+def environment_of(host: Bitbucket, name: str) -> Document | None:
     """Find an environment by its name (Deployments: list environments)."""
     listed = host.api.pages(host.path("environments"), "read environments (scope pipeline)", pagelen=100)
     return next((each for each in listed if each["name"] == name), None)

@@ -6,6 +6,7 @@ What comes from the repository is text, never markup: names and values stand in 
 import argparse
 import json
 import sys
+from typing import Any
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.hosts import connect
@@ -16,6 +17,8 @@ from copier_mlops.project import load_settings, root
 
 BY_HAND = "Plots: `uv run dvc pull`, then `uv run dvc plots show`."
 MARKER = "poe comment: metrics"
+# Of each file each metric with `old`, `new` and `diff`.
+Metrics = dict[str, dict[str, dict[str, Any]]]
 MOST_ROWS = 100
 MOST_LETTERS = 80
 
@@ -75,7 +78,7 @@ def _local_base(target: str, error: CommandError) -> str:
         raise error from None
 
 
-def differences(base: str) -> dict[str, dict[str, dict]]:
+def differences(base: str) -> Metrics:
     """Return each metric of each file: `old`, `new`, `diff`, as DVC compares the work tree with a commit.
 
     Raises:
@@ -87,10 +90,11 @@ def differences(base: str) -> dict[str, dict[str, dict]]:
         mend = "uv run dvc metrics diff"
         text = f"comment: DVC cannot compare the metrics: {one_line(str(error))}\n  mend: {mend}"
         raise SystemExit(text) from None
-    return json.loads(printed or "{}")
+    found: Metrics = json.loads(printed or "{}")
+    return found
 
 
-def table(found: dict[str, dict[str, dict]]) -> list[str]:
+def table(found: Metrics) -> list[str]:
     """Write the metrics as lines of a Markdown table."""
     rows = [(file, name, values) for file, metrics in sorted(found.items()) for name, values in sorted(metrics.items())]
     lines = ["| file | metric | before | now | difference |", "|---|---|---|---|---|"]

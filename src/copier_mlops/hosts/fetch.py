@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.handover import build
@@ -64,7 +65,7 @@ def choose(found: Run, job: str | None) -> list[Kept]:
     return fresh
 
 
-def its_flows(found: Run) -> dict[str, dict]:
+def its_flows(found: Run) -> dict[str, dict[str, Any]]:
     """Return the flow of a run; if the host does not tell, those with its jobs."""
     every = flows(level())
     if found.flow in every:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from copier_mlops import handover
 from copier_mlops.command import CommandError, run
@@ -50,7 +51,7 @@ def show_what(gate: str) -> None:
         print(f"  {key:<18} {value}")
 
 
-def facts(document: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
+def facts(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield names and values of a document, on one line each, without what a terminal would obey."""
     for key, value in document.items():
         if isinstance(value, dict):

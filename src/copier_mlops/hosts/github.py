@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from copier_mlops.hosts import github_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, by_name, part, standing
 from copier_mlops.hosts.interface import (
     Approval,
@@ -96,12 +96,12 @@ class GitHub(Base):
             if ours and (known["body"] or "").startswith(hidden):
                 if known["body"] != text:
                     self.api.send("PATCH", self.path("issues", "comments", known["id"]), right, {"body": text})
-                return known["html_url"]
-        return self.api.send("POST", path, right, {"body": text})["html_url"]
+                return str(known["html_url"])
+        return str(self.api.send("POST", path, right, {"body": text})["html_url"])
 
-    def _pulls(self, branch: str, base: str, state: str) -> Iterator[dict]:
+    def _pulls(self, branch: str, base: str, state: str) -> Iterator[Document]:
         owner = self.repository.partition("/")[0]  # and so nobody's fork
-        query = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
+        query: Document = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
         return self.api.pages(self.path("pulls"), PULLS, **query)
 
     def find_change(self, branch: str, base: str) -> Change | None:
@@ -120,7 +120,7 @@ class GitHub(Base):
         missing = [label for label in labels if label not in {each["name"] for each in found["labels"]}]
         if missing:
             self.api.send("POST", self.path("issues", found["number"], "labels"), PULLS, {"labels": missing})
-        return found["html_url"]
+        return str(found["html_url"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
         """Create a workflow dispatch event (Actions / Workflows)."""
@@ -140,14 +140,14 @@ class GitHub(Base):
         flow = Path(found["path"].partition("@")[0]).stem
         jobs = self.api.pages(f"{path}/jobs", RUNS, "jobs", per_page=100)
         failed = [each["name"] for each in jobs if each["conclusion"] in ("failure", "timed_out")]
-        newest: dict[str, dict] = {}
+        newest: dict[str, Document] = {}
         for each in self.api.pages(f"{path}/artifacts", RUNS, "artifacts", per_page=100):
             # A job that ran again has kept two of one name.
             newest[each["name"]] = max(each, newest.get(each["name"], each), key=lambda one: one["id"])
         kept = [self._kept(name, each) for name, each in newest.items()]
         return Run(number, found["html_url"], flow, found["head_sha"], by_name(flow, failed), tuple(kept))
 
-    def _kept(self, name: str, artifact: dict) -> Kept:
+    def _kept(self, name: str, artifact: Document) -> Kept:
         path = self.path("actions", "artifacts", artifact["id"], "zip")
         save = partial(self.api.download, path, RUNS)
         return Kept(name, artifact["size_in_bytes"], artifact["expired"], ("",), save)
@@ -179,10 +179,10 @@ class GitHub(Base):
             raise HostError("this job may ask for no OpenID Connect token", "permissions: id-token: write in its job")
         parts = urlsplit(self.var("ACTIONS_ID_TOKEN_REQUEST_URL"))
         headers = {"Authorization": f"Bearer {self.need('ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"}
-        query = dict(parse_qsl(parts.query))
+        query: Document = dict(parse_qsl(parts.query))
         issuer = self.client(f"{parts.scheme}://{parts.netloc}", headers)
         answer = issuer.get(parts.path, "ask for an identity (id-token: write)", **query, audience=audience)
-        return (answer or {}).get("value", "")
+        return str((answer or {}).get("value", ""))
 
 
 ADAPTER = GitHub

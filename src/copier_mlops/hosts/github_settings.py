@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from copier_mlops.hosts.api import Document
 from copier_mlops.hosts.base import gates, part, within
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
@@ -19,13 +21,13 @@ MOST_REVIEWERS = 6
 def settings(host: GitHub) -> list[Setting]:
     """Return one setting for each gate, for the main branch and for each label."""
     return [
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
         Setting(f"rules of branch {host.wanted.branch.name}", lambda: ruleset(host)),
-        *[Setting(f"label {name}", lambda name=name: label(host, name)) for name in host.wanted.labels],
+        *[Setting(f"label {name}", partial(label, host, name)) for name in host.wanted.labels],
     ]
 
 
-def reviewers(found: dict) -> dict[tuple[str, int], str]:
+def reviewers(found: Document) -> dict[tuple[str, int], str]:
     """Return whom an environment asks: kind and number, and the name."""
     rules = [rule for rule in found.get("protection_rules") or [] if rule.get("type") == "required_reviewers"]
     asked = [each for rule in rules for each in rule.get("reviewers") or []]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 
 from copier_mlops.hosts import gitlab_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, part, standing
 from copier_mlops.hosts.interface import (
     Approval,
@@ -86,8 +86,8 @@ class GitLab(Base):
             known = self.api.send("POST", path, right, {"body": text})
         return f"{self.var('CI_PROJECT_URL')}/-/merge_requests/{request.number}#note_{known['id']}"
 
-    def _requests(self, branch: str, base: str, state: str) -> Iterator[dict]:
-        query = {"state": state, "source_branch": branch, "target_branch": base, "per_page": 100}
+    def _requests(self, branch: str, base: str, state: str) -> Iterator[Document]:
+        query: Document = {"state": state, "source_branch": branch, "target_branch": base, "per_page": 100}
         found = self.api.pages(self.path("merge_requests"), REQUESTS, **query)
         # A fork may have a branch of that name as well.
         return (each for each in found if each["source_project_id"] == each["target_project_id"])
@@ -111,16 +111,15 @@ class GitLab(Base):
             if missing or any(found[key] != value for key, value in text.items()):
                 place = self.path("merge_requests", found["iid"])
                 self.api.send("PUT", place, REQUESTS, {**text, "add_labels": ",".join(missing)})
-        return found["web_url"]
+        return str(found["web_url"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
         """Create a pipeline, which FLOW names (Pipelines); an input becomes OPERATION_ and its name."""
         given = {"FLOW": flow, **{f"OPERATION_{name.upper()}": value for name, value in inputs.items()}}
         variables = [{"key": key, "value": value} for key, value in given.items()]
         body = {"ref": self.wanted.branch.name, "variables": variables}
-        return self.api.send("POST", self.path("pipeline"), "run pipelines (role Developer, scope api)", body)[
-            "web_url"
-        ]
+        made = self.api.send("POST", self.path("pipeline"), "run pipelines (role Developer, scope api)", body)
+        return str(made["web_url"])
 
     def find_run(self, reference: str) -> Run:
         """Get a pipeline and list its jobs, which have their artifacts (Pipelines: get; Jobs: list those of one)."""
@@ -145,7 +144,7 @@ class GitLab(Base):
         flow = ran.pop() if len(ran) == 1 else ""
         return Run(number, found["web_url"], flow, found["sha"], tuple(failed), tuple(kept))
 
-    def _kept(self, id: str, job: dict) -> Kept:
+    def _kept(self, id: str, job: Document) -> Kept:
         """Return what a job kept; after its artifacts have expired, GitLab no longer names their file."""
         file = job.get("artifacts_file") or {}
         save = partial(self.api.download, self.path("jobs", job["id"], "artifacts"), RUNS)
@@ -170,7 +169,7 @@ class GitLab(Base):
             text = f"this job deploys to {self.var('CI_ENVIRONMENT_NAME') or 'no environment'}, not to {gate}"
             raise HostError(text, f"environment: name: {gate} in its job")
         right = "read deployments (scope read_api)"
-        query = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
+        query: Document = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
         # The list is long and newest comes first: this job's deployment is on its first page.
         listed = self.api.get(self.path("deployments"), right, **query)
         for each in listed or []:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.base import gates, part, within
@@ -19,12 +20,12 @@ def settings(host: GitLab) -> list[Setting]:
     """Return one setting for each gate, label and schedule, and three for the main branch."""
     branch = host.wanted.branch.name
     return [
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
         Setting(f"branch {branch}", lambda: branch_rules(host)),
         Setting(f"approvals on branch {branch}", lambda: approvals(host)),
         Setting(f"check on branch {branch}", lambda: check(host)),
-        *[Setting(f"label {name}", lambda name=name: label(host, name)) for name in host.wanted.labels],
-        *[Setting(f"schedule {flow}", lambda flow=flow: schedule(host, flow)) for flow in host.wanted.schedules],
+        *[Setting(f"label {name}", partial(label, host, name)) for name in host.wanted.labels],
+        *[Setting(f"schedule {flow}", partial(schedule, host, flow)) for flow in host.wanted.schedules],
     ]
 
 

@@ -13,6 +13,7 @@ import shlex
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.hosts import connect
 from copier_mlops.hosts.refusals import one_line
@@ -33,7 +34,7 @@ def audience_of_host(host: str, cloud: str) -> str:
     return str(registry("clouds")[cloud]["audience"]) if host == "gitlab" else ""  # as .gitlab-ci.yml names it
 
 
-def claims(token: str) -> dict:
+def claims(token: str) -> dict[str, Any]:
     """Read what a token says of itself; whether it is true is the cloud's to check.
 
     Raises:
@@ -50,7 +51,7 @@ def claims(token: str) -> dict:
     return found
 
 
-def check_audience(found: dict, wanted: str) -> None:
+def check_audience(found: dict[str, Any], wanted: str) -> None:
     """Refuse a token that is meant for somebody else.
 
     Raises:
