@@ -339,10 +339,7 @@ def test_the_commit_that_is_checked_out_is_not_named(laptop, monkeypatch, tmp_pa
     tree = tmp_path / "project"
     run(tmp_path, "git", "clone", "--quiet", str(laptop.tree), str(tree))
     monkeypatch.setattr(laptop, "tree", tree)
-    here = commit(tree)
-    route = next(each for each in laptop.server.routes if each.pattern.endswith("/runs/99"))
-    found = route.answer(None) | {"head_sha": here}
-    route.answer = lambda _: found
+    laptop.state.commit = commit(tree)
     assert "git switch" not in laptop.run("fetch", "99", "--job", "train")
 
 

@@ -29,6 +29,7 @@ class State:
         self.archives = {job: zipped(files, f"{job}/") for job, files in KEPT.items()}
         self.expired: set[str] = set()
         self.run = True
+        self.commit = COMMIT
         self.failed = ["register"]
         self.built = "r-1"
 
@@ -181,7 +182,7 @@ def _artifacts(server: Server, state: State, listed) -> None:
 
     def found(_: Request) -> object:
         repository = {"id": state.built.upper(), "type": "TfsGit"}
-        build = {"id": int(NUMBER), "sourceVersion": COMMIT, "repository": repository}
+        build = {"id": int(NUMBER), "sourceVersion": state.commit, "repository": repository}
         return {**build, "definition": {"id": 3, "name": "kredit cd"}} if state.run else missing()
 
     def artifacts(_: Request) -> dict:

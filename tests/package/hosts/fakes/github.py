@@ -28,6 +28,7 @@ class State:
         self.archives = {job: zipped(files) for job, files in KEPT.items()}
         self.expired: set[str] = set()
         self.run = True
+        self.commit = COMMIT
         self.failed = ["Register"]
 
 
@@ -173,7 +174,7 @@ def _artifacts(server: Server, state: State, root: str) -> None:
     def found(_: Request) -> object:
         url = f"https://github.com/{REPOSITORY}/actions/runs/{NUMBER}"
         path = ".github/workflows/cd.yml@refs/heads/main"
-        return {"id": int(NUMBER), "path": path, "html_url": url, "head_sha": COMMIT} if state.run else missing()
+        return {"id": int(NUMBER), "path": path, "html_url": url, "head_sha": state.commit} if state.run else missing()
 
     def jobs(_: Request) -> dict:
         ended = dict.fromkeys(("Train", "Evaluate"), "success") | dict.fromkeys(state.failed, "failure")

@@ -26,6 +26,7 @@ class State:
         self.archives = {job: zipped(files, f"build/{job}/") for job, files in KEPT.items()}
         self.expired: set[str] = set()
         self.run = True
+        self.commit = COMMIT
         self.failed = ["register"]
 
 
@@ -206,7 +207,7 @@ def _rules(server: Server, state: State, root: str) -> None:
 def _artifacts(server: Server, state: State, root: str) -> None:
     def found(_: Request) -> object:
         url = f"https://gitlab.com/acme/kredit/-/pipelines/{NUMBER}"
-        return {"id": int(NUMBER), "sha": COMMIT, "web_url": url} if state.run else missing()
+        return {"id": int(NUMBER), "sha": state.commit, "web_url": url} if state.run else missing()
 
     def jobs(_: Request) -> list:
         listed = []
