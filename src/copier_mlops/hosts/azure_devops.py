@@ -161,7 +161,7 @@ class AzureDevOps(Base):
         return str(self.api.send("POST", path, "queue builds", body, **VERSION)["_links"]["web"]["href"])
 
     def find_run(self, reference: str) -> Run:
-        """Get a build and its timeline, list its artifacts (Build / Builds, Timeline, Artifacts)."""
+        """Get a build, its pipeline and its timeline, list its artifacts (Build / Builds, Definitions, Timeline, …)."""
         number = self.run_number(reference, RUN, self.place[1])
         path = self.path("build", "builds", number)
         found = self.api.get(path, BUILDS, optional=True, **VERSION)
@@ -178,7 +178,9 @@ class AzureDevOps(Base):
         }
         kept = [self._kept(number, found, each) for each in self.api.pages(f"{path}/artifacts", BUILDS, **VERSION)]
         url = f"{self.place[0].rstrip('/')}/{part(self.place[1])}/_build/results?buildId={number}"
-        return Run(number, url, "", found["sourceVersion"], tuple(sorted(failed - {"", "--default"})), tuple(kept))
+        definition = self.api.get(self.path("build", "definitions", found["definition"]["id"]), BUILDS, **VERSION)
+        flow = (definition.get("process") or {}).get("yamlFilename", "").rpartition("/")[2].rpartition(".")[0]
+        return Run(number, url, flow, found["sourceVersion"], tuple(sorted(failed - {"", "--default"})), tuple(kept))
 
     def _kept(self, number: str, build: Document, artifact: Document) -> Kept:
         """Return what a job kept; the address of its archive holds a signature and wants no token."""

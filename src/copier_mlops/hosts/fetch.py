@@ -79,21 +79,32 @@ def inputs(found: Run, job: str) -> list[str]:
     return [each for flow in its_flows(found).values() for each in flow["jobs"].get(job, {}).get("takes", [])]
 
 
-def commands(found: Run, jobs: Iterable[str]) -> dict[str, list[str]]:
-    """Return the steps of jobs as commands that a person types; a person is logged in to the cloud already."""
+def commands(found: Run, jobs: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Return the steps of jobs, by flow and job, as commands that a person types.
+
+    A person is logged in to the cloud already.
+    """
     wanted, reached = list(jobs), level()
     return {
-        id: [f"uv run poe {step['run']}" for step in job["steps"] if step["level"] <= reached and "cloud" not in step]
-        for flow in its_flows(found).values()
-        for id, job in flow["jobs"].items()
-        if id in wanted
+        name: {
+            id: [
+                f"uv run poe {each['run']}" for each in job["steps"] if each["level"] <= reached and "cloud" not in each
+            ]
+            for id, job in flow["jobs"].items()
+            if id in wanted
+        }
+        for name, flow in its_flows(found).items()
     }
 
 
 def commands_line(found: Run, jobs: Iterable[str]) -> str:
-    """Return the same as one line; the whole flow if nothing is known of the jobs."""
-    every = [each for steps in commands(found, jobs).values() for each in steps]
-    return " && ".join(every) or f"uv run poe {found.flow or 'cd'}"
+    """Return the same as one line; without jobs, those of the whole flow, if it is known."""
+    jobs = list(jobs) or [job for flow in its_flows(found).values() for job in flow["jobs"]]
+    known = [steps for steps in commands(found, jobs).values() if steps]
+    if len(known) > 1:  # flows have jobs of the same name
+        return f"the steps of {', '.join(jobs)} in the file of the flow"
+    every = [line for steps in known for lines in steps.values() for line in lines]
+    return " && ".join(every) or "uv run poe cd"
 
 
 def save(kept: Kept, draft: Path) -> tuple[int, int]:
@@ -203,13 +214,17 @@ def show(found: Run, fetched: list[Fetched], left: dict[str, str]) -> None:
         print(f"  left out: {one_line(job)}, {why}")
     if code := code_of(found):
         print(f"\n{code}")
-    ours = [job for job in found.failed if commands(found, [job])]
-    ready = ours or [job for flow in its_flows(found).values() for job in flow["jobs"]]
+    known = its_flows(found)
+    every = [job for flow in known.values() for job in flow["jobs"]]
+    ours = [job for job in found.failed if job in every]
     print("\nWhat failed, as commands here:" if ours else "\nThe steps of its jobs, as commands here:")
-    for job, lines in commands(found, ready).items():
-        reads = [f"build/{each}" + ("" if (build() / each).is_dir() else " (not here)") for each in inputs(found, job)]
-        print(f"  {job}" + (f", which reads {', '.join(dict.fromkeys(reads))}" if reads else "") + ":")
-        print(*(f"    {line}" for line in lines), sep="\n")
+    for name, jobs in commands(found, ours or every).items():
+        for job, lines in jobs.items():
+            takes = known[name]["jobs"][job].get("takes", [])
+            reads = [f"build/{each}" + ("" if (build() / each).is_dir() else " (not here)") for each in takes]
+            of = f" of {name}" if len(known) > 1 else ""
+            print(f"  {job}{of}" + (f", which reads {', '.join(reads)}" if reads else "") + ":")
+            print(*(f"    {line}" for line in lines), sep="\n")
 
 
 def document(found: Run, fetched: list[Fetched], left: dict[str, str]) -> str:

@@ -187,8 +187,17 @@ def test_a_run_that_kept_nothing_names_the_commands(laptop):
     laptop.state.archives.clear()
     laptop.state.failed = ["Train" if laptop.name == "github" else "train"]
     printed = laptop.run("fetch", "99", code=1)
-    assert "no job of run 99 kept anything" in printed and "mend: uv run poe train && uv run poe push" in printed
+    assert "no job of run 99 kept anything" in printed
+    assert printed.endswith("mend: uv run poe train && uv run poe push\n")
     assert built_nothing(laptop)
+
+
+@on_one
+def test_a_run_that_was_stopped_before_anything_failed_names_all_its_commands(laptop):
+    laptop.state.archives.clear()
+    laptop.state.failed.clear()
+    printed = laptop.run("fetch", "99", code=1)
+    assert "mend: uv run poe train && uv run poe push && uv run poe evaluate --release && " in printed
 
 
 @on_three
@@ -331,7 +340,7 @@ def test_machines_get_one_document(laptop):
     assert (document["failed"], document["left_out"]) == (["register"], {"coverage": "which is no job of the flows"})
     folders = [(each["folder"], each["files"], each["before"]) for each in document["fetched"]]
     assert folders == [("build/train", 1, ""), ("build/evaluate", 2, "")]
-    assert document["commands"]["evaluate"] == ["uv run poe evaluate --release"]
+    assert document["commands"]["cd"]["evaluate"] == ["uv run poe evaluate --release"]
 
 
 @on_one
@@ -350,6 +359,22 @@ def test_a_run_in_which_nothing_failed_shows_the_steps_of_all_jobs(laptop):
     assert "The steps of its jobs, as commands here:" in printed
     assert "  package, which reads build/register (not here):\n    uv run poe package\n" in printed
     assert "login" not in printed
+
+
+@pytest.mark.parametrize("host", ["azure_devops"], indirect=True)
+@pytest.mark.parametrize(("file", "flows"), [("teardown", ["teardown"]), ("moved", ["provision", "teardown"])])
+def test_jobs_of_one_name_are_told_apart_by_their_flow(laptop, file, flows):
+    laptop.state.file = f"/azure_pipelines/{file}.yml"
+    laptop.state.archives, laptop.state.failed = {}, ["apply"]
+    keep(laptop, "plan", {"plan.json": "{}"})
+    printed = laptop.run("fetch", "99")
+    assert ("apply of provision, which reads build/plan:" in printed) == (len(flows) > 1)
+    commands = json.loads(laptop.run("fetch", "99", "--json"))["commands"]
+    assert list(commands) == flows and commands["teardown"]["plan"] == ["uv run poe plan --teardown"]
+    laptop.state.archives.clear()
+    printed = laptop.run("fetch", "99", "--job", "plan", code=1)
+    mend = "uv run poe plan --teardown" if flows == ["teardown"] else "the steps of plan in the file of the flow"
+    assert printed.endswith(f"mend: {mend}\n")
 
 
 @on_one

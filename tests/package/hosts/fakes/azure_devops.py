@@ -32,6 +32,7 @@ class State:
         self.commit = COMMIT
         self.failed = ["register"]
         self.built = "r-1"
+        self.file = "azure_pipelines/cd.yml"
 
 
 def install(server: Server) -> State:
@@ -197,6 +198,11 @@ def _artifacts(server: Server, state: State, listed) -> None:
         return {"name": name, "signedContent": {"url": server.away(state.archives[name])}}
 
     build = f"{PROJECT}/build/builds/{NUMBER}"
+
+    def described(_: Request) -> dict:
+        return {"id": 3, "process": {"type": 2, "yamlFilename": state.file}}
+
+    server.on("GET", f"{PROJECT}/build/definitions/3", described, version)
     server.on("GET", build, found, version)
     server.on("GET", f"{PROJECT}/build/builds/7", lambda _: missing(), version)
     server.on("GET", f"{build}/artifacts", artifacts, version)
