@@ -39,6 +39,7 @@ _TASKS = (
     Task("apply", "release.environment:apply", "Do what the approved plan says", "release"),
     Task("host-setup", "hosts.setup:main", "Compare the git host with host.yaml, ask, and change it", "release"),
     Task("gate-check", "hosts.gate_check:main", "Wait at a gate until a person has approved", "release"),
+    Task("fetch", "hosts.fetch:main", "Bring here what the jobs of a run on the host kept", "release"),
     Task("comment", "hosts.comment:main", "Report the metrics in the one comment of a change request", "release"),
     Task("login", "identity.login:main", "Log in to the cloud as this run of the git host", "release"),
     Task("monitor", "monitoring.watch:main", "Watch what production serves", "release"),

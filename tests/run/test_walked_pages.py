@@ -14,9 +14,10 @@ DOCS = TEMPLATE / "docs"
 ELSEWHERE = {
     "adopting.md": "tests/run/test_adopting.py",
     "contributing.md": "what is run to build the template",
+    "failed.md": "tests/package/hosts/test_failed_page.py",
     "figures.md": "tests/run/test_benchmarks.py",
 } | {
-    f"hosts/{name}.md": "tests/pipelines/api/test_host_pages.py"
+    f"hosts/{name}.md": "tests/package/hosts/test_host_pages.py"
     for name in ("azure_devops", "bitbucket", "github", "gitlab")
 }
 HERE = {"guide.md", "hosts/forgejo.md", "levels.md", "lint.md", "maturity.md", "requests.md", "updates.md"}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.api.fakes import forgejo
-from tests.pipelines.api.server import TOKEN, Server
+from tests.package.hosts.fakes import forgejo
+from tests.package.hosts.server import TOKEN, Server
 from tests.pipelines.conftest import environment, installed, run_node
 from tests.project import commit, copy_project, copy_template, run
 from tests.update.conftest import BEFORE, NEW_MANAGED, NOW

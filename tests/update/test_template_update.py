@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -12,8 +11,9 @@ from pathlib import Path
 import copier
 import pytest
 
-from tests.pipelines.api.conftest import HOSTS
-from tests.pipelines.api.server import Server
+from copier_mlops.fleet.proposal import Update, describe
+from tests.package.hosts.conftest import HOSTS
+from tests.package.hosts.server import Server
 from tests.project import commit, copy_project, copy_template, files, registry, run
 from tests.update.conftest import BEFORE, NEW_MANAGED, NOW
 
@@ -21,11 +21,12 @@ BRANCH = f"template-update/{NOW}"
 TITLE = f"Update the template to {NOW}"
 PYPROJECT = '[project]\nname = "ours"\nversion = "0.1.0"\nrequires-python = ">=3.11"\ndependencies = []\n'
 ANSWERS_FILE = "{{ _copier_answers | to_nice_yaml }}"
+INTERVIEW = '_templates_suffix: .jinja\n_exclude: [copier.yml, ".git"]\ngit_host: {type: str, default: github}\n'
 
 
 @pytest.fixture(scope="session")
-def code(tmp_path_factory) -> Callable[[str], Path]:
-    """What a project of a host runs; and the copier that it runs, so that no other test asks the package index."""
+def configuration(tmp_path_factory) -> Callable[[str], Path]:
+    """How a host is set up; and the copier that the task runs, so that no other test asks the package index."""
     command = ["uv", "tool", "run", "--from", f"copier=={registry('tested')['copier']}", "copier", "--version"]
     run(tmp_path_factory.getbasetemp(), *command)
     template = copy_template(tmp_path_factory.mktemp("template"))
@@ -34,7 +35,7 @@ def code(tmp_path_factory) -> Callable[[str], Path]:
     def rendered(host: str) -> Path:
         if host not in made:
             made[host] = copy_project(template, tmp_path_factory.mktemp(host) / "p", git_host=host, maturity_level=3)
-        return made[host] / "operation"
+        return made[host] / "operation" / "configuration"
 
     return rendered
 
@@ -42,7 +43,7 @@ def code(tmp_path_factory) -> Callable[[str], Path]:
 def release(template: Path, tag: str, text: str) -> None:
     """One more version of a template with one file, which is quick to update from."""
     template.mkdir(exist_ok=True)
-    (template / "copier.yml").write_text('_templates_suffix: .jinja\n_exclude: [copier.yml, ".git"]\n')
+    (template / "copier.yml").write_text(INTERVIEW)
     (template / "{{ _copier_conf.answers_file }}.jinja").write_text(ANSWERS_FILE)
     (template / "shared.txt").write_text(text)
     commit(template, tag)
@@ -53,20 +54,22 @@ class Home:
     """A project of the version before, its remote, and its host."""
 
     def __init__(self, host: str, folder: Path, server: Server) -> None:
+        self.host = host
         self.project, self.remote, self.template = (folder / name for name in ("project", "remote.git", "small"))
         self.variables = {"UV_LOCKED": "1", "UV_OFFLINE": "1"}
         if host != "forgejo":
-            self.fake = importlib.import_module(f"tests.pipelines.api.fakes.{host}")
+            self.fake = importlib.import_module(f"tests.package.hosts.fakes.{host}")
             self.state = self.fake.install(server)
             self.variables |= self.fake.runner(server, folder)
 
-    def render(self, code: Path, prefix: str = "") -> None:
-        """A project that has the template's code, and gets its updates from a small template."""
+    def render(self, configuration: Path, prefix: str = "") -> None:
+        """A project of the host that gets its updates from a small template."""
         release(self.template, prefix + BEFORE, "first\n")
         release(self.template, prefix + NOW, "second\n")
         options = {"defaults": True, "quiet": True, "settings": copier.Settings()}
-        copier.run_copy(str(self.template), self.project, vcs_ref=prefix + BEFORE, **options)
-        shutil.copytree(code, self.project / "operation")
+        answers = {"git_host": self.host}
+        copier.run_copy(str(self.template), self.project, data=answers, vcs_ref=prefix + BEFORE, **options)
+        shutil.copytree(configuration, self.project / "operation" / "configuration")
         (self.project / "pyproject.toml").write_text(PYPROJECT)
         (self.project / ".gitignore").write_text("/build/\n")
 
@@ -83,9 +86,9 @@ class Home:
         """What the task prints in a run on the host."""
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         done = subprocess.run(
-            [sys.executable, "-m", "operation.execution.release.template_update", *arguments],
+            [sys.executable, "-m", "copier_mlops.cli", "template-update", *arguments],
             cwd=where or self.project,
-            env=environment | self.variables | {"PYTHONDONTWRITEBYTECODE": "1"},
+            env=environment | self.variables,
             capture_output=True,
             text=True,
             timeout=300,
@@ -123,9 +126,9 @@ def bare(request, tmp_path) -> Iterator[Home]:
 
 
 @pytest.fixture
-def home(request, bare, code) -> Home:
+def home(request, bare, configuration) -> Home:
     """On GitHub, where no test says something else."""
-    bare.render(code(getattr(request, "param", "github")))
+    bare.render(configuration(getattr(request, "param", "github")))
     bare.publish()
     return bare
 
@@ -255,10 +258,9 @@ def test_a_lock_that_cannot_be_made_is_said_in_the_request(home):
     assert run(home.remote, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
 
 
-def test_many_conflicts_leave_room_for_how_to_mend_them(code):
-    names = runpy.run_path(str(code("github") / "execution" / "release" / "proposal.py"))
+def test_many_conflicts_leave_room_for_how_to_mend_them():
     conflicts = [f"operation/execution/release/a_file_with_a_long_name_{number:03}.py" for number in range(100)]
-    text = names["describe"](names["Update"](BEFORE, NOW), conflicts, "x" * 200, ["git fetch origin"], [])
+    text = describe(Update(BEFORE, NOW), conflicts, "x" * 200, ["git fetch origin"], [])
     assert "- and 70 more" in text.splitlines()
     assert text.splitlines()[-2:] == ["git push", "```"]
     assert len(text) < 4000, "Azure DevOps cuts it there"
@@ -302,8 +304,8 @@ def test_a_template_that_is_away_is_named_and_leaves_nothing_behind(home):
     assert home.branches() == ["main"]
 
 
-def test_here_it_makes_a_branch_once_and_pushes_nothing(bare, code):
-    bare.render(code("github"), prefix="v")
+def test_here_it_makes_a_branch_once_and_pushes_nothing(bare, configuration):
+    bare.render(configuration("github"), prefix="v")
     commit(bare.project)
     bare.variables = {name: text for name, text in bare.variables.items() if name.startswith("UV_")}
     assert "Nothing is in conflict" in bare.update("--local")

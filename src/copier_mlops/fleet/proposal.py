@@ -25,7 +25,7 @@ class Update:
 
 
 def describe(update: Update, conflicts: list[str], unlocked: str, before: list[str], replaced: list[str]) -> str:
-    """What the change request says. `before` is what a person has to do before the branch is there."""
+    """Write what the change request says. `before` is what a person has to do before the branch is there."""
     lines = [f"The template went from {update.current} to {update.latest}.", ""]
     if replaced:
         lines += [f"It replaces {', '.join(replaced)}, which can be closed.", ""]

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.fleet.proposal import PREFIX, Update, describe
@@ -22,14 +23,14 @@ from copier_mlops.registry import registry
 # The version with which the template was tested.
 COPIER = ("uv", "tool", "run", "--from", f"copier=={registry('tested')['copier']}", "copier")
 # What others have written needs no token of the host.
-NO_TOKEN = {"HOST_TOKEN": ""}
+NO_TOKEN: dict[str, Any] = {"HOST_TOKEN": ""}
 NOBODY = ("-c", "user.name=Template update", "-c", "user.email=template-update@localhost")
 # What a push needs, by host.
 RIGHTS = {"github": "the secret TEMPLATE_UPDATE_TOKEN; GitHub's own token may not push a change of workflows"}
 
 
 def newer(folder: str) -> Update | None:
-    """The update that waits for a project; None where there is none.
+    """Return the update that waits for a project; None if there is none.
 
     Raises:
         CommandError: The template cannot be reached.
@@ -40,7 +41,7 @@ def newer(folder: str) -> Update | None:
 
 @contextmanager
 def worktree(start: str) -> Iterator[str]:
-    """A work tree of its own at a commit, so that nobody's work is touched whatever happens."""
+    """Make a work tree of its own at a commit, so that nobody's work is touched whatever happens."""
     folder = root() / "build" / "template-update"
     remove(folder)  # what a run left that was killed
     # By force, and by force again: git may still know that folder, and hold it locked.
@@ -74,7 +75,7 @@ def make(update: Update, folder: str, before: list[str], replaced: list[str]) ->
 
 
 def lock(folder: str) -> str:
-    """Bring uv.lock in step, and say why that cannot be done; nothing where it was."""
+    """Bring uv.lock in step and return why that cannot be done; an empty text if it was."""
     try:
         # Flows set UV_LOCKED, with which uv only looks.
         run("uv", "lock", "--quiet", "--directory", folder, UV_LOCKED="0", **NO_TOKEN)
@@ -84,7 +85,7 @@ def lock(folder: str) -> str:
 
 
 def author() -> tuple[str, ...]:
-    """Options that name an author where git knows none, as on a runner."""
+    """Return options that name an author if git knows none, as on a runner."""
     try:
         run("git", "var", "GIT_AUTHOR_IDENT")
     except CommandError:
@@ -93,13 +94,13 @@ def author() -> tuple[str, ...]:
 
 
 def reach(variables: dict[str, str], *command: str) -> str:
-    """What a git command prints that speaks to the remote.
+    """Return what a git command prints that speaks to the remote.
 
     Raises:
         CommandError: The remote is away, or refused.
     """
     try:
-        return run("git", *command, **variables)
+        return run("git", *command, **dict[str, Any](variables))
     except CommandError as error:
         mend = (
             f"\n  mend: {RIGHTS.get(answer('git_host'), 'a token that may push branches')}"
@@ -110,20 +111,20 @@ def reach(variables: dict[str, str], *command: str) -> str:
 
 
 def branches(variables: dict[str, str]) -> list[str]:
-    """The branches of updates that the remote has."""
+    """Return the branches of updates that the remote has."""
     found = reach(variables, "ls-remote", "--heads", "origin", f"refs/heads/{PREFIX}*")
     return [line.partition("refs/heads/")[2] for line in found.splitlines()]
 
 
 def said(update: Update, variables: dict[str, str]) -> str:
-    """The text of an update that was pushed before; a person may have changed the branch since."""
+    """Return the text of an update that was pushed before; a person may have changed the branch since."""
     reach(variables, "fetch", "--quiet", "--no-tags", "origin", update.branch)
     found = run("git", "log", "-1", "--fixed-strings", f"--grep={update.title}", "--format=%b", "FETCH_HEAD")
     return found or f"The template went from {update.current} to {update.latest}."
 
 
 def push(update: Update, folder: str, variables: dict[str, str]) -> None:
-    """Send the branch; where another run was faster, its branch stays.
+    """Send the branch; if another run was faster, its branch stays.
 
     Raises:
         CommandError: The remote is away, or refused.
@@ -149,7 +150,7 @@ def keep(update: Update, folder: str) -> None:
 
 
 def propose(update: Update, folder: str, host: Host, base: str) -> None:
-    """Push the branch where it is not there, and open its request where it never had one."""
+    """Push the branch if it is not there, and open its request if it never had one."""
     known = host.find_change(update.branch, base)
     if known:
         state = "is open" if known.is_open else "was closed; the next version is proposed again"

@@ -1,9 +1,13 @@
-"""The git host of a project: `connect()` returns its adapter, which speaks the host's API."""
+"""The git host of a project: `connect()` returns its adapter, which speaks the host's API.
+
+A host is one module of its name in extensions/hosts.yml, which exports `ADAPTER`: a class that does what `Host` says.
+"""
 
 import importlib
 
 from copier_mlops.hosts.interface import Host, HostError
 from copier_mlops.hosts.settings import load
+from copier_mlops.registry import registry
 
 __all__ = ["Host", "HostError", "connect"]
 
@@ -12,8 +16,13 @@ def connect() -> Host:
     """Return the host that the project answered; nothing has been asked of it yet.
 
     Raises:
-        SystemExit: `operation/configuration/host.yaml` is wrong; the text says where.
+        SystemExit: No such host is known, or `operation/configuration/host.yaml` is wrong; the text says where.
     """
-    from copier_mlops.project import answer
+    from copier_mlops.project import ANSWERS, answer
 
-    return importlib.import_module(f"copier_mlops.hosts.{answer('git_host')}").ADAPTER(load())
+    name, known = answer("git_host"), registry("hosts")
+    if name not in known:
+        text = f"{ANSWERS} names {name!r} as git_host, which is none of {', '.join(known)}"
+        raise HostError(text, f"uvx copier update --data git_host={next(iter(known))}")
+    host: Host = importlib.import_module(f"copier_mlops.hosts.{name}").ADAPTER(load())
+    return host

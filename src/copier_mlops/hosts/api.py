@@ -1,13 +1,13 @@
 """A host's REST API over HTTP: bounded in time and size, patient with rate limits, careful with the token."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.response import HTTPResponse
+from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from copier_mlops.hosts.interface import HostError
@@ -16,23 +16,27 @@ from copier_mlops.hosts.refusals import cause, check
 TIMEOUT = (5, 30)
 LARGEST = 10_000_000
 MOST_PAGES = 50
+MOST_REDIRECTS = 5
+REDIRECTS = {301, 302, 303, 307, 308}
+CHUNK = 1 << 18
+Document = dict[str, Any]  # of JSON
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Patience(Retry):
     """Tries again after a lost connection, a rate limit or an error of the server, four times within seconds.
 
-    A POST is tried again only where the host surely has not done it: no connection, or 429.
+    A POST is tried again only if the host surely has not done it: no connection, or 429.
     """
 
     LONGEST = 5.0
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        """A rate limit stops every method before it has an effect."""
+        """Say whether to try again; a rate limit stops every method before it has an effect."""
         return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
 
-    def get_retry_after(self, response: HTTPResponse) -> float | None:
-        """What the host asks for, but never longer than a person waits at a prompt."""
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        """Return the seconds that the host asks for, but never more than a person waits at a prompt."""
         seconds = super().get_retry_after(response)
         return None if seconds is None else min(seconds, self.LONGEST)
 
@@ -57,33 +61,36 @@ class Api:
     """The API of one host below one address, with one token."""
 
     def __init__(self, name: str, base: str, headers: Mapping[str, str]) -> None:
-        """Nothing is sent yet.
+        """Check the address and send nothing yet.
 
         Raises:
-            HostError: The address is no https URL; http is for loopback alone.
+            HostError: The address is not an https URL; http is only for loopback.
         """
         self.name, self.base = name, base.rstrip("/") + "/"
         parts = urlsplit(self.base)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-            raise HostError(f"the token is not sent to {base!r}, which is no https address", "api in host.yaml")
+            raise HostError(f"the token is not sent to {base!r}, which is not an https address", "api in host.yaml")
         if parts.username or parts.password:
             raise HostError("the address of the API holds credentials", "take them out of api in host.yaml")
         self._secrets = [headers[name] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers]
         self._headers = {"Accept": "application/json", "User-Agent": "poe-host", **headers}
         self._session = requests.Session()
-        self._session.mount(f"{parts.scheme}://", HTTPAdapter(max_retries=PATIENCE))
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=PATIENCE))
 
-    def get(self, path: str, right: str, optional: bool = False, **query: object) -> Any:
-        """What is at a path; None where nothing is and `optional` is set.
+    def get(self, path: str, right: str, optional: bool = False, **query: Any) -> Any:
+        """Return the document at a path; None if there is nothing and `optional` is set.
 
         Raises:
             HostError: The host refused, is away, or answered with something else than JSON.
         """
         answer = self.ask("GET", path, right, query=query, optional=optional)
-        return answer and answer.document
+        return answer.document
 
-    def pages(self, path: str, right: str, **query: object) -> Iterator[Any]:
-        """Every entry of a list, page after page: `Link` headers, `next` of a document or continuation tokens.
+    def pages(self, path: str, right: str, key: str = "", **query: Any) -> Iterator[Any]:
+        """Yield every entry of a list, page after page: `Link` headers, `next` of a document or continuation tokens.
+
+        `key` is where the entries are in a document that has them beside others.
 
         Raises:
             HostError: As `get`; or a page leads to another host, or there is no end.
@@ -92,9 +99,9 @@ class Api:
             answer = self.ask("GET", path, right, query=query)
             entries = answer.document
             if isinstance(entries, dict):
-                entries = entries.get("values", entries.get("value"))
+                entries = entries.get(key) if key else entries.get("values", entries.get("value"))
             if not isinstance(entries, list):
-                raise HostError(f"{self.name} answered {path} with something that is no list", "try again later")
+                raise HostError(f"{self.name} answered {path} with something that is not a list", "try again later")
             yield from entries
             following = requests.utils.parse_header_links(answer.headers.get("link", ""))
             after = next((link["url"] for link in following if link.get("rel") == "next"), None)
@@ -108,14 +115,14 @@ class Api:
                 return
         raise HostError(f"{self.name} has more than {MOST_PAGES} pages of {path}", "remove what is no longer needed")
 
-    def send(self, method: str, path: str, right: str, body: object, **query: object) -> Any:
-        """What the host says to a document.
+    def send(self, method: str, path: str, right: str, body: object, **query: Any) -> Any:
+        """Send a document and return what the host says to it.
 
         Raises:
             HostError: As `get`.
         """
         answer = self.ask(method, path, right, body=body, query=query)
-        return answer.document if answer else None
+        return answer.document
 
     def ask(
         self,
@@ -123,10 +130,13 @@ class Api:
         path: str,
         right: str,
         body: object = None,
-        query: Mapping[str, object] | None = None,
+        query: Mapping[str, Any] | None = None,
         optional: bool = False,
-    ) -> Answer | None:
-        """One request and its answer. `right` says what the token must be allowed, for the text of a refusal."""
+    ) -> Answer:
+        """Send one request and return its answer, which has no document if it is `optional` and not there.
+
+        A refusal names `right`, what the token must be allowed.
+        """
         url = self._within(path)
         try:
             with self._session.request(
@@ -147,18 +157,84 @@ class Api:
         if len(content) > LARGEST:
             raise HostError(f"{self.name} answered {path} with more than {LARGEST} bytes", "look at it by hand")
         if answer.status_code == 404 and optional:
-            return None
+            return Answer(404, {}, None)
         check(self.name, answer, self._without_token(content), path, right)
         return Answer(answer.status_code, answer.headers, self._parse(content, path))
 
-    def _within(self, path: str) -> str:
-        """The URL of a path; a page of another host, or outside of the API's address, never gets the token."""
+    def download(self, path: str, right: str, file: BinaryIO, most: int, progress: Callable[[int], None]) -> None:
+        """Write what is at a path, or at another address, to a file, in pieces.
+
+        Another address, and one that the host sends on to, is asked without the token: it holds a signature of its own.
+
+        Args:
+            path: A path below the API's address, or a URL.
+            right: What the token must be allowed, for the text of a refusal.
+            file: Where the bytes go.
+            most: How many bytes it may have.
+            progress: Is told how many bytes have come.
+
+        Raises:
+            HostError: As `get`; or there is more, or it broke off.
+        """
         url = urljoin(self.base, path)
-        if urlsplit(url)[:2] != urlsplit(self.base)[:2]:
+        for _ in range(MOST_REDIRECTS):
+            try:
+                with self._open(url) as answer:
+                    location = answer.headers.get("location", "")
+                    if answer.status_code in REDIRECTS and location and "signin" not in location.lower():
+                        url = urljoin(url, location)
+                        continue
+                    self._check_download(answer, path, right)
+                    self._save(answer, file, most, progress)
+                    return
+            except (requests.RequestException, ValueError) as error:
+                raise HostError(f"{self.name} broke off a download: {cause(error)}", "try again later") from None
+        raise HostError(f"{self.name} sends a download on without an end", "look at it by hand")
+
+    def _is_own(self, url: str) -> bool:
+        return urlsplit(url)[:2] == urlsplit(self.base)[:2]
+
+    def _open(self, url: str) -> requests.Response:
+        """Start a GET; only the API's own address gets the token."""
+        parts = urlsplit(url)
+        is_loopback = parts.hostname in LOOPBACK and urlsplit(self.base).hostname in LOOPBACK
+        if parts.scheme != "https" and not is_loopback:
+            raise HostError(f"{self.name} names {parts.hostname}, which is not an https address", "look at it by hand")
+        sign = self._sign(None) if self._is_own(url) else _anonymous
+        return self._session.get(url, auth=sign, timeout=TIMEOUT, allow_redirects=False, stream=True)
+
+    def _check_download(self, answer: requests.Response, path: str, right: str) -> None:
+        if answer.status_code == 200:
+            return
+        if not self._is_own(answer.url):  # its path is a secret as well: it may hold a signature
+            text = f"{self.name} sends to {urlsplit(answer.url).hostname}, which answers {answer.status_code}"
+            raise HostError(text, "try again: such an address holds for minutes")
+        content = answer.raw.read(LARGEST, decode_content=True)
+        check(self.name, answer, self._without_token(content), path, right)
+        raise HostError(f"{self.name} answers {path} with {answer.status_code}", "look at it by hand")
+
+    def _save(self, answer: requests.Response, file: BinaryIO, most: int, progress: Callable[[int], None]) -> None:
+        announced = answer.headers.get("content-length", "")
+        count = int(announced) if announced.isdigit() else 0
+        text = f"{self.name} has more than {most / 1e9:g} GB of it"
+        if count > most:
+            raise HostError(text, "download it by hand")
+        count = 0
+        for piece in answer.iter_content(CHUNK):
+            count += len(piece)
+            if count > most:
+                raise HostError(text, "download it by hand")
+            file.write(piece)
+            progress(count)
+
+    def _within(self, path: str) -> str:
+        """Return the URL of a path; another host's never gets the token."""
+        url = urljoin(self.base, path)
+        if not self._is_own(url):
             raise HostError(f"{self.name} names a page at another host, {urlsplit(url).hostname}", "look at it by hand")
         return url
 
-    def _sign(self, body: object):
+    def _sign(self, body: object) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         # As `auth`, since requests would put a password of ~/.netrc in the place of a header.
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             request.headers.update(self._headers)
@@ -180,5 +256,11 @@ class Api:
         try:
             return json.loads(content)
         except ValueError:
-            text = f"{self.name} answered {path} with something that is no JSON"
+            text = f"{self.name} answered {path} with something that is not JSON"
             raise HostError(text, f"is {self.base} its API? See api in host.yaml") from None
+
+
+def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    # As `auth`, for the reason that `_sign` has.
+    request.headers["User-Agent"] = "poe-host"
+    return request

@@ -4,20 +4,34 @@ Each call names its page of https://learn.microsoft.com/rest/api/azure/devops in
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from copier_mlops.hosts import azure_devops_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, part, standing
-from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+from copier_mlops.hosts.interface import (
+    Approval,
+    Change,
+    ChangeRequest,
+    HostError,
+    Kept,
+    Protection,
+    Run,
+    Setting,
+)
+from copier_mlops.hosts.refusals import one_line
 
-VERSION = {"api-version": "7.1"}
-PREVIEW = {"api-version": "7.1-preview.1"}
+VERSION: Document = {"api-version": "7.1"}
+PREVIEW: Document = {"api-version": "7.1-preview.1"}
 LONGEST = 100_000
 LONGEST_DESCRIPTION = 4_000
 CLOSED = 4
+BUILDS = "read builds (build: read)"
+RUN = re.compile(r"(?:[^/]+/)?(?P<repository>[^/?]+)/_build/results\?(?:.*&)?buildId=(?P<number>\d+)(&.*)?")
 PULLS = "contribute to pull requests"
 
 
@@ -25,6 +39,7 @@ class AzureDevOps(Base):
     """Azure DevOps Services, with the repository in Azure Repos."""
 
     name = "Azure DevOps"
+    example_run = "https://dev.azure.com/ORGANISATION/PROJECT/_build/results?buildId=NUMBER"
     runner = ("TF_BUILD", "true")
 
     @cached_property
@@ -61,20 +76,20 @@ class AzureDevOps(Base):
         return self.client(base, self.headers)
 
     def path(self, *parts: object) -> str:
-        """A path below the project's API."""
+        """Return a path below the project's API."""
         return "/".join([part(self.place[1]), "_apis", *map(part, parts)])
 
     def git(self, *parts: object) -> str:
-        """A path below the repository's API."""
+        """Return a path below the repository's API."""
         return self.path("git", "repositories", self.place[2], *parts)
 
     def web(self, *parts: object) -> str:
-        """Where a person sees a part of the repository."""
+        """Return where a person sees a part of the repository."""
         places = [part(self.place[1]), "_git", part(self.place[2]), *map(part, parts)]
         return "/".join([self.place[0].rstrip("/"), *places])
 
     def change_request(self) -> ChangeRequest | None:
-        """From the variables of the run."""
+        """Read it from the variables of the run."""
         number = self.var("SYSTEM_PULLREQUEST_PULLREQUESTID")
         if not self.on_runner() or not number:
             return None
@@ -82,19 +97,19 @@ class AzureDevOps(Base):
         return ChangeRequest(number, target, self.var("SYSTEM_PULLREQUEST_ISFORK").lower() == "true")
 
     def run_url(self) -> str:
-        """From the variables of the run."""
+        """Read it from the variables of the run."""
         if not self.on_runner():
             return ""
         return f"{self.place[0].rstrip('/')}/{part(self.place[1])}/_build/results?buildId={self.var('BUILD_BUILDID')}"
 
     def comment(self, marker: str, body: str) -> str:
-        """Git / Pull Request Threads: list and create; Pull Request Thread Comments: update."""
+        """List and create threads, update a comment (Git / Pull Request Threads, Pull Request Thread Comments)."""
         request = self.own_request()
         hidden = f"<!-- {marker} -->"
         text = f"{hidden}\n{body}"[:LONGEST]
         path = self.git("pullRequests", request.number, "threads")
         for thread in self.api.pages(path, PULLS, **VERSION):
-            first = next(iter(thread.get("comments") or []), {})
+            first: Document = next(iter(thread.get("comments") or []), {})
             if not thread.get("isDeleted") and (first.get("content") or "").startswith(hidden):
                 if first["content"] != text:
                     place = f"{path}/{thread['id']}/comments/{first['id']}"
@@ -106,19 +121,19 @@ class AzureDevOps(Base):
             thread = self.api.send("POST", path, PULLS, {"comments": [said], "status": CLOSED}, **VERSION)
         return f"{self.web('pullrequest', request.number)}?discussionId={thread['id']}"
 
-    def _pulls(self, branch: str, base: str, status: str) -> Iterator[dict]:
+    def _pulls(self, branch: str, base: str, status: str) -> Iterator[Document]:
         wanted = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}", "status": status}
-        query = {f"searchCriteria.{key}": value for key, value in wanted.items()}
+        query: Document = {f"searchCriteria.{key}": value for key, value in wanted.items()}
         found = self.api.pages(self.git("pullrequests"), PULLS, **query, **VERSION)
         return (each for each in found if not each.get("forkSource"))  # a fork may have a branch of that name as well
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """Git / Pull Requests: list."""
+        """List pull requests (Git / Pull Requests)."""
         found = [(each["pullRequestId"], each["status"]) for each in self._pulls(branch, base, "all")]
         return standing(Change(self.web("pullrequest", number), status == "active") for number, status in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
-        """Git / Pull Requests: list, create and update; Pull Request Labels: list and create."""
+        """List, create and update pull requests and add labels (Git / Pull Requests, Pull Request Labels)."""
         text = {"title": title[:400], "description": body[:LONGEST_DESCRIPTION]}
         path = self.git("pullrequests")
         found = next(self._pulls(branch, base, "active"), None)
@@ -136,26 +151,62 @@ class AzureDevOps(Base):
         return self.web("pullrequest", found["pullRequestId"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Build / Definitions: list. Pipelines / Runs: run pipeline."""
+        """Run the pipeline of the flow's file (Build / Definitions: list, Pipelines / Runs: run pipeline)."""
         found = azure_devops_settings.definition(self, flow)
         if found is None:
             raise HostError(f"Azure DevOps has no pipeline for azure_pipelines/{flow}.yml", "uv run poe host-setup")
         reference = {"refName": f"refs/heads/{self.wanted.branch.name}"}
         body = {"resources": {"repositories": {"self": reference}}, "templateParameters": dict(inputs)}
         path = self.path("pipelines", found["id"], "runs")
-        return self.api.send("POST", path, "queue builds", body, **VERSION)["_links"]["web"]["href"]
+        return str(self.api.send("POST", path, "queue builds", body, **VERSION)["_links"]["web"]["href"])
+
+    def find_run(self, reference: str) -> Run:
+        """Get a build, its pipeline and its timeline, list its artifacts (Build / Builds, Definitions, Timeline, …)."""
+        number = self.run_number(reference, RUN, self.place[1])
+        path = self.path("build", "builds", number)
+        found = self.api.get(path, BUILDS, optional=True, **VERSION)
+        if not found:
+            raise self.no_run(number)
+        if found["repository"]["id"].casefold() != azure_devops_settings.repository(self)["id"].casefold():
+            text = f"run {number} is one of {one_line(found['definition']['name'])}, and not of {self.place[2]}"
+            raise HostError(text, "run it in a clone of that repository")
+        records = self.api.get(f"{path}/timeline", BUILDS, optional=True, **VERSION) or {"records": []}
+        failed = {
+            (each.get("identifier") or "").rpartition(".")[2].replace("_", "-")
+            for each in records["records"]
+            if each["type"] in ("Stage", "Job") and each.get("result") == "failed"
+        }
+        kept = [self._kept(number, found, each) for each in self.api.pages(f"{path}/artifacts", BUILDS, **VERSION)]
+        url = f"{self.place[0].rstrip('/')}/{part(self.place[1])}/_build/results?buildId={number}"
+        definition = self.api.get(self.path("build", "definitions", found["definition"]["id"]), BUILDS, **VERSION)
+        flow = (definition.get("process") or {}).get("yamlFilename", "").rpartition("/")[2].rpartition(".")[0]
+        return Run(number, url, flow, found["sourceVersion"], tuple(sorted(failed - {"", "--default"})), tuple(kept))
+
+    def _kept(self, number: str, build: Document, artifact: Document) -> Kept:
+        """Return what a job kept; the address of its archive holds a signature and wants no token."""
+        name, pipeline = artifact["name"], build["definition"]["id"]
+
+        def save(file: BinaryIO, most: int, progress: Callable[[int], None]) -> None:
+            """Get the signed address (Pipelines / Artifacts: get), and then what is there."""
+            path = self.path("pipelines", pipeline, "runs", number, "artifacts")
+            query: Document = {"artifactName": name, "$expand": "signedContent"}
+            found = self.api.get(path, BUILDS, **query, **VERSION)
+            self.api.download(found["signedContent"]["url"], BUILDS, file, most, progress)
+
+        size = (artifact.get("resource") or {}).get("properties", {}).get("artifactsize", "")
+        return Kept(name, int(size) if str(size).isdigit() else 0, False, (f"{name}/", ""), save)
 
     def protection(self, gate: str) -> Protection | None:
-        """Approvals and checks / Check Configurations: list; an enabled one of type Approval."""
+        """Find an enabled check of type Approval (Approvals and checks / Check Configurations: list)."""
         found = azure_devops_settings.environment_of(self, gate)
-        check = found and azure_devops_settings.approval_check(self, found["id"])
-        people = (check or {}).get("settings", {}).get("approvers") or []
+        check = (azure_devops_settings.approval_check(self, found["id"]) if found else None) or {}
+        people = check.get("settings", {}).get("approvers") or []
         if not people or check.get("isDisabled"):
             return None
         return Protection(tuple(sorted(each.get("displayName") or each["id"] for each in people)))
 
     def approval(self, gate: str) -> Approval | None:
-        """Build / Timeline: get. Approvals and checks / Approvals: get. Of the stage that this job is in."""
+        """Find the approval of this job's stage (Build / Timeline: get, Approvals and checks / Approvals: get)."""
         if self.var("ENVIRONMENT_NAME") != gate:
             text = f"this job deploys to {self.var('ENVIRONMENT_NAME') or 'no environment'}, not to {gate}"
             raise HostError(text, f"environment: {gate} in its job of azure_pipelines")
@@ -166,7 +217,7 @@ class AzureDevOps(Base):
         for record in records:
             if record["type"] == "Checkpoint.Approval" and parent.get(record.get("parentId")) in stages:
                 place = self.path("pipelines", "approvals", record["id"])
-                asked = self.api.get(place, "read builds", **{"$expand": "steps"}, **VERSION)
+                asked = self.api.get(place, "read builds", **(VERSION | {"$expand": "steps"}))
                 steps = [step for step in asked.get("steps") or [] if step.get("status") == "approved"]
                 if asked.get("status") == "approved" and steps:
                     who = ", ".join(sorted({step["actualApprover"]["displayName"] for step in steps}))
@@ -174,24 +225,24 @@ class AzureDevOps(Base):
                     return Approval(who, f"approval of environment {gate} on Azure DevOps", when)
         return None
 
-    def _is_here(self, stage: dict) -> bool:
+    def _is_here(self, stage: Document) -> bool:
         return self.need("SYSTEM_STAGENAME") in (stage.get("identifier"), stage.get("name"))
 
     def git_header(self) -> str:
-        """Repos: git takes the job's token as a bearer."""
+        """Return the job's token as a bearer, which is how git takes it here."""
         return f"Authorization: Bearer {self.token}"
 
     def settings(self) -> list[Setting]:
-        """Pipelines, environments with their approvals, and the policies of the main branch."""
+        """Return pipelines, environments with their approvals, and the policies of the main branch."""
         return azure_devops_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Distributed Task / Oidctoken: create. The audience is always the one of Entra, whatever is asked for."""
+        """Ask for a token (Distributed Task / Oidctoken: create); its audience is always Entra's."""
         parts = urlsplit(self.need("SYSTEM_OIDCREQUESTURI"))
         issuer = self.client(f"{parts.scheme}://{parts.netloc}", {**self.headers, "Content-Type": "application/json"})
-        query = {"serviceConnectionId": connection} if connection else {}
+        query: Document = {"serviceConnectionId": connection} if connection else {}
         answer = issuer.send("POST", parts.path, "use the service connection", None, **query, **PREVIEW)
-        return (answer or {}).get("oidcToken", "")
+        return str((answer or {}).get("oidcToken", ""))
 
 
 ADAPTER = AzureDevOps

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from copier_mlops.hosts.api import Document
 from copier_mlops.hosts.base import gates, within
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 from copier_mlops.project import root
@@ -11,8 +13,8 @@ from copier_mlops.project import root
 if TYPE_CHECKING:
     from copier_mlops.hosts.azure_devops import AzureDevOps
 
-VERSION = {"api-version": "7.1"}
-PREVIEW = {"api-version": "7.1-preview.1"}
+VERSION: Document = {"api-version": "7.1"}
+PREVIEW: Document = {"api-version": "7.1-preview.1"}
 # Types of checks and of policies, the same for every organisation.
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 REVIEWERS = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
@@ -24,34 +26,34 @@ MANAGE = "administer environments, pipelines and branch policies"
 
 
 def settings(host: AzureDevOps) -> list[Setting]:
-    """One setting for each flow, each gate and each policy of the main branch."""
+    """Return one setting for each flow, each gate and each policy of the main branch."""
     flows = sorted(file.stem for file in (root() / FOLDER).glob("*.yml"))
     return [
-        *[Setting(f"pipeline {flow}", lambda flow=flow: pipeline(host, flow)) for flow in flows],
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        *[Setting(f"pipeline {flow}", partial(pipeline, host, flow)) for flow in flows],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
         Setting(f"approvals on branch {host.wanted.branch.name}", lambda: reviewers(host)),
         Setting(f"check on branch {host.wanted.branch.name}", lambda: build(host)),
         Setting("labels", lambda: Plan("ok", "Azure DevOps makes tags when they are used")),
     ]
 
 
-def definition(host: AzureDevOps, flow: str) -> dict | None:
-    """Build / Definitions: list, by the file that describes them."""
+def definition(host: AzureDevOps, flow: str) -> Document | None:
+    """Find a pipeline by the file that describes it (Build / Definitions: list)."""
     names = {each.casefold() for each in (f"{FOLDER}/{flow}.yml", f"/{FOLDER}/{flow}.yml")}
     query = {"repositoryId": repository(host)["id"], "repositoryType": "TfsGit", "includeAllProperties": "true"}
     for each in host.api.pages(host.path("build", "definitions"), READ, **query, **VERSION):
         if (each.get("process") or {}).get("yamlFilename", "").casefold() in names:
-            return each
+            return dict(each)
     return None
 
 
-def repository(host: AzureDevOps) -> dict:
-    """Git / Repositories: get."""
-    return host.api.get(host.git(), "read code", **VERSION)
+def repository(host: AzureDevOps) -> Document:
+    """Return the repository (Git / Repositories: get)."""
+    return dict(host.api.get(host.git(), "read code", **VERSION))
 
 
 def pipeline(host: AzureDevOps, flow: str) -> Plan:
-    """Pipelines / Pipelines: create."""
+    """Create the pipeline of a flow (Pipelines / Pipelines: create)."""
     text = f"runs {FOLDER}/{flow}.yml"
     if definition(host, flow):
         return Plan("ok", text)
@@ -65,26 +67,26 @@ def pipeline(host: AzureDevOps, flow: str) -> Plan:
     return Plan("create", text, lambda: host.api.send("POST", host.path("pipelines"), MANAGE, body, **VERSION))
 
 
-def environment_of(host: AzureDevOps, name: str) -> dict | None:
-    """Distributed Task / Environments: list, by name."""
+def environment_of(host: AzureDevOps, name: str) -> Document | None:
+    """Find an environment by its name (Distributed Task / Environments: list)."""
     listed = host.api.pages(host.path("distributedtask", "environments"), READ, name=name, **PREVIEW)
     return next((each for each in listed if each["name"] == name), None)
 
 
-def approval_check(host: AzureDevOps, number: int) -> dict | None:
-    """Approvals and checks / Check Configurations: list."""
-    query = {"resourceType": "environment", "resourceId": number, "$expand": "settings"}
+def approval_check(host: AzureDevOps, number: int) -> Document | None:
+    """Find the check that asks for an approval (Approvals and checks / Check Configurations: list)."""
+    query: Document = {"resourceType": "environment", "resourceId": number, "$expand": "settings"}
     listed = host.api.pages(host.path("pipelines", "checks", "configurations"), READ, **query, **PREVIEW)
     return next((each for each in listed if each["type"]["id"].casefold() == APPROVAL), None)
 
 
 def environment(host: AzureDevOps, gate: str) -> Plan:
-    """An environment and the check that asks for an approval."""
+    """Plan an environment and the check that asks for an approval."""
     names = host.approvers(gate)
     wanted = {identity(host, name) for name in names}
     found = environment_of(host, gate)
-    check = found and approval_check(host, found["id"])
-    asked = {each["id"] for each in (check or {}).get("settings", {}).get("approvers") or []}
+    check = (approval_check(host, found["id"]) if found else None) or {}
+    asked = {each["id"] for each in check.get("settings", {}).get("approvers") or []}
     if asked == wanted and not check.get("isDisabled"):
         return Plan("ok", f"asks {', '.join(names)}")
 
@@ -114,17 +116,17 @@ def environment(host: AzureDevOps, gate: str) -> Plan:
 
 
 def identity(host: AzureDevOps, name: str) -> str:
-    """IMS / Identities: read identities, by name."""
-    query = {"searchFilter": "General", "filterValue": name, "queryMembership": "None"}
+    """Find a person or a group by name (IMS / Identities: read identities)."""
+    query: Document = {"searchFilter": "General", "filterValue": name, "queryMembership": "None"}
     found = host.people.get("_apis/identities", "read identities", **query, **VERSION)["value"]
     if len(found) != 1:
         text = f"Azure DevOps knows {'several' if found else 'nobody'} by the name {name!r}"
         raise HostError(text, "approvers in operation/configuration/host.yaml: an e-mail address, or [PROJECT]\\GROUP")
-    return found[0]["id"]
+    return str(found[0]["id"])
 
 
 def reviewers(host: AzureDevOps) -> Plan:
-    """How many people must approve a pull request; a policy also closes the branch to direct pushes."""
+    """Plan how many people approve a pull request; a policy also closes the branch to direct pushes."""
     count = host.wanted.branch.approvals
     if not count:
         return Plan("ok", "none are wanted")
@@ -133,12 +135,12 @@ def reviewers(host: AzureDevOps) -> Plan:
 
 
 def build(host: AzureDevOps) -> Plan:
-    """The pipeline that must pass before a pull request is completed."""
+    """Plan the pipeline that must pass before a pull request is completed."""
     flow = host.wanted.branch.check.lower()
     found = definition(host, flow)
     if found is None and (root() / FOLDER / f"{flow}.yml").is_file():
         # The pipeline is made by the same command, before this.
-        return Plan("create", f"needs {host.wanted.branch.check}", lambda: build(host).apply())
+        return Plan("create", f"needs {host.wanted.branch.check}", lambda: _do(build(host)))
     if found is None:
         raise HostError(f"there is no {FOLDER}/{flow}.yml that could be the check", "branch.check in host.yaml")
     wanted = {
@@ -151,8 +153,13 @@ def build(host: AzureDevOps) -> Plan:
     return _policy(host, BUILD, wanted, f"needs {host.wanted.branch.check}")
 
 
-def _policy(host: AzureDevOps, kind: str, values: dict, text: str) -> Plan:
-    """Policy / Configurations: list, create and update."""
+def _do(plan: Plan) -> None:
+    if plan.apply:
+        plan.apply()
+
+
+def _policy(host: AzureDevOps, kind: str, values: Document, text: str) -> Plan:
+    """Plan a policy of the main branch (Policy / Configurations: list, create and update)."""
     place = {"repositoryId": repository(host)["id"], "refName": f"refs/heads/{host.wanted.branch.name}"}
     scope = {**place, "matchKind": "exact"}
     path = host.path("policy", "configurations")

@@ -3,16 +3,19 @@
 import base64
 import os
 import re
-import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+from copier_mlops.command import CommandError, run
 from copier_mlops.hosts.api import Api
 from copier_mlops.hosts.interface import Change, ChangeRequest, HostError
+from copier_mlops.hosts.refusals import one_line
 from copier_mlops.hosts.settings import GATES, HostSettings
-from copier_mlops.project import root
+from copier_mlops.project import level
+from copier_mlops.registry import flows
 
 FILE = "operation/configuration/host.yaml"
 
@@ -24,7 +27,7 @@ class Remote(NamedTuple):
     path: str
 
 
-class Base:
+class Base(ABC):
     """A host's settings and what its runner says of the run."""
 
     name = "the host"
@@ -32,6 +35,8 @@ class Base:
     runner = ("", "")
     # What it calls a change request.
     request = "pull request"
+    # What the address of a run looks like, for those who typed another.
+    example_run = ""
     # The name that goes with a token when git asks for one.
     git_user = "x-access-token"
 
@@ -39,11 +44,11 @@ class Base:
         self.wanted, self._variables = settings, variables
 
     def var(self, name: str) -> str:
-        """A variable of the run; empty where it is not set."""
+        """Return a variable of the run; empty if it is not set."""
         return self._variables.get(name, "")
 
     def need(self, name: str) -> str:
-        """A variable of the run.
+        """Return a variable of the run.
 
         Raises:
             HostError: It is not set.
@@ -53,12 +58,16 @@ class Base:
         return self.var(name)
 
     def on_runner(self) -> bool:
-        """Whether this process is a step of a run on the host; asks nobody."""
+        """Say whether this process is a step of a run on the host; asks nobody."""
         variable, value = self.runner
         return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
 
+    @abstractmethod
+    def change_request(self) -> ChangeRequest | None:
+        """Return the change request of this run."""
+
     def own_request(self) -> ChangeRequest:
-        """The change request that this run belongs to.
+        """Return the change request that this run belongs to.
 
         Raises:
             HostError: It belongs to none.
@@ -73,7 +82,7 @@ class Base:
         """The token for the API. It is never printed.
 
         Raises:
-            HostError: There is none, or it is no single word.
+            HostError: There is none, or it is not a single word.
         """
         token = self.var("HOST_TOKEN").strip()
         if not token:
@@ -84,7 +93,7 @@ class Base:
         return token
 
     def client(self, base: str, headers: Mapping[str, str]) -> Api:
-        """A client of an address."""
+        """Return a client of an address."""
         return Api(self.name, base, headers)
 
     @cached_property
@@ -92,17 +101,46 @@ class Base:
         """Where the git remote `origin` is.
 
         Raises:
-            HostError: There is none, or it is no address of a server.
+            HostError: There is none, or it is not the address of a server.
         """
-        command = ["git", "remote", "get-url", "origin"]
-        done = subprocess.run(command, cwd=root(), capture_output=True, text=True, encoding="utf-8", check=False)
-        found = parse_remote(done.stdout.strip())
-        if done.returncode or found is None:
+        try:
+            found = parse_remote(run("git", "remote", "get-url", "origin"))
+        except CommandError:
+            found = None
+        if found is None:
             raise HostError("it is not known where this repository lives", f"set repository in {FILE}")
         return found
 
+    def run_number(self, reference: str, address: re.Pattern[str], here: str) -> str:
+        """Return the number of a run of this repository.
+
+        Args:
+            reference: The number, or what a browser shows as the address of the run.
+            address: What the host's addresses look like: groups `repository` and `number`.
+            here: This repository, as addresses name it.
+
+        Raises:
+            HostError: It is neither, or a run of another repository.
+        """
+        if re.fullmatch(r"[0-9]{1,19}", reference):
+            return reference
+        parts = urlsplit(reference)
+        found = address.fullmatch(unquote(parts.path).strip("/") + (f"?{parts.query}" if parts.query else ""))
+        if parts.scheme not in ("http", "https") or not found:
+            text = f"{one_line(reference)!r} is neither a number nor the address of a run of {self.name}"
+            raise HostError(text, f"copy the address of the run from the browser, for example {self.example_run}")
+        if found["repository"].casefold() != here.casefold():
+            text = f"this is a run of {one_line(found['repository'])}, and this project is {here}"
+            raise HostError(text, "run it in a clone of that repository")
+        return found["number"]
+
+    def no_run(self, number: str) -> HostError:
+        """Return the refusal for a run that is not there."""
+        text = f"{self.name} has no run {number} in {self.repository}, or hides it from this token"
+        return HostError(text, f"RUN is in the address of the run: {self.example_run}")
+
     def git_variables(self) -> dict[str, str]:
-        """Variables with which git reaches the remote `origin` by the run's token, which no command line then shows.
+        """Return variables that give git the run's token for the remote `origin`, which no command line then shows.
 
         Outside of a run there are none: git asks as it does for a person.
         """
@@ -116,7 +154,7 @@ class Base:
         return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": self.git_header()}
 
     def git_header(self) -> str:
-        """The header by which the host knows the token when git speaks."""
+        """Return the header by which the host knows the token when git speaks."""
         secret = base64.b64encode(f"{self.git_user}:{self.token}".encode()).decode()
         return f"Authorization: Basic {secret}"
 
@@ -130,19 +168,19 @@ class Base:
         return (self.wanted.repository or self.remote.path).strip("/")
 
     def approvers(self, gate: str) -> list[str]:
-        """Who shall approve at a gate.
+        """Return who shall approve at a gate.
 
         Raises:
             HostError: Nobody is named.
         """
-        found = getattr(self.wanted.approvers, gate)
+        found: list[str] = getattr(self.wanted.approvers, gate)
         if not found:
             raise HostError(f"nobody is named who approves at the gate {gate}", f"approvers.{gate} in {FILE}")
         return found
 
 
 def parse_remote(url: str) -> Remote | None:
-    """Server and path of a git URL, without credentials; None for a folder."""
+    """Return server and path of a git URL, without credentials; None for a folder."""
     scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+):(?!//)(.+)", url)
     if scp and len(scp[1]) > 1:  # one letter is a drive of Windows
         server, path = scp[1], scp[2]
@@ -155,26 +193,34 @@ def parse_remote(url: str) -> Remote | None:
 
 
 def standing(changes: Iterable[Change]) -> Change | None:
-    """The open one of a branch's change requests, else the newest, which hosts list first."""
+    """Return the open one of a branch's change requests, else the newest, which hosts list first."""
     found = list(changes)
     return next((each for each in found if each.is_open), found[0] if found else None)
 
 
 def part(text: object) -> str:
-    """A text as one part of a URL's path."""
+    """Quote a text as one part of a URL's path."""
     return quote(str(text), safe="")
 
 
 def within(wanted: object, found: object) -> bool:
-    """Whether all that is wanted is found; the host may add what it knows besides, and order lists as it likes."""
+    """Say whether all that is wanted is found; the host may add what it knows besides, and order lists as it likes."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(key in found and within(wanted[key], found[key]) for key in wanted)
     if isinstance(wanted, list):
-        same = isinstance(found, list) and len(wanted) == len(found)
-        return same and all(any(within(each, other) for other in found) for each in wanted)
+        if not isinstance(found, list) or len(wanted) != len(found):
+            return False
+        return all(any(within(each, other) for other in found) for each in wanted)
     return wanted == found
 
 
+def by_name(flow: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the ids of a flow's jobs that have these names on the host."""
+    jobs = flows(level()).get(flow, {"jobs": {}})["jobs"]
+    wanted = set(names)
+    return tuple(id for id, job in jobs.items() if job["name"] in wanted)
+
+
 def gates() -> list[str]:
-    """The gates, each of which is an environment of the host."""
+    """Return the gates, each of which is an environment of the host."""
     return list(GATES)

@@ -3,16 +3,18 @@
 Each call names its group of https://developer.atlassian.com/cloud/bitbucket/rest in its docstring.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from copier_mlops.hosts import bitbucket_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, part, standing
-from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Run, Setting
 
 LONGEST = 30_000
 WEB = "https://bitbucket.org"
+RUN = re.compile(r"(?P<repository>[^/]+/[^/]+)/pipelines/results/(?P<number>\d+)(/.*)?(\?.*)?")
 PULLS = "open pull requests (scope pullrequest:write)"
 STATES = ["OPEN", "MERGED", "DECLINED", "SUPERSEDED"]
 
@@ -21,6 +23,7 @@ class Bitbucket(Base):
     """Bitbucket Cloud."""
 
     name = "Bitbucket"
+    example_run = "https://bitbucket.org/WORKSPACE/REPOSITORY/pipelines/results/NUMBER"
     git_user = "x-token-auth"
     # Other runners set CI as well, this number only Bitbucket's.
     runner = ("BITBUCKET_BUILD_NUMBER", "")
@@ -41,24 +44,24 @@ class Bitbucket(Base):
         return self.client(base, {"Authorization": f"Bearer {self.token}"})
 
     def path(self, *parts: object) -> str:
-        """A path below the repository."""
+        """Return a path below the repository."""
         return "/".join(["repositories", self.repository, *map(part, parts)])
 
     def change_request(self) -> ChangeRequest | None:
-        """From the variables of the run; Bitbucket runs no pipeline here for a pull request of a fork."""
+        """Read it from the variables of the run; Bitbucket runs no pipeline here for a pull request of a fork."""
         number = self.var("BITBUCKET_PR_ID")
         if not self.on_runner() or not number:
             return None
         return ChangeRequest(number, self.var("BITBUCKET_PR_DESTINATION_BRANCH"), False)
 
     def run_url(self) -> str:
-        """From the variables of the run."""
+        """Read it from the variables of the run."""
         if not self.on_runner():
             return ""
         return f"{WEB}/{self.repository}/pipelines/results/{self.var('BITBUCKET_BUILD_NUMBER')}"
 
     def comment(self, marker: str, body: str) -> str:
-        """Pullrequests: list, create and update comments."""
+        """List, create and update comments (Pullrequests)."""
         request = self.own_request()
         right = "write comments (scope pullrequest:write)"
         # Bitbucket shows HTML comments as text, but not a link that nothing refers to.
@@ -73,9 +76,9 @@ class Bitbucket(Base):
                 break
         else:
             known = self.api.send("POST", path, right, {"content": {"raw": text}})
-        return known["links"]["html"]["href"]
+        return str(known["links"]["html"]["href"])
 
-    def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[dict]:
+    def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[Document]:
         ends = {
             "source.branch.name": branch,
             "source.repository.full_name": self.repository,  # nobody's fork
@@ -83,16 +86,16 @@ class Bitbucket(Base):
         }
         texts = {name: text.replace("\\", "\\\\").replace('"', '\\"') for name, text in ends.items()}
         query = " AND ".join(f'{name} = "{text}"' for name, text in texts.items())
-        options = {"q": query, "state": states, "sort": "-created_on", "pagelen": 50}
+        options: Document = {"q": query, "state": states, "sort": "-created_on", "pagelen": 50}
         return self.api.pages(self.path("pullrequests"), PULLS, **options)
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """Pullrequests: list."""
+        """List pull requests (Pullrequests)."""
         found = self._pulls(branch, base, STATES)
         return standing(Change(each["links"]["html"]["href"], each["state"] == "OPEN") for each in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
-        """Pullrequests: list, create and update. They have no labels."""
+        """List, create and update pull requests, which have no labels (Pullrequests)."""
         text = {"title": title[:255], "description": body[:LONGEST]}
         path = self.path("pullrequests")
         found = next(self._pulls(branch, base, STATES[:1]), None)
@@ -101,10 +104,10 @@ class Bitbucket(Base):
             found = self.api.send("POST", path, PULLS, {**text, **ends, "close_source_branch": True})
         elif any(found.get(key) != value for key, value in text.items()):
             self.api.send("PUT", f"{path}/{found['id']}", PULLS, text)
-        return found["links"]["html"]["href"]
+        return str(found["links"]["html"]["href"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Pipelines: run a custom pipeline; an input becomes OPERATION_ and its name."""
+        """Run a custom pipeline (Pipelines); an input becomes OPERATION_ and its name."""
         target = {
             "type": "pipeline_ref_target",
             "ref_type": "branch",
@@ -116,14 +119,23 @@ class Bitbucket(Base):
         made = self.api.send("POST", self.path("pipelines"), "run pipelines (scope pipeline:write)", body)
         return f"{WEB}/{self.repository}/pipelines/results/{made['build_number']}"
 
+    def find_run(self, reference: str) -> Run:
+        """Refuse: the documented API has the steps and logs of a pipeline, and not what they kept."""
+        number = self.run_number(reference, RUN, self.repository)
+        raise HostError(
+            "Bitbucket's API does not give what a step kept",
+            f"{WEB}/{self.repository}/pipelines/results/{number}: choose the step, tab Artifacts, download it, "
+            "and unpack it in this folder, so that build/JOB is there; the lines of the step's script are the commands",
+        )
+
     def protection(self, gate: str) -> Protection | None:
-        """Deployments: list environments; to a restricted one only administrators deploy, by a step that they start."""
+        """List environments (Deployments); to a restricted one only administrators deploy, by a manual step."""
         found = bitbucket_settings.environment_of(self, gate)
         restricted = ((found or {}).get("restrictions") or {}).get("admin_only") is True
         return Protection(("administrators of the repository",)) if restricted else None
 
     def approval(self, gate: str) -> Approval | None:
-        """Users: get one. A manual step was started by BITBUCKET_STEP_TRIGGERER_UUID."""
+        """Name who started the manual step, BITBUCKET_STEP_TRIGGERER_UUID (Users: get one)."""
         if self.var("BITBUCKET_DEPLOYMENT_ENVIRONMENT") != gate:
             here = self.var("BITBUCKET_DEPLOYMENT_ENVIRONMENT") or "no environment"
             raise HostError(f"this step deploys to {here}, not to {gate}", f"deployment: {gate} in its step")
@@ -133,11 +145,11 @@ class Bitbucket(Base):
         return Approval(who, f"started the step of environment {gate} on Bitbucket")
 
     def settings(self) -> list[Setting]:
-        """Pipelines, environments, the main branch and schedules."""
+        """Return pipelines, environments, the main branch and schedules."""
         return bitbucket_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """A step with `oidc: true`. The audience is always the workspace's, whatever is asked for."""
+        """Read it from a step with `oidc: true`; its audience is always the workspace's, whatever is asked for."""
         return self.need("BITBUCKET_STEP_OIDC_TOKEN")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
+from copier_mlops.hosts.api import Document
 from copier_mlops.hosts.base import gates, part, within
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
@@ -18,7 +20,7 @@ DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
 def settings(host: Bitbucket) -> list[Setting]:
-    """One setting for each gate, rule of the main branch and schedule."""
+    """Return one setting for each gate, rule of the main branch and schedule."""
     rules = {
         "force": {},
         "delete": {},
@@ -28,15 +30,15 @@ def settings(host: Bitbucket) -> list[Setting]:
     branch = host.wanted.branch.name
     return [
         Setting("pipelines", lambda: pipelines(host)),
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
-        *[Setting(f"{kind} on branch {branch}", lambda kind=kind: rule(host, kind, rules[kind])) for kind in rules],
-        *[Setting(f"schedule {flow}", lambda flow=flow: schedule(host, flow)) for flow in host.wanted.schedules],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
+        *[Setting(f"{kind} on branch {branch}", partial(rule, host, kind, rules[kind])) for kind in rules],
+        *[Setting(f"schedule {flow}", partial(schedule, host, flow)) for flow in host.wanted.schedules],
         Setting("labels", lambda: Plan("ok", "Bitbucket has none for pull requests")),
     ]
 
 
 def pipelines(host: Bitbucket) -> Plan:
-    """Pipelines: get and update the configuration of a repository."""
+    """Plan that pipelines are on (Pipelines: get and update the configuration of a repository)."""
     path = host.path("pipelines_config")
     found = host.api.get(path, ADMIN, optional=True)
     if found and found.get("enabled"):
@@ -44,14 +46,14 @@ def pipelines(host: Bitbucket) -> Plan:
     return Plan("change", "are switched on", lambda: host.api.send("PUT", path, ADMIN, {"enabled": True}))
 
 
-def environment_of(host: Bitbucket, name: str) -> dict | None:
-    """Deployments: list environments."""
+def environment_of(host: Bitbucket, name: str) -> Document | None:
+    """Find an environment by its name (Deployments: list environments)."""
     listed = host.api.pages(host.path("environments"), "read environments (scope pipeline)", pagelen=100)
     return next((each for each in listed if each["name"] == name), None)
 
 
 def environment(host: Bitbucket, gate: str) -> Plan:
-    """Deployments: create an environment, and change one. That only administrators deploy is a part of Premium."""
+    """Plan an environment to which only administrators deploy, a part of Premium (Deployments: create and change)."""
     if host.approvers(gate) != ["administrators"]:
         raise HostError(f"Bitbucket asks administrators at {gate}, nobody else", f"approvers.{gate}: [administrators]")
     found = environment_of(host, gate)
@@ -76,7 +78,7 @@ def environment(host: Bitbucket, gate: str) -> Plan:
 
 
 def rule(host: Bitbucket, kind: str, values: dict[str, int]) -> Plan:
-    """Branch restrictions: list, create and update."""
+    """Plan a rule of the main branch (Branch restrictions: list, create and update)."""
     body = {"kind": kind, "branch_match_kind": "glob", "pattern": host.wanted.branch.name, **values}
     text = f"value {values['value']}" if values else "nobody may"
     path = host.path("branch-restrictions")
@@ -93,7 +95,7 @@ def rule(host: Bitbucket, kind: str, values: dict[str, int]) -> Plan:
 
 
 def schedule(host: Bitbucket, flow: str) -> Plan:
-    """Pipelines: list, create and delete schedules, whose times cannot be changed."""
+    """Plan a schedule, whose time cannot be changed (Pipelines: list, create and delete schedules)."""
     cron = quartz(host.wanted.schedules[flow])
     target = {
         "type": "pipeline_ref_target",
@@ -118,10 +120,10 @@ def schedule(host: Bitbucket, flow: str) -> Plan:
 
 
 def quartz(cron: str) -> str:
-    """A schedule of five fields in the seven of Bitbucket: seconds first, years last, one of the two days open.
+    """Write a schedule of five fields in the seven of Bitbucket: seconds first, years last, one of the two days open.
 
     Raises:
-        HostError: It has not five fields, or names a day of the month and one of the week.
+        HostError: It has other than five fields, or names a day of the month and one of the week.
     """
     fields = cron.split()
     good = len(fields) == 5 and re.fullmatch(r"\*|[0-7]([-,][0-7])*", fields[4])

@@ -6,6 +6,7 @@ What comes from the repository is text, never markup: names and values stand in 
 import argparse
 import json
 import sys
+from typing import Any
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.hosts import connect
@@ -16,12 +17,14 @@ from copier_mlops.project import load_settings, root
 
 BY_HAND = "Plots: `uv run dvc pull`, then `uv run dvc plots show`."
 MARKER = "poe comment: metrics"
+# Of each file each metric with `old`, `new` and `diff`.
+Metrics = dict[str, dict[str, dict[str, Any]]]
 MOST_ROWS = 100
 MOST_LETTERS = 80
 
 
 def plots() -> str:
-    """Markdown that leads to the plots: to those of the tracked run, where others reach its server, too."""
+    """Return Markdown that leads to the plots: to those of the tracked run, if others reach its server, too."""
     settings = load_settings()
     if not settings.tracking_uri.startswith("http"):
         return BY_HAND
@@ -40,7 +43,7 @@ def plots() -> str:
 
 
 def git(*arguments: str) -> str:
-    """What git prints; it asks nobody for a password.
+    """Return what git prints; it asks nobody for a password.
 
     Raises:
         CommandError: It ended with an error.
@@ -49,7 +52,7 @@ def git(*arguments: str) -> str:
 
 
 def base_commit(target: str) -> str:
-    """The commit of the target branch that the work started from, fetched where the clone has not got it.
+    """Return the commit of the target branch that the work started from, fetched if the clone does not have it.
 
     Raises:
         CommandError: It cannot be had.
@@ -75,8 +78,8 @@ def _local_base(target: str, error: CommandError) -> str:
         raise error from None
 
 
-def differences(base: str) -> dict[str, dict[str, dict]]:
-    """Each metric of each file: `old`, `new`, `diff`, as DVC compares the work tree with a commit.
+def differences(base: str) -> Metrics:
+    """Return each metric of each file: `old`, `new`, `diff`, as DVC compares the work tree with a commit.
 
     Raises:
         SystemExit: DVC cannot compare them.
@@ -87,11 +90,12 @@ def differences(base: str) -> dict[str, dict[str, dict]]:
         mend = "uv run dvc metrics diff"
         text = f"comment: DVC cannot compare the metrics: {one_line(str(error))}\n  mend: {mend}"
         raise SystemExit(text) from None
-    return json.loads(printed or "{}")
+    found: Metrics = json.loads(printed or "{}")
+    return found
 
 
-def table(found: dict[str, dict[str, dict]]) -> list[str]:
-    """The metrics as lines of a Markdown table."""
+def table(found: Metrics) -> list[str]:
+    """Write the metrics as lines of a Markdown table."""
     rows = [(file, name, values) for file, metrics in sorted(found.items()) for name, values in sorted(metrics.items())]
     lines = ["| file | metric | before | now | difference |", "|---|---|---|---|---|"]
     for file, name, values in rows[:MOST_ROWS]:
@@ -103,7 +107,7 @@ def table(found: dict[str, dict[str, dict]]) -> list[str]:
 
 
 def code(value: object) -> str:
-    """A value as code in a cell, where neither markup nor a mention has a meaning."""
+    """Write a value as code in a cell, in which neither markup nor a mention has a meaning."""
     if value is None:
         return "–"
     text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value), MOST_LETTERS)
@@ -111,7 +115,7 @@ def code(value: object) -> str:
 
 
 def report(target: str, link: str) -> str:
-    """The comment's text."""
+    """Write the comment's text."""
     lines = ["### Metrics", ""]
     try:
         base = base_commit(target)
@@ -133,7 +137,7 @@ def report(target: str, link: str) -> str:
 
 
 def send(host: Host, text: str, from_fork: bool) -> None:
-    """Write the comment, where a token may."""
+    """Write the comment, if a token may."""
     if from_fork:
         print("comment: the change comes from a fork, whose runs get no token that may write; it stays in this log")
         return

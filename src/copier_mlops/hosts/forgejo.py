@@ -1,4 +1,4 @@
-"""Forgejo and Gitea: continuous integration alone.
+"""Forgejo and Gitea: only continuous integration.
 
 Their actions leave out `environment` and `permissions` of a job, so nothing on the host could ask before a release.
 What needs that is refused here; on a laptop the gates ask at the keyboard, as everywhere.
@@ -7,7 +7,7 @@ What needs that is refused here; on a laptop the gates ask at the keyboard, as e
 from collections.abc import Iterable, Mapping
 
 from copier_mlops.hosts.base import Base
-from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Plan, Protection, Setting
+from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Plan, Protection, Run, Setting
 
 
 class Forgejo(Base):
@@ -16,48 +16,52 @@ class Forgejo(Base):
     name = "Forgejo"
 
     def on_runner(self) -> bool:
-        """Whether this process is a step of a run on the host; asks nobody."""
+        """Say whether this process is a step of a run on the host; asks nobody."""
         return "true" in (self.var("FORGEJO_ACTIONS"), self.var("GITEA_ACTIONS"))
 
     def change_request(self) -> ChangeRequest | None:
-        """None: a report stays in the log."""
+        """Return None: a report stays in the log."""
         return None
 
     def run_url(self) -> str:
-        """Empty: a report names no run."""
+        """Return an empty text: a report names no run."""
         return ""
 
     def comment(self, marker: str, body: str) -> str:
-        """Refused."""
+        """Refuse."""
         raise self._refusal("comments")
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """None: the host is not asked."""
+        """Return None: the host is not asked."""
         return None
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
-        """Refused."""
+        """Refuse."""
         raise self._refusal("change requests")
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Refused."""
+        """Refuse."""
         raise self._refusal("flows but ci")
 
+    def find_run(self, reference: str) -> Run:
+        """Refuse: only ci runs there, which keeps nothing."""
+        raise HostError(f"{self.name} runs only ci in this template, and ci keeps nothing to fetch", "uv run poe ci")
+
     def protection(self, gate: str) -> Protection | None:
-        """None: the host asks nobody."""
+        """Return None: the host asks nobody."""
         return None
 
     def approval(self, gate: str) -> Approval | None:
-        """None: nobody was asked."""
+        """Return None: nobody was asked."""
         return None
 
     def settings(self) -> list[Setting]:
-        """What a person sees to."""
+        """Return what a person sees to."""
         text = "protect the main branch in the settings of the repository; releases start on a laptop"
         return [Setting("branch and gates", lambda: Plan("by hand", text))]
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Refused."""
+        """Refuse."""
         raise self._refusal("identities for a run")
 
     def _refusal(self, what: str) -> HostError:

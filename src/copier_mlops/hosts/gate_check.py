@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from copier_mlops import handover
 from copier_mlops.command import CommandError, run
@@ -27,9 +28,9 @@ WIDEST = 200
 
 
 def nothing_to_approve(gate: str) -> str:
-    """Why there is nothing to approve, where a job before said so; empty where there is."""
+    """Return why there is nothing to approve, if a job before said so; empty if there is."""
     for job, name, key in ABOUT.get(gate, ()):
-        if (handover.BUILD / job / f"{name}.json").is_file():
+        if handover.file_of(job, name).is_file():
             document = handover.read(job, name)
             # The first that is there decides: it is what the steps after the gate read.
             closed = document.get(key) is False
@@ -50,8 +51,8 @@ def show_what(gate: str) -> None:
         print(f"  {key:<18} {value}")
 
 
-def facts(document: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Names and values of a document, on one line each, without what a terminal would obey."""
+def facts(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield names and values of a document, on one line each, without what a terminal would obey."""
     for key, value in document.items():
         if isinstance(value, dict):
             if key in EXPLAINED:
@@ -62,7 +63,7 @@ def facts(document: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def ask_host(host: Host, gate: str) -> Approval:
-    """Who approved on the host.
+    """Return who approved on the host.
 
     Raises:
         HostError: Nobody had to, nobody did, or the host cannot be asked.
@@ -76,7 +77,7 @@ def ask_host(host: Host, gate: str) -> Approval:
             )
         found = host.approval(gate)
     except (KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"{host.name}'s answer has not the form that is documented: {error!r}") from None
+        raise HostError(f"{host.name}'s answer does not have the form that is documented: {error!r}") from None
     if found is None:
         text = f"{host.name} knows of nobody who approved {gate} in this run, so the gate is closed"
         raise HostError(text, f"run the job in the environment {gate}")
@@ -84,7 +85,7 @@ def ask_host(host: Host, gate: str) -> Approval:
 
 
 def ask_person(gate: str) -> Approval:
-    """Who approved here.
+    """Return who approved here.
 
     Raises:
         SystemExit: Nobody did.
@@ -101,7 +102,7 @@ def ask_person(gate: str) -> Approval:
 
 
 def read_line(file: int) -> str:
-    """One line of a file, byte by byte: what follows it is the answer to the next gate, which another process asks."""
+    """Read one line of a file, byte by byte: what follows answers the next gate, which another process asks."""
     line = b""
     while (byte := os.read(file, 1)) not in (b"", b"\n"):
         line += byte
@@ -116,7 +117,7 @@ def _person() -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Stay before a gate until a person has approved: on the host where this is a run of it, at the keyboard else."""
+    """Wait at a gate until a person has approved: on the host if this is a run of it, otherwise at the keyboard."""
     parser = argparse.ArgumentParser(prog="poe gate-check", description=main.__doc__)
     parser.add_argument("gate", choices=list(GATES))
     gate = parser.parse_args(arguments).gate

@@ -4,19 +4,31 @@ Each call names its page of https://docs.github.com/rest in its docstring.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from copier_mlops.hosts import github_settings
-from copier_mlops.hosts.api import Api
-from copier_mlops.hosts.base import Base, part, standing
-from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+from copier_mlops.hosts.api import Api, Document
+from copier_mlops.hosts.base import Base, by_name, part, standing
+from copier_mlops.hosts.interface import (
+    Approval,
+    Change,
+    ChangeRequest,
+    HostError,
+    Kept,
+    Protection,
+    Run,
+    Setting,
+)
 
 VERSION = "2022-11-28"
 LONGEST = 65_000
 PULLS = "open pull requests (pull-requests: write)"
+RUNS = "read runs (actions: read)"
+RUN = re.compile(r"(?P<repository>[^/]+/[^/]+)/actions/runs/(?P<number>\d+)(/.*)?(\?.*)?")
 TRUSTED = {"OWNER", "MEMBER", "COLLABORATOR"}
 
 
@@ -24,6 +36,7 @@ class GitHub(Base):
     """GitHub, or a GitHub Enterprise server."""
 
     name = "GitHub"
+    example_run = "https://github.com/OWNER/NAME/actions/runs/NUMBER"
     runner = ("GITHUB_ACTIONS", "true")
 
     @property
@@ -47,11 +60,11 @@ class GitHub(Base):
         return self.client(base, {"Authorization": f"Bearer {self.token}", **accept})
 
     def path(self, *parts: object) -> str:
-        """A path below the repository."""
+        """Return a path below the repository."""
         return "/".join(["repos", self.repository, *map(part, parts)])
 
     def change_request(self) -> ChangeRequest | None:
-        """From the file of the event that started the run (`GITHUB_EVENT_PATH`)."""
+        """Read it from the file of the event that started the run (`GITHUB_EVENT_PATH`)."""
         if not self.on_runner() or not self.var("GITHUB_EVENT_PATH"):
             return None
         try:
@@ -65,13 +78,13 @@ class GitHub(Base):
         return ChangeRequest(str(request["number"]), request["base"]["ref"], source != self.repository)
 
     def run_url(self) -> str:
-        """From the variables of the runner."""
+        """Read it from the variables of the runner."""
         if not self.on_runner():
             return ""
         return f"{self.var('GITHUB_SERVER_URL')}/{self.repository}/actions/runs/{self.var('GITHUB_RUN_ID')}"
 
     def comment(self, marker: str, body: str) -> str:
-        """Issues / Comments: list, create and update issue comments, which those of pull requests are."""
+        """List, create and update issue comments, which those of pull requests are (Issues / Comments)."""
         request = self.own_request()
         right = "write comments (pull-requests: write)"
         hidden = f"<!-- {marker} -->"
@@ -83,21 +96,21 @@ class GitHub(Base):
             if ours and (known["body"] or "").startswith(hidden):
                 if known["body"] != text:
                     self.api.send("PATCH", self.path("issues", "comments", known["id"]), right, {"body": text})
-                return known["html_url"]
-        return self.api.send("POST", path, right, {"body": text})["html_url"]
+                return str(known["html_url"])
+        return str(self.api.send("POST", path, right, {"body": text})["html_url"])
 
-    def _pulls(self, branch: str, base: str, state: str) -> Iterator[dict]:
+    def _pulls(self, branch: str, base: str, state: str) -> Iterator[Document]:
         owner = self.repository.partition("/")[0]  # and so nobody's fork
-        query = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
+        query: Document = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
         return self.api.pages(self.path("pulls"), PULLS, **query)
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """Pulls: list pull requests."""
+        """List pull requests (Pulls)."""
         found = self._pulls(branch, base, "all")
         return standing(Change(each["html_url"], each["state"] == "open") for each in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
-        """Pulls: list, create and update pull requests. Issues / Labels: add labels to an issue."""
+        """List, create and update pull requests (Pulls), and add labels to an issue (Issues / Labels)."""
         text = {"title": title[:250], "body": body[:LONGEST]}
         found = next(self._pulls(branch, base, "open"), None)
         if found is None:
@@ -107,26 +120,48 @@ class GitHub(Base):
         missing = [label for label in labels if label not in {each["name"] for each in found["labels"]}]
         if missing:
             self.api.send("POST", self.path("issues", found["number"], "labels"), PULLS, {"labels": missing})
-        return found["html_url"]
+        return str(found["html_url"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Actions / Workflows: create a workflow dispatch event."""
+        """Create a workflow dispatch event (Actions / Workflows)."""
         path = self.path("actions", "workflows", f"{flow}.yml", "dispatches")
         body = {"ref": self.wanted.branch.name, "inputs": dict(inputs)}
         self.api.send("POST", path, "start workflows (actions: write)", body)
         server = self.var("GITHUB_SERVER_URL") or "https://github.com"
         return f"{server}/{self.repository}/actions/workflows/{flow}.yml"
 
+    def find_run(self, reference: str) -> Run:
+        """Get a run, its jobs and its artifacts (Actions / Workflow runs, Workflow jobs, Artifacts)."""
+        number = self.run_number(reference, RUN, self.repository)
+        path = self.path("actions", "runs", number)
+        found = self.api.get(path, RUNS, optional=True)
+        if not found:
+            raise self.no_run(number)
+        flow = Path(found["path"].partition("@")[0]).stem
+        jobs = self.api.pages(f"{path}/jobs", RUNS, "jobs", per_page=100)
+        failed = [each["name"] for each in jobs if each["conclusion"] in ("failure", "timed_out")]
+        newest: dict[str, Document] = {}
+        for each in self.api.pages(f"{path}/artifacts", RUNS, "artifacts", per_page=100):
+            # A job that ran again has kept two of one name.
+            newest[each["name"]] = max(each, newest.get(each["name"], each), key=lambda one: one["id"])
+        kept = [self._kept(name, each) for name, each in newest.items()]
+        return Run(number, found["html_url"], flow, found["head_sha"], by_name(flow, failed), tuple(kept))
+
+    def _kept(self, name: str, artifact: Document) -> Kept:
+        path = self.path("actions", "artifacts", artifact["id"], "zip")
+        save = partial(self.api.download, path, RUNS)
+        return Kept(name, artifact["size_in_bytes"], artifact["expired"], ("",), save)
+
     def protection(self, gate: str) -> Protection | None:
-        """Deployments / Environments: get an environment; its rule `required_reviewers`."""
+        """Read the rule `required_reviewers` of an environment (Deployments / Environments: get)."""
         found = self.api.get(self.path("environments", gate), "read environments (actions: read)", optional=True)
         asked = github_settings.reviewers(found or {})
         return Protection(tuple(sorted(asked.values()))) if asked else None
 
     def approval(self, gate: str) -> Approval | None:
-        """Actions / Workflow runs: get the review history of a workflow run. It tells no time."""
+        """Read the review history of the run, which tells no time (Actions / Workflow runs)."""
         path = self.path("actions", "runs", self.need("GITHUB_RUN_ID"), "approvals")
-        for review in reversed(self.api.get(path, "read runs (actions: read)") or []):
+        for review in reversed(self.api.get(path, RUNS) or []):
             if gate in {each["name"] for each in review["environments"]}:
                 # The last review counts: a rejection is no approval.
                 approved = review["state"] == "approved"
@@ -135,19 +170,19 @@ class GitHub(Base):
         return None
 
     def settings(self) -> list[Setting]:
-        """Environments, the rules of the main branch, and labels."""
+        """Return environments, the rules of the main branch, and labels."""
         return github_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Actions / Security: the runner's own address for OpenID Connect tokens; the job needs `id-token: write`."""
+        """Ask the runner's own address for a token (Actions / Security); the job needs `id-token: write`."""
         if not self.var("ACTIONS_ID_TOKEN_REQUEST_URL"):
             raise HostError("this job may ask for no OpenID Connect token", "permissions: id-token: write in its job")
         parts = urlsplit(self.var("ACTIONS_ID_TOKEN_REQUEST_URL"))
         headers = {"Authorization": f"Bearer {self.need('ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"}
-        query = dict(parse_qsl(parts.query))
+        query: Document = dict(parse_qsl(parts.query))
         issuer = self.client(f"{parts.scheme}://{parts.netloc}", headers)
         answer = issuer.get(parts.path, "ask for an identity (id-token: write)", **query, audience=audience)
-        return (answer or {}).get("value", "")
+        return str((answer or {}).get("value", ""))
 
 
 ADAPTER = GitHub

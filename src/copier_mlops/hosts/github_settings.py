@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from copier_mlops.hosts.api import Document
 from copier_mlops.hosts.base import gates, part, within
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
@@ -17,16 +19,16 @@ MOST_REVIEWERS = 6
 
 
 def settings(host: GitHub) -> list[Setting]:
-    """One setting for each gate, for the main branch and for each label."""
+    """Return one setting for each gate, for the main branch and for each label."""
     return [
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
         Setting(f"rules of branch {host.wanted.branch.name}", lambda: ruleset(host)),
-        *[Setting(f"label {name}", lambda name=name: label(host, name)) for name in host.wanted.labels],
+        *[Setting(f"label {name}", partial(label, host, name)) for name in host.wanted.labels],
     ]
 
 
-def reviewers(found: dict) -> dict[tuple[str, int], str]:
-    """Whom an environment asks: kind and number, and the name."""
+def reviewers(found: Document) -> dict[tuple[str, int], str]:
+    """Return whom an environment asks: kind and number, and the name."""
     rules = [rule for rule in found.get("protection_rules") or [] if rule.get("type") == "required_reviewers"]
     asked = [each for rule in rules for each in rule.get("reviewers") or []]
     return {
@@ -36,7 +38,7 @@ def reviewers(found: dict) -> dict[tuple[str, int], str]:
 
 
 def environment(host: GitHub, gate: str) -> Plan:
-    """Deployments / Environments: get, and create or update an environment."""
+    """Plan an environment with its reviewers (Deployments / Environments: get, create or update)."""
     names = host.approvers(gate)
     if len(names) > MOST_REVIEWERS:
         raise HostError(f"GitHub asks at most {MOST_REVIEWERS} reviewers, {gate} has {len(names)}", "name a team")
@@ -62,7 +64,7 @@ def environment(host: GitHub, gate: str) -> Plan:
 
 
 def _identity(host: GitHub, name: str) -> tuple[str, int]:
-    """Users: get a user. Teams: get a team by name."""
+    """Find a person or a team (Users: get a user, Teams: get a team by name)."""
     owner = host.repository.partition("/")[0]
     team = name.removeprefix("team:")
     path = f"users/{part(name)}" if team == name else f"orgs/{part(owner)}/teams/{part(team)}"
@@ -73,7 +75,7 @@ def _identity(host: GitHub, name: str) -> tuple[str, int]:
 
 
 def ruleset(host: GitHub) -> Plan:
-    """Repos / Rules: list, get, create and update repository rulesets."""
+    """Plan the rules of the main branch (Repos / Rules: list, get, create and update repository rulesets)."""
     branch = host.wanted.branch
     wanted = {
         "name": RULES,
@@ -114,7 +116,7 @@ def ruleset(host: GitHub) -> Plan:
 
 
 def label(host: GitHub, name: str) -> Plan:
-    """Issues / Labels: get, create and update a label."""
+    """Plan a label (Issues / Labels: get, create and update)."""
     wanted = host.wanted.labels[name]
     body = {"color": wanted.color, "description": wanted.description}
     path = host.path("labels", name)

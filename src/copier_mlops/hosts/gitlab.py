@@ -3,15 +3,29 @@
 Each call names its page of https://docs.gitlab.com/api in its docstring.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 
 from copier_mlops.hosts import gitlab_settings
-from copier_mlops.hosts.api import Api
+from copier_mlops.hosts.api import Api, Document
 from copier_mlops.hosts.base import Base, part, standing
-from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Setting
+from copier_mlops.hosts.interface import (
+    Approval,
+    Change,
+    ChangeRequest,
+    HostError,
+    Kept,
+    Protection,
+    Run,
+    Setting,
+)
+from copier_mlops.project import level
+from copier_mlops.registry import flows
 
 LONGEST = 500_000
+RUNS = "read pipelines and artifacts (role Reporter, scope read_api)"
+RUN = re.compile(r"(?P<repository>.+)/-/(?P<kind>pipelines|jobs)/(?P<number>\d+)(/.*)?(\?.*)?")
 REQUESTS = "open merge requests (role Developer, scope api)"
 
 
@@ -19,9 +33,15 @@ class GitLab(Base):
     """GitLab.com, or a GitLab server."""
 
     name = "GitLab"
+    example_run = "https://gitlab.com/GROUP/PROJECT/-/pipelines/NUMBER"
     request = "merge request"
     git_user = "oauth2"
     runner = ("GITLAB_CI", "true")
+
+    @property
+    def repository(self) -> str:
+        """GROUP/PROJECT, with all groups that the project is in."""
+        return (self.on_runner() and self.var("CI_PROJECT_PATH")) or super().repository
 
     @cached_property
     def api(self) -> Api:
@@ -31,12 +51,12 @@ class GitLab(Base):
         return self.client(base or f"https://{server}/api/v4", {"PRIVATE-TOKEN": self.token})
 
     def path(self, *parts: object) -> str:
-        """A path below the project."""
+        """Return a path below the project."""
         project = (self.on_runner() and self.var("CI_PROJECT_ID")) or self.repository
         return "/".join(["projects", *map(part, [project, *parts])])
 
     def change_request(self) -> ChangeRequest | None:
-        """From the variables of a merge request pipeline."""
+        """Read it from the variables of a merge request pipeline."""
         number = self.var("CI_MERGE_REQUEST_IID")
         if not self.on_runner() or not number:
             return None
@@ -45,11 +65,11 @@ class GitLab(Base):
         return ChangeRequest(number, self.var("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"), source != target)
 
     def run_url(self) -> str:
-        """From the variables of the run."""
+        """Read it from the variables of the run."""
         return self.var("CI_PIPELINE_URL") if self.on_runner() else ""
 
     def comment(self, marker: str, body: str) -> str:
-        """Notes: list, create and modify those of a merge request. Users: get the current user."""
+        """List, create and modify notes of a merge request (Notes; Users: get the current user)."""
         request = self.own_request()
         right = "write comments (a project access token with role Reporter and scope api)"
         hidden = f"<!-- {marker} -->"
@@ -66,19 +86,19 @@ class GitLab(Base):
             known = self.api.send("POST", path, right, {"body": text})
         return f"{self.var('CI_PROJECT_URL')}/-/merge_requests/{request.number}#note_{known['id']}"
 
-    def _requests(self, branch: str, base: str, state: str) -> Iterator[dict]:
-        query = {"state": state, "source_branch": branch, "target_branch": base, "per_page": 100}
+    def _requests(self, branch: str, base: str, state: str) -> Iterator[Document]:
+        query: Document = {"state": state, "source_branch": branch, "target_branch": base, "per_page": 100}
         found = self.api.pages(self.path("merge_requests"), REQUESTS, **query)
         # A fork may have a branch of that name as well.
         return (each for each in found if each["source_project_id"] == each["target_project_id"])
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """Merge requests: list those of a project."""
+        """List the project's merge requests (Merge requests)."""
         found = self._requests(branch, base, "all")
         return standing(Change(each["web_url"], each["state"] == "opened") for each in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
-        """Merge requests: list, create and update those of a project."""
+        """List, create and update the project's merge requests (Merge requests)."""
         text = {"title": title[:255], "description": body[:LONGEST]}
         path = self.path("merge_requests")
         wanted = list(labels)
@@ -91,19 +111,49 @@ class GitLab(Base):
             if missing or any(found[key] != value for key, value in text.items()):
                 place = self.path("merge_requests", found["iid"])
                 self.api.send("PUT", place, REQUESTS, {**text, "add_labels": ",".join(missing)})
-        return found["web_url"]
+        return str(found["web_url"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Pipelines: create a pipeline, which FLOW names; an input becomes OPERATION_ and its name."""
+        """Create a pipeline, which FLOW names (Pipelines); an input becomes OPERATION_ and its name."""
         given = {"FLOW": flow, **{f"OPERATION_{name.upper()}": value for name, value in inputs.items()}}
         variables = [{"key": key, "value": value} for key, value in given.items()]
         body = {"ref": self.wanted.branch.name, "variables": variables}
-        return self.api.send("POST", self.path("pipeline"), "run pipelines (role Developer, scope api)", body)[
-            "web_url"
-        ]
+        made = self.api.send("POST", self.path("pipeline"), "run pipelines (role Developer, scope api)", body)
+        return str(made["web_url"])
+
+    def find_run(self, reference: str) -> Run:
+        """Get a pipeline and list its jobs, which have their artifacts (Pipelines: get; Jobs: list those of one)."""
+        number = self.run_number(reference, RUN, self.repository)
+        if (address := RUN.search(reference)) and address["kind"] == "jobs":
+            job = self.api.get(self.path("jobs", number), RUNS, optional=True)
+            if not job:
+                raise self.no_run(number)
+            number = str(job["pipeline"]["id"])
+        found = self.api.get(self.path("pipelines", number), RUNS, optional=True)
+        if not found:
+            raise self.no_run(number)
+        ids = job_ids()
+        failed, kept, ran = [], [], set()
+        for each in self.api.pages(self.path("pipelines", number, "jobs"), RUNS, per_page=100):
+            flow, id = ids.get(each["name"], ("", each["name"]))
+            ran.add(flow)
+            if each["status"] == "failed":
+                failed.append(id)
+            if each["status"] == "success" and (each.get("artifacts_file") or each.get("artifacts_expire_at")):
+                kept.append(self._kept(id, each))
+        flow = ran.pop() if len(ran) == 1 else ""
+        return Run(number, found["web_url"], flow, found["sha"], tuple(failed), tuple(kept))
+
+    def _kept(self, id: str, job: Document) -> Kept:
+        """Return what a job kept; after its artifacts have expired, GitLab no longer names their file."""
+        file = job.get("artifacts_file") or {}
+        save = partial(self.api.download, self.path("jobs", job["id"], "artifacts"), RUNS)
+        return Kept(id, file.get("size") or 0, not file, (f"build/{id}/",), save)
 
     def protection(self, gate: str) -> Protection | None:
-        """Protected environments: get one. Its approval rules ask; so does a manual job that only some may start."""
+        """Read a protected environment (Protected environments: get).
+
+        Its approval rules ask; so does a manual job that only some may start."""
         found = self.api.get(self.path("protected_environments", gate), "read environments (scope api)", optional=True)
         if not found:
             return None
@@ -114,12 +164,12 @@ class GitLab(Base):
         return Protection(tuple(sorted(people))) if people else None
 
     def approval(self, gate: str) -> Approval | None:
-        """Deployments: list those of the environment, get this job's. GITLAB_USER_LOGIN has started a manual job."""
+        """Find this job's deployment (Deployments: list, get); GITLAB_USER_LOGIN has started a manual job."""
         if self.var("CI_ENVIRONMENT_NAME") != gate:
             text = f"this job deploys to {self.var('CI_ENVIRONMENT_NAME') or 'no environment'}, not to {gate}"
             raise HostError(text, f"environment: name: {gate} in its job")
         right = "read deployments (scope read_api)"
-        query = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
+        query: Document = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
         # The list is long and newest comes first: this job's deployment is on its first page.
         listed = self.api.get(self.path("deployments"), right, **query)
         for each in listed or []:
@@ -135,12 +185,19 @@ class GitLab(Base):
         return None
 
     def settings(self) -> list[Setting]:
-        """Environments, the main branch, labels and schedules."""
+        """Return environments, the main branch, labels and schedules."""
         return gitlab_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """The job's keyword `id_tokens`: HOST_ID_TOKEN, whose audience the job names."""
+        """Read HOST_ID_TOKEN, which the job's keyword `id_tokens` makes for the audience that the job names."""
         return self.need("HOST_ID_TOKEN")
+
+
+def job_ids() -> dict[str, tuple[str, str]]:
+    """Return flow and id of each job by its name on GitLab, which has one namespace for the jobs of all flows."""
+    known = [(flow, id) for flow, each in flows(level()).items() for id in each["jobs"]]
+    ids = [id for _, id in known]
+    return {id if ids.count(id) == 1 else f"{flow}-{id}": (flow, id) for flow, id in known}
 
 
 ADAPTER = GitLab

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.base import gates, part, within
@@ -16,20 +17,20 @@ APPROVALS = "Approvals of the template"
 
 
 def settings(host: GitLab) -> list[Setting]:
-    """One setting for each gate, label and schedule, and three for the main branch."""
+    """Return one setting for each gate, label and schedule, and three for the main branch."""
     branch = host.wanted.branch.name
     return [
-        *[Setting(f"environment {gate}", lambda gate=gate: environment(host, gate)) for gate in gates()],
+        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
         Setting(f"branch {branch}", lambda: branch_rules(host)),
         Setting(f"approvals on branch {branch}", lambda: approvals(host)),
         Setting(f"check on branch {branch}", lambda: check(host)),
-        *[Setting(f"label {name}", lambda name=name: label(host, name)) for name in host.wanted.labels],
-        *[Setting(f"schedule {flow}", lambda flow=flow: schedule(host, flow)) for flow in host.wanted.schedules],
+        *[Setting(f"label {name}", partial(label, host, name)) for name in host.wanted.labels],
+        *[Setting(f"schedule {flow}", partial(schedule, host, flow)) for flow in host.wanted.schedules],
     ]
 
 
 def environment(host: GitLab, gate: str) -> Plan:
-    """Protected environments: get, protect and update one; Environments: create. They are a part of GitLab Premium."""
+    """Plan a protected environment, a part of Premium (Protected environments: get, protect, update)."""
     names = host.approvers(gate)
     wanted = [identity(host, name) for name in names]
     path = host.path("protected_environments")
@@ -57,7 +58,7 @@ def environment(host: GitLab, gate: str) -> Plan:
 
 
 def identity(host: GitLab, name: str) -> dict[str, int]:
-    """Users: list, by user name. Groups: get one, by its path."""
+    """Find a person or a group (Users: list, by user name; Groups: get one, by its path)."""
     if name.startswith("team:"):
         group = host.api.get(f"groups/{part(name.removeprefix('team:'))}", "read groups", optional=True)
         found = [group] if group else []
@@ -71,7 +72,7 @@ def identity(host: GitLab, name: str) -> dict[str, int]:
 
 
 def branch_rules(host: GitLab) -> Plan:
-    """Protected branches: get, protect, update and unprotect."""
+    """Plan the rules of the main branch (Protected branches: get, protect and update)."""
     name = host.wanted.branch.name
     path = host.path("protected_branches")
     text = "merge requests only, no force push"
@@ -93,7 +94,7 @@ def branch_rules(host: GitLab) -> Plan:
 
 
 def approvals(host: GitLab) -> Plan:
-    """Merge request approvals: list, create and update the rules of a project. They are a part of GitLab Premium."""
+    """Plan how many approve, a part of Premium (Merge request approvals: list, create and update a project's rules)."""
     count = host.wanted.branch.approvals
     text = f"needs {count} approvals"
     path = host.path("approval_rules")
@@ -107,7 +108,7 @@ def approvals(host: GitLab) -> Plan:
 
 
 def check(host: GitLab) -> Plan:
-    """Projects: get and edit one; whether a pipeline must pass before a merge."""
+    """Plan that a pipeline must pass before a merge (Projects: get and edit one)."""
     wanted = {"only_allow_merge_if_pipeline_succeeds": True}
     text = "a pipeline must pass before a merge"
     if within(wanted, host.api.get(host.path(), MAINTAIN)):
@@ -116,7 +117,7 @@ def check(host: GitLab) -> Plan:
 
 
 def label(host: GitLab, name: str) -> Plan:
-    """Labels: get, create and edit one of a project."""
+    """Plan a label (Labels: get, create and edit one of a project)."""
     wanted = host.wanted.labels[name]
     body = {"color": f"#{wanted.color}", "description": wanted.description}
     path = host.path("labels")
@@ -130,7 +131,7 @@ def label(host: GitLab, name: str) -> Plan:
 
 
 def schedule(host: GitLab, flow: str) -> Plan:
-    """Pipeline schedules: list, get, create and edit one, and its variable FLOW."""
+    """Plan a schedule and its variable FLOW (Pipeline schedules: list, get, create and edit one)."""
     cron = host.wanted.schedules[flow]
     body = {
         "description": flow,

@@ -1,8 +1,12 @@
-"""What every git host can be asked, in words that belong to none of them."""
+"""What every git host can be asked, in words that belong to none of them.
+
+An adapter is the module of a host's name in extensions/hosts.yml. It exports `ADAPTER`, a class that is made from the
+settings of host.yaml and the variables of the run, and that does what `Host` says.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 
 class HostError(SystemExit):
@@ -38,7 +42,7 @@ class Protection:
 
 @dataclass(frozen=True)
 class Approval:
-    """Who let this run pass a gate, how the host came to know, and when; `at` is empty where the host does not tell."""
+    """Who let this run pass a gate, how the host came to know, and when; `at` is empty if the host does not tell."""
 
     by: str
     how: str
@@ -62,43 +66,74 @@ class Setting:
     see: Callable[[], Plan]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a job of a run left on the host: a zip archive with the content of build/<job>.
+
+    `size` is in bytes, 0 if the host does not tell. `folders` are the folders of the archive that may be build/<job>,
+    an empty text for its root; the first that is there counts. `save` writes the archive to a file, at most so many
+    bytes, and tells how many there are as they come; it may raise a HostError.
+    """
+
+    job: str
+    size: int
+    has_expired: bool
+    folders: tuple[str, ...]
+    save: Callable[[BinaryIO, int, Callable[[int], None]], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a flow; `flow` is empty and `failed` has no jobs if the host does not tell."""
+
+    number: str
+    url: str
+    flow: str
+    commit: str
+    failed: tuple[str, ...]
+    kept: tuple[Kept, ...]
+
+
 class Host(Protocol):
     """A git host. Nothing is asked before a method is called; each may raise a HostError."""
 
     name: str
 
     def on_runner(self) -> bool:
-        """Whether this process is a step of a run on the host; asks nobody."""
+        """Say whether this process is a step of a run on the host; asks nobody."""
 
     def change_request(self) -> ChangeRequest | None:
-        """The change request of this run."""
+        """Return the change request of this run."""
 
     def run_url(self) -> str:
-        """Where a person sees this run; empty outside of one."""
+        """Return where a person sees this run; an empty text outside of one."""
 
     def comment(self, marker: str, body: str) -> str:
         """Write the run's one comment with this hidden marker, or bring it up to date; return its URL."""
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """The open change request of a branch, else the newest that was closed or merged, else None."""
+        """Return the open change request of a branch, else the newest that was closed or merged, else None."""
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """Open the one change request of a branch, or bring the open one up to date; return its URL."""
 
     def git_variables(self) -> dict[str, str]:
-        """Variables with which git pushes to the remote `origin` in a run; none outside of one."""
+        """Return variables with which git pushes to the remote `origin` in a run; none outside of one."""
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
         """Start a flow on the main branch; return where it can be watched."""
 
+    def find_run(self, reference: str) -> Run:
+        """Return a run by its number, or by its address as a browser shows it, with what its jobs kept."""
+
     def protection(self, gate: str) -> Protection | None:
-        """Who is asked before a job of this gate runs; None where nobody is."""
+        """Return who is asked before a job of this gate runs; None if nobody is."""
 
     def approval(self, gate: str) -> Approval | None:
-        """Who approved this gate in this run; None where nobody did."""
+        """Return who approved this gate in this run; None if nobody did."""
 
     def settings(self) -> list[Setting]:
-        """All that `poe host-setup` sees to."""
+        """Return all that `poe host-setup` sees to."""
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """The run's OpenID Connect token for an audience; `connection` is Azure DevOps' service connection."""
+        """Return the run's OpenID Connect token for an audience; `connection` is Azure DevOps' service connection."""

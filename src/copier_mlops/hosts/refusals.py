@@ -12,7 +12,7 @@ PLACE = "repository and api in operation/configuration/host.yaml"
 
 
 def check(name: str, answer: requests.Response, content: bytes, path: str, right: str) -> None:
-    """Return where the host did what it was asked.
+    """Return if the host did what it was asked.
 
     Raises:
         HostError: It did not; `right` is what the token must be allowed.
@@ -23,7 +23,7 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
         when = f"in {wait} seconds" if wait.isdigit() else "when the limit is reset"
         raise HostError(f"{name} has a rate limit, which this token has used up", f"try again {when}")
     location = urljoin(answer.url, headers.get("location", ""))
-    # Azure DevOps sends a page, or the way to one, where it does not know a token.
+    # Azure DevOps sends a page, or the way to one, if it does not know a token.
     if status in (401, 203) or (status in (302, 303) and "signin" in location.lower()):
         raise HostError(f"{name} refused the token: it is wrong, expired or revoked", NEW_TOKEN)
     if 300 <= status < 400:
@@ -34,20 +34,22 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
     if status == 404:
         text = f"{name} has no {path}, or hides it from this token"
         raise HostError(text, f"see {PLACE}, and that the token may {right}")
+    if status == 410:
+        raise HostError(f"{name} no longer has {path}: it has expired", "run the flow again")
     if status >= 500:
         raise HostError(f"{name} has an error of its own ({status})", "try again later")
     if status >= 400:
-        raise HostError(f"{name} refused {path} ({status}): {said(content)}", "mend what the text names")
+        raise HostError(f"{name} refused {path} ({status}): {said(content)}", "fix what the text names")
 
 
 def cause(error: BaseException) -> str:
-    """Why a connection failed, without the layers of libraries around it."""
+    """Return why a connection failed, without the layers of libraries around it."""
     inner = error.args[0] if error.args else error
     return one_line(str(getattr(inner, "reason", None) or inner).rpartition(": ")[2])
 
 
 def said(content: bytes) -> str:
-    """What the host says of a refusal."""
+    """Return what the host says of a refusal."""
     text = content.decode("utf-8", "replace")
     try:
         document = json.loads(text)
@@ -60,6 +62,6 @@ def said(content: bytes) -> str:
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """A text of somebody else as part of a sentence: one line, no control characters, bounded."""
+    """Make a text of somebody else a part of a sentence: one line, no control characters, bounded."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(plain.split())[:most]

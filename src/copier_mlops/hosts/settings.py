@@ -63,7 +63,7 @@ class HostSettings(FileSettings):
 
 
 def load() -> HostSettings:
-    """The settings of the host.
+    """Return the settings of the host.
 
     Raises:
         SystemExit: The file is wrong; the text says where.

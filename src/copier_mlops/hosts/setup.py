@@ -23,7 +23,7 @@ class Found:
 
 
 def look(settings: Iterable[Setting]) -> list[Found]:
-    """What each setting needs; one that cannot be looked at does not hide the others."""
+    """Say what each setting needs; one that cannot be looked at does not hide the others."""
     return [_look(setting) for setting in settings]
 
 
@@ -33,7 +33,7 @@ def _look(setting: Setting) -> Found:
     except HostError as error:
         return Found(setting, FAILED, _text(error))
     except (KeyError, TypeError, AttributeError) as error:
-        return Found(setting, FAILED, f"the host's answer has not the form that is documented: {error!r}")
+        return Found(setting, FAILED, f"the host's answer does not have the form that is documented: {error!r}")
     return Found(setting, plan.action, plan.text, plan)
 
 
@@ -46,12 +46,12 @@ def apply(found: Found) -> Found:
     except HostError as error:
         return Found(found.setting, FAILED, _text(error))
     except (KeyError, TypeError, AttributeError) as error:
-        return Found(found.setting, FAILED, f"the host's answer has not the form that is documented: {error!r}")
+        return Found(found.setting, FAILED, f"the host's answer does not have the form that is documented: {error!r}")
     return Found(found.setting, "done", found.text)
 
 
 def show(found: Found) -> None:
-    """One line, and below it the way out where something failed."""
+    """Print one line, and below it the way out if something failed."""
     text, _, mend = found.text.partition("\n  mend: ")
     print(f"{found.action:>7} {found.setting.name}: {text}", flush=True)
     if mend:
@@ -59,7 +59,7 @@ def show(found: Found) -> None:
 
 
 def document(all_found: list[Found]) -> str:
-    """The same for machines."""
+    """Return the same for machines."""
     entries = [{"name": each.setting.name, "state": each.action, "text": each.text} for each in all_found]
     return json.dumps({"ok": not _failed(all_found), "settings": entries}, indent=2, ensure_ascii=False)
 

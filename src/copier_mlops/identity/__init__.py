@@ -1,1 +1,1 @@
-"""Log in to a cloud as a run of the git host; one module per cloud, found by its name in the registry."""
+"""Log in to a cloud as a run of the git host; a cloud is one module, which has what `interface.Cloud` says."""

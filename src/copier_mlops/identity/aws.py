@@ -22,16 +22,16 @@ class Identity(Federated):
     region: Annotated[str, Field(pattern="^[a-z0-9-]*$", description="eu-central-1, for example")]
 
     def wanted_audience(self, of_host: str) -> str:
-        """The host's own, or the one that AWS's documentation uses, unless another is set."""
+        """Return the host's own, or the one that AWS's documentation uses, unless another is set."""
         return self.audience or of_host or "sts.amazonaws.com"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:
-    """What the libraries read; `write` is for files beside the token."""
+    """Return what the libraries read; `write` is for files beside the token."""
     return {
         "AWS_ROLE_ARN": identity.role_arn,
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
         "AWS_REGION": identity.region,
-        # Python's library knows the region by this name alone.
+        # Python's library knows the region only by this name.
         "AWS_DEFAULT_REGION": identity.region,
     }

@@ -22,12 +22,12 @@ class Identity(Federated):
     tenant_id: Annotated[str, Field(description="of the directory that it is in")]
 
     def wanted_audience(self, of_host: str) -> str:
-        """The host's own, or the one that Microsoft Entra recommends, unless another is set."""
+        """Return the host's own, or the one that Microsoft Entra recommends, unless another is set."""
         return self.audience or of_host or "api://AzureADTokenExchange"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:
-    """What the libraries read; `write` is for files beside the token."""
+    """Return what the libraries read; `write` is for files beside the token."""
     return {
         "AZURE_CLIENT_ID": identity.client_id,
         "AZURE_TENANT_ID": identity.tenant_id,

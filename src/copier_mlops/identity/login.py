@@ -1,6 +1,6 @@
 """Log in to the cloud as this run, without a secret: the git host vouches for it.
 
-The run's OpenID Connect token goes to a file that git ignores. The cloud's own libraries read it; where it is they know
+The run's OpenID Connect token goes to a file that git ignores. The cloud's own libraries read it; they know where it is
 from variables that poe loads before each task. On a laptop nothing is written: there you are logged in as yourself.
 """
 
@@ -13,9 +13,11 @@ import shlex
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.hosts import connect
 from copier_mlops.hosts.refusals import one_line
+from copier_mlops.identity.interface import Cloud
 from copier_mlops.project import answer, environment_folder, root
 from copier_mlops.registry import registry
 
@@ -32,11 +34,11 @@ def audience_of_host(host: str, cloud: str) -> str:
     return str(registry("clouds")[cloud]["audience"]) if host == "gitlab" else ""  # as .gitlab-ci.yml names it
 
 
-def claims(token: str) -> dict:
-    """What a token says of itself; whether it is true is the cloud's to check.
+def claims(token: str) -> dict[str, Any]:
+    """Read what a token says of itself; whether it is true is the cloud's to check.
 
     Raises:
-        SystemExit: It is no token.
+        SystemExit: It is not a token.
     """
     parts = token.split(".")
     try:
@@ -45,11 +47,11 @@ def claims(token: str) -> dict:
     except (IndexError, ValueError):
         found = None
     if len(parts) != 3 or not isinstance(found, dict):
-        raise SystemExit("login: the host gave something that is no OpenID Connect token\n  mend: run the job again")
+        raise SystemExit("login: the host gave no OpenID Connect token\n  mend: run the job again")
     return found
 
 
-def check_audience(found: dict, wanted: str) -> None:
+def check_audience(found: dict[str, Any], wanted: str) -> None:
     """Refuse a token that is meant for somebody else.
 
     Raises:
@@ -83,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     name = str(answer("cloud", "none"))
     if name not in registry("clouds"):
         raise SystemExit("login: the project logs in to no cloud\n  mend: uvx copier update --data cloud=azure")
-    cloud = importlib.import_module(f"copier_mlops.identity.{name}")
+    cloud: Cloud = importlib.import_module(f"copier_mlops.identity.{name}")
     host = connect()
     if not host.on_runner():
         print(f"login: this is no run of {host.name}; your own login counts: {cloud.LOGIN}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.pipelines.api.server import Server
+from tests.package.hosts.server import Server
 from tests.run.project import NO_JOBS, Project, copy_project, request
 
 READ = """
@@ -97,7 +97,7 @@ def opened(folder: Path, git_host: str, level: int = 3) -> Iterator[Shop]:
             set_values(place / "release.yaml", url=urls[environment])
         project.run("uv run poe setup")
         project.run("uv run poe push")
-        host = importlib.import_module(f"tests.pipelines.api.fakes.{git_host}")
+        host = importlib.import_module(f"tests.package.hosts.fakes.{git_host}")
         shop = Shop(project, urls, folder, server, host, host.install(server), git_host in ONE_TOKEN)
         try:
             yield shop

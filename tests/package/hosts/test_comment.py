@@ -48,11 +48,11 @@ def posted(place) -> str:
 
 
 def test_the_metrics_are_compared_with_the_main_branch_and_the_comment_is_one(place, work):
-    printed = place.process("host.comment")
+    printed = place.process("comment")
     assert "| `metrics/test.json` | `roc_auc` | `0.75` | `0.8125` | `0.0625` |" in printed
     assert "roc_auc" in posted(place)
     writes = len(place.server.writes())
-    place.process("host.comment")
+    place.process("comment")
     assert len(place.server.writes()) == writes and len(place.state.comments) == 1
     assert "<img" not in printed.replace("`<img src=x onerror=alert(1)>¦ # title`", "")
     assert "`metrics/we¦ird '@all'.json`" in printed
@@ -63,13 +63,13 @@ def test_the_metrics_are_compared_with_the_main_branch_and_the_comment_is_one(pl
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_where_nothing_has_changed_it_says_so(place, work):
     metrics(place.tree, roc_auc=0.75, cost=0.5)
-    assert "nothing has changed" in place.process("host.comment")
+    assert "nothing has changed" in place.process("comment")
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_where_there_is_nothing_to_compare_it_says_so(place, work):
     shutil.rmtree(work)
-    printed = place.process("host.comment")
+    printed = place.process("comment")
     assert "Nothing to compare: `main` is not in this clone and cannot be fetched" in printed
     assert "Nothing to compare" in posted(place)
 
@@ -84,13 +84,13 @@ def test_a_project_that_has_not_been_trained_says_so(place, work):
     run(work, "git", "branch", "--force", "work", "main")
     run(place.tree, "git", "fetch", "--quiet", "origin", "work")
     run(place.tree, "git", "reset", "--quiet", "--hard", "FETCH_HEAD")
-    assert "there are no metrics" in place.process("host.comment")
+    assert "there are no metrics" in place.process("comment")
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_many_metrics_are_bounded(place, work):
     metrics(place.tree, **{f"m{number}": number for number in range(500)})
-    printed = place.process("host.comment")
+    printed = place.process("comment")
     assert "and 404 more" in printed or "more." in printed
     assert len(posted(place)) < 30_000
 
@@ -101,14 +101,14 @@ def test_a_fork_gets_no_comment_and_no_failure(place, work, tmp_path):
         event = Path(place.variables["GITHUB_EVENT_PATH"])
         event.write_text(event.read_text().replace('"full_name": "acme/kredit"', '"full_name": "eve/kredit"'))
     fork = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "666", "SYSTEM_PULLREQUEST_ISFORK": "True"}
-    printed = place.process("host.comment", **fork)
+    printed = place.process("comment", **fork)
     assert "roc_auc" in printed and "comes from a fork" in printed
     assert place.server.seen == []
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_on_a_laptop_it_prints(place, work):
-    printed = place.process("host.comment", **{name: None for name in place.variables if name != "HOST_TOKEN"})
+    printed = place.process("comment", **{name: None for name in place.variables if name != "HOST_TOKEN"})
     assert "roc_auc" in printed and "nothing to comment on" in printed
     assert place.server.seen == []
 
@@ -116,6 +116,6 @@ def test_on_a_laptop_it_prints(place, work):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_a_token_that_may_not_write_fails(place, work):
     place.server.headers = {"Authorization": "Bearer another"}
-    printed = place.process("host.comment", code=1)
+    printed = place.process("comment", code=1)
     assert "host: GitHub refused" in printed
     place.server.problems.clear()

@@ -3,7 +3,7 @@
 import dataclasses
 import tomllib
 
-from tests.pipelines.api.server import TOKEN
+from tests.package.hosts.server import TOKEN
 from tests.project import TEMPLATE, replace, run
 from tests.run.project import commands
 
@@ -14,7 +14,7 @@ WORDS = {
     "github": {"OWNER": "acme", "REPOSITORY": "kredit"},
     "gitlab": {"GROUP": "acme", "PROJECT": "kredit"},
 }
-POE, PYTHON = "uv run poe ", "python -m operation.execution."
+POE = "uv run poe "
 
 
 def test_from_an_empty_repository_to_one_that_the_host_was_told_of(place, tmp_path):
@@ -34,12 +34,13 @@ def test_from_an_empty_repository_to_one_that_the_host_was_told_of(place, tmp_pa
     done = []
     for line in commands(page):
         if line.startswith(POE):
-            task = tasks[line.removeprefix(POE)]["cmd"]
-            done.append(laptop.process(task.removeprefix(PYTHON), given="y\n"))
+            program, *task = tasks[line.removeprefix(POE)]["cmd"].split()
+            assert program == "mlops"
+            done.append(laptop.process(*task, given="y\n"))
         else:
             done.append(run(tree, *line.split()))
         if " remote add " in line:
             run(tree, "git", "config", f"url.{empty}.pushInsteadOf", line.split()[-1])
     assert run(empty, "git", "rev-parse", "main") == run(tree, "git", "rev-parse", "main")
     assert "   done environment prod" in done[-1]
-    assert "ok environment prod" in laptop.process("host.setup", "--plan")
+    assert "ok environment prod" in laptop.process("host-setup", "--plan")

@@ -2,7 +2,8 @@
 
 import json
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly, missing
+from tests.package.hosts.fakes.kept import COMMIT, KEPT, NUMBER, zipped
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
 
 REPOSITORY = "acme/kredit"
 HEADERS = {
@@ -24,6 +25,11 @@ class State:
         self.rulesets: list[dict] = []
         self.reviews: list[dict] = []
         self.started: list[dict] = []
+        self.archives = {job: zipped(files) for job, files in KEPT.items()}
+        self.expired: set[str] = set()
+        self.run = True
+        self.commit = COMMIT
+        self.failed = ["Register"]
 
 
 def install(server: Server) -> State:
@@ -91,6 +97,7 @@ def install(server: Server) -> State:
     server.on(
         "POST", rf"{root}/actions/workflows/(?P<file>[\w-]+\.yml)/dispatches", dispatch, body=exactly("ref", "inputs")
     )
+    _artifacts(server, state, root)
     server.on("GET", f"{root}/actions/runs/99/approvals", lambda _: state.reviews)
 
     def environment(request: Request) -> object:
@@ -161,6 +168,43 @@ def install(server: Server) -> State:
     server.on("POST", f"{root}/labels", add_label, body=exactly("name", "color", "description"))
     server.on("PATCH", rf"{root}/labels/(?P<name>\w+)", change_label, body=exactly("new_name", "color", "description"))
     return state
+
+
+def _artifacts(server: Server, state: State, root: str) -> None:
+    def found(_: Request) -> object:
+        url = f"https://github.com/{REPOSITORY}/actions/runs/{NUMBER}"
+        path = ".github/workflows/cd.yml@refs/heads/main"
+        return {"id": int(NUMBER), "path": path, "html_url": url, "head_sha": state.commit} if state.run else missing()
+
+    def jobs(_: Request) -> dict:
+        ended = dict.fromkeys(("Train", "Evaluate"), "success") | dict.fromkeys(state.failed, "failure")
+        return {"total_count": len(ended), "jobs": [{"name": name, "conclusion": end} for name, end in ended.items()]}
+
+    def artifacts(request: Request) -> Reply:
+        # One a page, so that pages are read; the first is of an attempt before.
+        old = {"id": 1, "name": "train", "size_in_bytes": 3, "expired": True}
+        entries = [old] if "train" in state.archives else []
+        for number, (name, content) in enumerate(state.archives.items(), 10):
+            expired = name in state.expired
+            entries.append({"id": number, "name": name, "size_in_bytes": len(content), "expired": expired})
+        page = int(request.query.get("page", 1))
+        link = f'<{server.url}{root}/actions/runs/{NUMBER}/artifacts?per_page=100&page={page + 1}>; rel="next"'
+        listed = {"total_count": len(entries), "artifacts": entries[page - 1 : page]}
+        return Reply(listed, headers={"Link": link} if entries[page:] else {})
+
+    def archive(request: Request) -> Reply:
+        name = list(state.archives)[int(request.parts["id"]) - 10]
+        if name in state.expired:
+            return Reply({"message": "Artifact has expired"}, 410)
+        return Reply(status=302, headers={"Location": server.away(state.archives[name])})
+
+    run = f"{root}/actions/runs/{NUMBER}"
+    server.on("GET", run, found)
+    server.on("GET", f"{root}/actions/runs/7", lambda _: missing())
+    server.on("GET", f"{run}/jobs", jobs, "per_page")
+    server.on("GET", f"{run}/artifacts", artifacts, "per_page")
+    server.on("GET", f"{run}/artifacts", artifacts, "per_page page")
+    server.on("GET", rf"{root}/actions/artifacts/(?P<id>\d+)/zip", archive)
 
 
 def runner(server: Server, folder) -> dict[str, str]:

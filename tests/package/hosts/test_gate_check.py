@@ -32,7 +32,7 @@ def test_on_the_host_an_approval_passes_and_is_written_down(place):
     place.fake.protect(place.state, "prod")
     by = place.fake.approve(place.state, "prod")
     write(place, "register", "release", RELEASE)
-    place.process("host.gate_check", "prod")
+    place.process("gate-check", "prod")
     found = approval(place, "deploy-prod")
     assert found.keys() == {"gate", "by", "how", "at", "subject"}
     assert (found["gate"], found["by"]) == ("prod", by)
@@ -49,11 +49,11 @@ def test_on_the_host_everything_else_is_refused(place, state):
     if state == "away":
         place.server.routes.clear()
     if state == "weak":
-        place.process("host.gate_check", "prod", given="y\n", code=1)
+        place.process("gate-check", "prod", given="y\n", code=1)
     if state == "not approved" and place.name == "bitbucket":
-        printed = place.run("host.gate_check", "prod", code=1, BITBUCKET_STEP_TRIGGERER_UUID=None)
+        printed = place.run("gate-check", "prod", code=1, BITBUCKET_STEP_TRIGGERER_UUID=None)
     else:
-        printed = place.run("host.gate_check", "prod", given="y\n", code=1)
+        printed = place.run("gate-check", "prod", given="y\n", code=1)
     assert printed.startswith("host: ") and "Approve" not in printed
     assert approval(place, "deploy-prod") is None
     place.server.problems.clear() if state == "away" else None
@@ -63,12 +63,12 @@ def test_an_answer_of_another_form_is_refused(place):
     for route in place.server.routes:
         if "environments" in route.pattern and route.method == "GET":
             route.answer = lambda _: [1] if place.name == "gitlab" else {"values": [7], "protection_rules": [3]}
-    assert "host: " in place.run("host.gate_check", "prod", code=1)
+    assert "host: " in place.run("gate-check", "prod", code=1)
 
 
 def test_on_a_laptop_a_person_is_asked(place):
     write(place, "register", "release", {**RELEASE, "version": "3\x1b[2J"})
-    printed = place.run("host.gate_check", "prod", given="y\n", **laptop(place))
+    printed = place.run("gate-check", "prod", given="y\n", **laptop(place))
     assert "Approve prod? [y/N]" in printed and "version            3 [2J" in printed and "\x1b" not in printed
     assert approval(place, "deploy-prod")["how"] == "asked at the keyboard"
     assert place.server.seen == []
@@ -78,7 +78,7 @@ def test_on_a_laptop_a_person_is_asked(place):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_anything_but_yes_is_no(place, answer):
     write(place, "evaluate", "verdict", VERDICT)
-    assert "model was not approved" in place.run("host.gate_check", "model", given=answer, code=1, **laptop(place))
+    assert "model was not approved" in place.run("gate-check", "model", given=answer, code=1, **laptop(place))
     assert approval(place, "register") is None
 
 
@@ -87,7 +87,7 @@ def test_at_a_real_keyboard_the_question_is_answered(place):
     write(place, "evaluate", "verdict", VERDICT)
     ours, theirs = pty.openpty()
     shell = {**place.shell, "HOST_TOKEN": "x"}
-    command = [sys.executable, "-m", "operation.execution.host.gate_check", "model"]
+    command = [sys.executable, "-m", "copier_mlops.cli", "gate-check", "model"]
     gate = subprocess.Popen(command, cwd=place.tree, env=shell, stdin=theirs, stdout=subprocess.PIPE, text=True)
     os.write(ours, b"yes\n")
     printed, _ = gate.communicate(timeout=30)
@@ -102,7 +102,7 @@ def test_at_a_real_keyboard_the_question_is_answered(place):
 def test_a_machine_that_is_not_the_host_is_not_asked(place, name):
     write(place, "evaluate", "verdict", VERDICT)
     variables = {**laptop(place), name: "true"}
-    printed = place.run("host.gate_check", "model", given="y\n", code=1, **variables)
+    printed = place.run("gate-check", "model", given="y\n", code=1, **variables)
     assert f"{name} is set, so no person is here to ask" in printed
     assert approval(place, "register") is None
 
@@ -110,9 +110,9 @@ def test_a_machine_that_is_not_the_host_is_not_asked(place, name):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_what_is_not_released_needs_no_approval(place):
     write(place, "evaluate", "verdict", {**VERDICT, "promoted": False, "reason": "worse by 0.01"})
-    printed = place.run("host.gate_check", "model", code=0, **laptop(place))
+    printed = place.run("gate-check", "model", code=0, **laptop(place))
     assert "nothing to approve: worse by 0.01" in printed
-    assert "nothing to approve" in place.run("host.gate_check", "prod", **laptop(place))
+    assert "nothing to approve" in place.run("gate-check", "prod", **laptop(place))
     assert approval(place, "register") is None and place.server.seen == []
 
 
@@ -121,16 +121,16 @@ def test_an_old_verdict_does_not_open_the_gate_of_a_package(place):
     write(place, "evaluate", "verdict", {**VERDICT, "promoted": False})
     write(place, "package", "package", {"released": True, "version": "3"})
     write(place, "register", "release", RELEASE)
-    assert "prod was not approved" in place.run("host.gate_check", "prod", given="", code=1, **laptop(place))
+    assert "prod was not approved" in place.run("gate-check", "prod", given="", code=1, **laptop(place))
     write(place, "package", "package", {"released": False, "reason": "worse"})
-    assert "nothing to approve: worse" in place.run("host.gate_check", "prod", **laptop(place))
+    assert "nothing to approve: worse" in place.run("gate-check", "prod", **laptop(place))
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("document", ["", "[]", "{", '{"promoted": null}', '{"promoted": "false"}', "{}"])
 def test_a_broken_verdict_does_not_open_a_gate(place, document):
     write(place, "evaluate", "verdict", document)
-    place.run("host.gate_check", "model", given="", code=1, **laptop(place))
+    place.run("gate-check", "model", given="", code=1, **laptop(place))
     assert approval(place, "register") is None
 
 
@@ -141,14 +141,14 @@ def test_nobody_approves_what_is_not_there(place):
         "prod": "build/register/release.json",
         "infrastructure": "build/plan/plan.json",
     }.items():
-        printed = place.run("host.gate_check", gate, given="y\n", code=1, **laptop(place))
+        printed = place.run("gate-check", gate, given="y\n", code=1, **laptop(place))
         assert f"{missing} is not here" in printed
     write(place, "plan", "plan", {"action": "create", "resources": ["Größe"] * 100})
-    printed = place.run("host.gate_check", "infrastructure", given="y\n", **laptop(place))
+    printed = place.run("gate-check", "infrastructure", given="y\n", **laptop(place))
     assert "build/plan/plan.json" in printed
     assert approval(place, "apply")["gate"] == "infrastructure"
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_an_unknown_gate_is_refused(place):
-    assert "invalid choice" in place.run("host.gate_check", "moon", code=2)
+    assert "invalid choice" in place.run("gate-check", "moon", code=2)

@@ -1,28 +1,24 @@
 """Forgejo has no gates: a release there is refused on the host, and asked for on a laptop."""
 
 import json
-import shutil
 
 import pytest
 
-from tests.pipelines.api.conftest import HOSTS, render
+from tests.package.hosts.conftest import HOSTS
 
 
 @pytest.fixture
-def forgejo(place, trees, tmp_path, monkeypatch):
-    tree = tmp_path / "forgejo"
-    shutil.copytree(trees("github"), tree)
-    render(tree, "forgejo", "execution/host/connect.py")
-    monkeypatch.setattr(place, "tree", tree)
+def forgejo(place, trees, monkeypatch):
+    monkeypatch.setattr(place, "tree", trees("forgejo"))
     monkeypatch.setattr(place, "variables", {})
     return place
 
 
-pytestmark = pytest.mark.parametrize("host", [next(iter(HOSTS))], indirect=True)
+pytestmark = pytest.mark.parametrize("host", [HOSTS[0]], indirect=True)
 
 
 def test_on_the_host_every_gate_is_closed(forgejo):
-    printed = forgejo.process("host.gate_check", "prod", given="y\n", code=1, CI="true", FORGEJO_ACTIONS="true")
+    printed = forgejo.process("gate-check", "prod", given="y\n", code=1, CI="true", FORGEJO_ACTIONS="true")
     assert "Forgejo asks nobody before a job of the gate prod runs" in printed
 
 
@@ -30,9 +26,9 @@ def test_on_a_laptop_a_person_is_asked(forgejo):
     folder = forgejo.tree / "build" / "register"
     folder.mkdir(parents=True)
     (folder / "release.json").write_text(json.dumps({"released": True}), encoding="utf-8")
-    forgejo.process("host.gate_check", "prod", given="y\n")
+    forgejo.process("gate-check", "prod", given="y\n")
     assert (forgejo.tree / "build" / "deploy-prod" / "approval.json").is_file()
 
 
 def test_what_is_left_to_do_by_hand_is_said(forgejo):
-    assert "by hand branch and gates" in forgejo.process("host.setup", "--plan")
+    assert "by hand branch and gates" in forgejo.process("host-setup", "--plan")

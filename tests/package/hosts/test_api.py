@@ -4,7 +4,9 @@ import socket
 
 import pytest
 
-from tests.pipelines.api.server import TOKEN, Reply, Server
+from copier_mlops.hosts.api import PATIENCE
+from copier_mlops.hosts.base import parse_remote
+from tests.package.hosts.server import TOKEN, Reply, Server
 
 
 def ask(place, **variables):
@@ -60,14 +62,11 @@ def test_githubs_403_can_be_a_rate_limit(place):
     assert "try again in 61 seconds" in refusal(place, Reply({}, 403, {"Retry-After": "61"}))
 
 
-@pytest.mark.parametrize("host", ["github"], indirect=True)
-def test_nobody_waits_for_longer_than_a_moment(place):
-    retry = place.module("operation.execution.host.api").PATIENCE
-
+def test_nobody_waits_for_longer_than_a_moment():
     class Asked:
         headers = {"Retry-After": "3600"}  # noqa: RUF012
 
-    assert retry.get_retry_after(Asked()) == 5
+    assert PATIENCE.get_retry_after(Asked()) == 5
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
@@ -95,12 +94,12 @@ def test_a_host_that_is_away_is_said(place):
 
 
 def test_an_answer_that_is_no_json_is_said(place):
-    assert "no JSON" in refusal(place, Reply(raw=b"<html>proxy</html>"))
+    assert "not JSON" in refusal(place, Reply(raw=b"<html>proxy</html>"))
 
 
 @pytest.mark.parametrize("host", ["azure_devops", "bitbucket"], indirect=True)
 def test_an_answer_without_a_list_is_said(place):
-    assert "no list" in refusal(place, Reply({"values": "x"}))
+    assert "not a list" in refusal(place, Reply({"values": "x"}))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -140,7 +139,7 @@ def test_an_answer_is_bounded(place):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("url", ["http://api.example.org", "ftp://127.0.0.1", "http://127.0.0.1.example.org", "api"])
 def test_the_token_goes_to_https_alone(place, url):
-    assert "no https address" in refusal(place, GITHUB_API_URL=url)
+    assert "not an https address" in refusal(place, GITHUB_API_URL=url)
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
@@ -164,9 +163,8 @@ def test_a_password_of_netrc_does_not_replace_the_token(place, tmp_path, monkeyp
         ("file:///srv/git/kredit", None),
     ],
 )
-@pytest.mark.parametrize("host", ["github"], indirect=True)
-def test_the_git_remote_says_where_the_repository_is(place, url, expected):
-    found = place.module("operation.execution.host.base").parse_remote(url)
+def test_the_git_remote_says_where_the_repository_is(url, expected):
+    found = parse_remote(url)
     assert (tuple(found) if found else None) == expected
 
 

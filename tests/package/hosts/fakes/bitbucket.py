@@ -1,6 +1,6 @@
 """Bitbucket's REST API as https://developer.atlassian.com/cloud/bitbucket/rest describes it, in memory."""
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly
 
 REPOSITORY = "acme/kredit"
 

@@ -6,7 +6,7 @@ In memory, and as far as Renovate asks it.
 import subprocess
 from pathlib import Path
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly
 
 REPOSITORY = "acme/kredit"
 BOT = {"id": 1, "login": "bot", "full_name": "Bot", "email": "bot@example.org"}

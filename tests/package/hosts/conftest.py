@@ -1,4 +1,4 @@
-"""Each host's adapter, taken from a rendered project of level 3, and a server on loopback in the host's place."""
+"""Each host's adapter in a project of level 3, and a server on loopback in the host's place."""
 
 import contextlib
 import importlib
@@ -15,29 +15,25 @@ from types import ModuleType
 from typing import TextIO
 from unittest import mock
 
-import jinja2
 import pytest
 
-from tests.pipelines.api.server import TOKEN, Server
-from tests.project import TEMPLATE, commit, copy_project, copy_template
+from copier_mlops import cli
+from copier_mlops.hosts import api
+from copier_mlops.hosts.base import Base
+from copier_mlops.hosts.settings import load
+from tests.package.hosts.server import SIGNATURE, TOKEN, Server
+from tests.project import commit, copy_project, copy_template, registry
 
-HOSTS = {"github": "GitHub", "azure_devops": "AzureDevOps", "gitlab": "GitLab", "bitbucket": "Bitbucket"}
-SOURCE = TEMPLATE / "template" / "{{ ctx.only.release }}" / "operation"
-ADAPTERS = list(TEMPLATE.glob("template/**/operation/execution/host/**/*.py"))
+# Every host with an API.
+HOSTS = [name for name, entry in registry("hosts").items() if entry["api"]]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 APPROVERS = {
     "github": "[ada, team:risk]",
     "azure_devops": "[ada@example.org, '[K I]\\Risk']",
     "gitlab": "[ada, team:acme/risk]",
     "bitbucket": "[administrators]",
+    "forgejo": "[]",
 }
-
-
-def render(tree: Path, host: str, path: str) -> None:
-    """Write a file of the template as it is for another host."""
-    text = (SOURCE / f"{path}.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=True)
-    (tree / "operation" / path).write_text(environment.from_string(text).render(git_host=host, reached=3), "utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +46,6 @@ def trees(tmp_path_factory) -> Callable[[str], Path]:
         if host not in made:
             made[host] = tmp_path_factory.mktemp(host) / "project"
             copy_project(template, made[host], git_host=host, maturity_level=3, cloud="aws")
-            for file in ADAPTERS:
-                shutil.copy(file, made[host] / "operation" / "execution" / "host")
-            for name in ("azure.py", "aws.py", "gcp.py"):
-                shutil.copy(SOURCE / "execution" / "identity" / name, made[host] / "operation/execution/identity")
             settings = made[host] / "operation" / "configuration" / "host.yaml"
             approvers = settings.read_text(encoding="utf-8").replace("[]", APPROVERS[host])
             settings.write_text(approvers, encoding="utf-8")
@@ -82,7 +74,6 @@ class Place:
     fake: ModuleType
     state: object
     variables: dict[str, str]
-    module: Callable[[str], ModuleType]
     shell: dict[str, str] = field(default_factory=lambda: {key: os.environ[key] for key in KEPT if key in os.environ})
 
     def expect_a_person(self) -> None:
@@ -90,13 +81,13 @@ class Place:
         if self.name == "azure_devops":
             self.server.headers = {"Authorization": "Basic OmdlaGVpbS0wMTIzNDU2Nzg5"}
 
-    def adapter(self, **variables: str | None):
+    def adapter(self, **variables: str | None) -> Base:
         """The host's adapter in a run, with variables changed or, where they are None, taken away."""
         given = {key: value for key, value in {**self.variables, **variables}.items() if value is not None}
-        settings = self.module("operation.configuration.host").load()
+        settings = load()
         if "HOST_API" in given:
             settings = settings.model_copy(update={"api": given["HOST_API"]})
-        return getattr(self.module(f"operation.execution.host.{self.name}"), HOSTS[self.name])(settings, given)
+        return importlib.import_module(f"copier_mlops.hosts.{self.name}").ADAPTER(settings, given)
 
     def environment(self, variables: dict[str, str | None]) -> dict[str, str]:
         """The variables of a run, with some changed or taken away."""
@@ -108,26 +99,27 @@ class Place:
         output, end = io.StringIO(), 0
         with (
             typed(given) as keyboard,
+            contextlib.chdir(self.tree),
             mock.patch.dict(os.environ, self.environment(variables), clear=True),
             mock.patch.object(sys, "stdin", keyboard),
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(output),
         ):
             try:
-                self.module(f"operation.execution.{task}").main(list(arguments))
+                end = cli.main([task, *arguments])
             except SystemExit as stopped:
                 if isinstance(stopped.code, str):
                     print(stopped.code)
                 end = 1 if isinstance(stopped.code, str) else stopped.code or 0
         printed = output.getvalue()
         assert end == code, f"{task} ended with {end}:\n{printed}"
-        assert TOKEN not in printed
+        assert TOKEN not in printed and SIGNATURE not in printed
         return printed
 
     def process(self, task: str, *arguments: str, given: str = "", code: int = 0, **variables: str | None) -> str:
         """The same in a process of its own, as poe does it."""
         done = subprocess.run(
-            [sys.executable, "-m", f"operation.execution.{task}", *arguments],
+            [sys.executable, "-m", "copier_mlops.cli", task, *arguments],
             cwd=self.tree,
             env=self.environment(variables),
             input=given,
@@ -150,35 +142,15 @@ def host(request) -> str:
     return request.param
 
 
-def set_aside() -> dict[str, ModuleType]:
-    """Take the modules of a project out of this process: another project has others of the same names."""
-    names = [name for name in sys.modules if name.partition(".")[0] == "operation"]
-    return {name: sys.modules.pop(name) for name in names}
-
-
-LOADED: dict[str, dict[str, ModuleType]] = {}
-
-
 @pytest.fixture
 def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
     """A host and a run of it; nothing may be asked that the host does not document."""
     tree = trees(host)
-    others = set_aside()
-    sys.modules.update(LOADED.get(host, {}))
-    monkeypatch.syspath_prepend(str(tree))
-    fake = importlib.import_module(f"tests.pipelines.api.fakes.{host}")
-
-    def module(name: str) -> ModuleType:
-        found = importlib.import_module(name)
-        assert Path(found.__file__).is_relative_to(tree)
-        return found
-
-    api = module("operation.execution.host.api")
-    api.PATIENCE.backoff_factor = 0.001
-    with Server() as server:
+    monkeypatch.chdir(tree)
+    monkeypatch.setattr(api.PATIENCE, "backoff_factor", 0.001)
+    fake = importlib.import_module(f"tests.package.hosts.fakes.{host}")
+    with Server() as server, Server() as server.store:
         state = fake.install(server)
-        yield Place(host, tree, server, fake, state, fake.runner(server, tmp_path), module)
-        assert server.problems == []
-    LOADED[host] = set_aside()
-    sys.modules.update(others)
+        yield Place(host, tree, server, fake, state, fake.runner(server, tmp_path))
+        assert server.problems == server.store.problems == []
     shutil.rmtree(tree / "build", ignore_errors=True)

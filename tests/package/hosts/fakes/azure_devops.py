@@ -1,6 +1,7 @@
 """Azure DevOps' REST API as https://learn.microsoft.com/rest/api/azure/devops describes it, in memory."""
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly
+from tests.package.hosts.fakes.kept import COMMIT, KEPT, NUMBER, zipped
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
 
 GIT = "/K%20I/_apis/git/repositories/kredit"
 PROJECT = "/K%20I/_apis"
@@ -25,6 +26,13 @@ class State:
         self.timeline: list[dict] = []
         self.approvals: dict[str, dict] = {}
         self.started: list[dict] = []
+        self.archives = {job: zipped(files, f"{job}/") for job, files in KEPT.items()}
+        self.expired: set[str] = set()
+        self.run = True
+        self.commit = COMMIT
+        self.failed = ["register"]
+        self.built = "r-1"
+        self.file = "azure_pipelines/cd.yml"
 
 
 def install(server: Server) -> State:
@@ -98,6 +106,7 @@ def install(server: Server) -> State:
     runs = exactly("resources", "templateParameters")
     server.on("POST", rf"{PROJECT}/pipelines/(?P<id>\d+)/runs", start, version, runs)
     _gates(server, state, listed)
+    _artifacts(server, state, listed)
     return state
 
 
@@ -153,13 +162,52 @@ def _gates(server: Server, state: State, listed) -> None:
     server.on("POST", path, add_policy, version, fields)
     server.on("PUT", rf"{path}/(?P<id>\d+)", change_policy, version, fields)
 
-    server.on("GET", f"{PROJECT}/build/builds/99/timeline", lambda _: {"records": state.timeline}, version)
+    server.on(
+        "GET", f"{PROJECT}/build/builds/99/timeline", lambda _: {"records": [*state.timeline, *_ended(state)]}, version
+    )
     server.on(
         "GET",
         rf"{PROJECT}/pipelines/approvals/(?P<id>[\w-]+)",
         lambda request: state.approvals[request.parts["id"]],
         f"$expand {version}",
     )
+
+
+def _ended(state: State) -> list[dict]:
+    records = [{"id": f"f-{name}", "type": "Stage", "identifier": name, "result": "failed"} for name in state.failed]
+    return [*records, {"id": "t", "type": "Task", "identifier": None, "result": "failed"}] if records else []
+
+
+def _artifacts(server: Server, state: State, listed) -> None:
+    version = "api-version"
+
+    def found(_: Request) -> object:
+        repository = {"id": state.built.upper(), "type": "TfsGit"}
+        build = {"id": int(NUMBER), "sourceVersion": state.commit, "repository": repository}
+        return {**build, "definition": {"id": 3, "name": "kredit cd"}} if state.run else missing()
+
+    def artifacts(_: Request) -> dict:
+        # What has expired is gone with its build, or from the list.
+        names = [name for name in state.archives if name not in state.expired]
+        sizes = {name: {"artifactsize": str(len(state.archives[name]))} for name in names}
+        return listed([{"name": name, "resource": {"properties": sizes[name]}} for name in names])
+
+    def signed(request: Request) -> dict:
+        assert request.query["$expand"] == "signedContent"
+        name = request.query["artifactName"]
+        return {"name": name, "signedContent": {"url": server.away(state.archives[name])}}
+
+    build = f"{PROJECT}/build/builds/{NUMBER}"
+
+    def described(_: Request) -> dict:
+        return {"id": 3, "process": {"type": 2, "yamlFilename": state.file}}
+
+    server.on("GET", f"{PROJECT}/build/definitions/3", described, version)
+    server.on("GET", build, found, version)
+    server.on("GET", f"{PROJECT}/build/builds/7", lambda _: missing(), version)
+    server.on("GET", f"{build}/artifacts", artifacts, version)
+    path = f"{PROJECT}/pipelines/3/runs/{NUMBER}/artifacts"
+    server.on("GET", path, signed, f"artifactName $expand {version}")
 
 
 def runner(server: Server, folder) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "geheim-0123456789"  # noqa: S105
+SIGNATURE = "unterschrift-42"
 UNKNOWN = 418  # a status that no client tries again
 
 
@@ -49,6 +50,9 @@ class Route:
 class Server:
     """Routes, what was asked, and what should not have been."""
 
+    # Where the host has its archives: an address of its own, whose paths are signed.
+    store: "Server | None" = None
+
     def __init__(self, bodies: str = "application/json") -> None:
         self.routes: list[Route] = []
         self.seen: list[Request] = []
@@ -79,6 +83,12 @@ class Server:
     ) -> None:
         """Know one more request. `query` names the parameters that belong to it."""
         self.routes.append(Route(method, pattern, answer, set(query.split()), body))
+
+    def away(self, content: bytes) -> str:
+        """Put an archive into the host's store, and return its signed address."""
+        number = len(self.store.routes)
+        self.store.on("GET", f"/{number}.zip", lambda _: Reply(raw=content), "sig")
+        return f"{self.store.url}/{number}.zip?sig={SIGNATURE}"
 
     def writes(self) -> list[Request]:
         """Requests that change something."""
@@ -124,9 +134,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             raw = reply.raw if reply.raw is not None else json.dumps(reply.document).encode()
             raw = b"" if reply.status == 204 else raw
             self.send_response(reply.status)
-            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            length = {} if "Transfer-Encoding" in reply.headers else {"Content-Length": str(len(raw))}
+            for name, value in {"Content-Type": "application/json", **length, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw)
 

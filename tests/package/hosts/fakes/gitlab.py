@@ -1,6 +1,7 @@
 """GitLab's REST API as https://docs.gitlab.com/api describes it, in memory."""
 
-from tests.pipelines.api.server import TOKEN, Reply, Request, Server, exactly, missing
+from tests.package.hosts.fakes.kept import COMMIT, KEPT, NUMBER, zipped
+from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
 
 PROJECT = "42"
 PEOPLE = {"ada": 7, "grace": 8}
@@ -22,6 +23,11 @@ class State:
         self.schedules: list[dict] = []
         self.deployments: list[dict] = []
         self.started: list[dict] = []
+        self.archives = {job: zipped(files, f"build/{job}/") for job, files in KEPT.items()}
+        self.expired: set[str] = set()
+        self.run = True
+        self.commit = COMMIT
+        self.failed = ["register"]
 
 
 def install(server: Server) -> State:
@@ -76,6 +82,7 @@ def install(server: Server) -> State:
     server.on("POST", f"{root}/pipeline", start, body=exactly("ref", "variables"))
 
     _environments(server, state, root)
+    _artifacts(server, state, root)
     _rules(server, state, root)
     return state
 
@@ -197,6 +204,34 @@ def _rules(server: Server, state: State, root: str) -> None:
     server.on("POST", f"{one}/variables", add_variable, body=exactly("key", "value"))
 
 
+def _artifacts(server: Server, state: State, root: str) -> None:
+    def found(_: Request) -> object:
+        url = f"https://gitlab.com/acme/kredit/-/pipelines/{NUMBER}"
+        return {"id": int(NUMBER), "sha": state.commit, "web_url": url} if state.run else missing()
+
+    def jobs(_: Request) -> list:
+        listed = []
+        for number, (name, content) in enumerate(state.archives.items(), 10):
+            job = {"id": number, "name": name, "status": "success", "artifacts_expire_at": "2026-12-21T10:00:00Z"}
+            file = {"artifacts_file": {"filename": "artifacts.zip", "size": len(content)}}
+            listed.append(job if name in state.expired else job | file)
+        ended = [{"id": 90, "name": name, "status": "failed", "artifacts_expire_at": None} for name in state.failed]
+        return [*ended, *listed, {"id": 91, "name": "package", "status": "skipped", "artifacts_expire_at": None}]
+
+    def archive(request: Request) -> Reply:
+        name = list(state.archives)[int(request.parts["id"]) - 10]
+        if name in state.expired:
+            return missing()
+        return Reply(status=302, headers={"Location": server.away(state.archives[name])})
+
+    server.on("GET", f"{root}/pipelines/{NUMBER}", found)
+    server.on("GET", f"{root}/pipelines/7", lambda _: missing())
+    server.on("GET", f"{root}/pipelines/{NUMBER}/jobs", jobs, "per_page")
+    server.on("GET", f"{root}/jobs/90", lambda _: {"id": 90, "pipeline": {"id": int(NUMBER)}})
+    server.on("GET", f"{root}/jobs/7", lambda _: missing())
+    server.on("GET", rf"{root}/jobs/(?P<id>\d+)/artifacts", archive)
+
+
 def runner(server: Server, folder) -> dict[str, str]:
     """The variables of a manual job for merge request 5 in the environment prod."""
     return {
@@ -204,6 +239,7 @@ def runner(server: Server, folder) -> dict[str, str]:
         "GITLAB_CI": "true",
         "CI_API_V4_URL": server.url,
         "CI_PROJECT_ID": PROJECT,
+        "CI_PROJECT_PATH": "acme/kredit",
         "CI_PROJECT_URL": f"{server.url}/acme/kredit",
         "CI_PIPELINE_URL": "https://gitlab.com/acme/kredit/-/pipelines/99",
         "CI_JOB_ID": "77",

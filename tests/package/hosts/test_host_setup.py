@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.pipelines.api.server import Reply
+from copier_mlops.hosts.bitbucket_settings import quartz
+from tests.package.hosts.server import Reply
 
 
 def states(printed: str) -> dict[str, str]:
@@ -13,37 +14,37 @@ def states(printed: str) -> dict[str, str]:
 
 
 def test_what_would_change_is_shown_and_nothing_is_done(place):
-    printed = place.run("host.setup", "--plan")
+    printed = place.run("host-setup", "--plan")
     for gate in ("model", "prod", "infrastructure"):
         assert f" create environment {gate}: " in printed
     assert place.server.writes() == []
 
 
 def test_the_second_run_finds_everything_there(place):
-    place.run("host.setup", "--yes")
+    place.run("host-setup", "--yes")
     assert place.server.writes()
     place.server.seen.clear()
-    after = states(place.run("host.setup", "--yes", "--json"))
+    after = states(place.run("host-setup", "--yes", "--json"))
     assert set(after.values()) == {"ok"}, after
     assert place.server.writes() == []
     assert place.adapter().protection("prod") is not None
 
 
 def test_as_a_process_it_ends_with_what_happened(place):
-    place.process("host.setup", "--yes")
+    place.process("host-setup", "--yes")
     assert place.server.writes()
-    assert "HOST_TOKEN is not set" in place.process("host.setup", "--plan", code=1, HOST_TOKEN=None)
+    assert "HOST_TOKEN is not set" in place.process("host-setup", "--plan", code=1, HOST_TOKEN=None)
 
 
 def test_it_asks_before_it_changes(place):
     for answer in ("", "n\n", "maybe\n"):
-        assert "nothing was changed" in place.run("host.setup", given=answer)
+        assert "nothing was changed" in place.run("host-setup", given=answer)
     assert place.server.writes() == []
-    assert "   done environment prod" in place.run("host.setup", given="y\n")
+    assert "   done environment prod" in place.run("host-setup", given="y\n")
 
 
 def test_json_changes_nothing_without_a_yes(place):
-    assert "create" in states(place.run("host.setup", "--json")).values()
+    assert "create" in states(place.run("host-setup", "--json")).values()
     assert place.server.writes() == []
 
 
@@ -51,20 +52,20 @@ def test_a_setting_that_fails_does_not_hide_the_others(place):
     routes = [each for each in place.server.routes if each.method in ("POST", "PUT") and "environments" in each.pattern]
     for route in routes:
         route.answer = lambda _: Reply({"message": "Must have admin rights"}, 403)
-    printed = place.run("host.setup", "--yes", code=1)
+    printed = place.run("host-setup", "--yes", code=1)
     assert printed.count(" FAILED environment ") == 3
     assert "Must have admin rights" in printed
     assert "   done " in printed
 
 
 def test_without_a_token_it_says_so_for_all(place):
-    printed = place.run("host.setup", "--plan", code=1, HOST_TOKEN=None)
+    printed = place.run("host-setup", "--plan", code=1, HOST_TOKEN=None)
     assert "HOST_TOKEN is not set" in printed
     assert place.server.seen == []
 
 
 def test_what_somebody_changed_is_put_right(place):
-    place.run("host.setup", "--yes")
+    place.run("host-setup", "--yes")
     if place.name == "github":
         place.state.labels["Data"]["color"] = "000000"
         place.state.rulesets[0]["enforcement"] = "disabled"
@@ -85,10 +86,10 @@ def test_what_somebody_changed_is_put_right(place):
         place.state.rules[2]["value"] = 0
         place.state.schedules[0]["enabled"] = False
         expected = {"environment prod", "require_approvals_to_merge on branch main", "schedule template-update"}
-    found = states(place.run("host.setup", "--json"))
+    found = states(place.run("host-setup", "--json"))
     assert {name for name, state in found.items() if state == "change"} == expected
-    place.run("host.setup", "--yes")
-    assert set(states(place.run("host.setup", "--json")).values()) == {"ok"}
+    place.run("host-setup", "--yes")
+    assert set(states(place.run("host-setup", "--json")).values()) == {"ok"}
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
@@ -96,7 +97,7 @@ def test_what_others_set_on_an_environment_stays(place):
     policy = {"protected_branches": True, "custom_branch_policies": False}
     rules = [{"type": "wait_timer", "wait_timer": 30}]
     place.state.environments["prod"] = {"name": "prod", "protection_rules": rules, "deployment_branch_policy": policy}
-    place.run("host.setup", "--yes")
+    place.run("host-setup", "--yes")
     sent = next(each.body for each in place.server.writes() if each.path.endswith("/environments/prod"))
     assert (sent["wait_timer"], sent["deployment_branch_policy"]) == (30, policy)
     assert {"type": "Team", "id": 70} in sent["reviewers"]
@@ -105,12 +106,11 @@ def test_what_others_set_on_an_environment_stays(place):
 @pytest.mark.parametrize("host", ["bitbucket"], indirect=True)
 def test_bitbucket_without_premium_is_noticed(place):
     place.state.premium = False
-    printed = place.run("host.setup", "--yes", code=1)
+    printed = place.run("host-setup", "--yes", code=1)
     assert "Bitbucket did not restrict the environment prod" in printed
     assert "only allow admins to deploy" in printed
 
 
-@pytest.mark.parametrize("host", ["bitbucket"], indirect=True)
 @pytest.mark.parametrize(
     ("cron", "expected"),
     [
@@ -124,8 +124,7 @@ def test_bitbucket_without_premium_is_noticed(place):
         ("5 4 * * */2", None),
     ],
 )
-def test_a_schedule_is_written_as_bitbucket_reads_it(place, cron, expected):
-    quartz = place.module("operation.execution.host.bitbucket_settings").quartz
+def test_a_schedule_is_written_as_bitbucket_reads_it(cron, expected):
     if expected:
         assert quartz(cron) == expected
     else:
@@ -138,9 +137,9 @@ def test_an_approver_that_the_host_does_not_know_is_named(place):
     before = settings.read_text(encoding="utf-8")
     try:
         settings.write_text(before.replace("  prod: [", "  prod: [nobody, "), encoding="utf-8")
-        printed = place.run("host.setup", "--plan", code=1)
+        printed = place.run("host-setup", "--plan", code=1)
         settings.write_text(before.replace("  model: ", "  model: [] # "), encoding="utf-8")
-        empty = place.run("host.setup", "--plan", code=1)
+        empty = place.run("host-setup", "--plan", code=1)
     finally:
         settings.write_text(before, encoding="utf-8")
     assert "FAILED environment prod" in printed and " create environment model" in printed
@@ -163,6 +162,6 @@ def test_a_flow_starts_when_the_template_says_unless_the_file_says_otherwise(pla
     try:
         settings.write_text(before.replace("schedules: {}", written), encoding="utf-8")
         assert place.adapter().wanted.schedules == ({"template-update": expected} if expected else {})
-        assert ("schedule template-update" in place.run("host.setup", "--plan")) == bool(expected)
+        assert ("schedule template-update" in place.run("host-setup", "--plan")) == bool(expected)
     finally:
         settings.write_text(before, encoding="utf-8")

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.pipelines.api.server import Reply, Server
-from tests.project import registry
+from tests.package.hosts.server import Reply, Server
+from tests.project import ANSWERS, registry, replace
 
 IDS = {
     "azure": {"client_id": "c-1", "tenant_id": "11111111-1111-1111-1111-111111111111"},
@@ -48,14 +48,10 @@ def cloud(request) -> str:
 @pytest.fixture
 def run(place, cloud):
     """A run that may ask for an identity, in a project that logs in to a cloud; ids are filled in."""
-    login = place.tree / "operation" / "execution" / "identity" / "login.py"
-    before = login.read_text(encoding="utf-8")
-    shutil.rmtree(login.parent / "__pycache__", ignore_errors=True)  # the text changes, its length and second do not
+    answers = place.tree / ANSWERS
+    before = answers.read_text(encoding="utf-8")
+    replace(answers, "cloud: aws", f"cloud: {cloud}")
     named = registry("clouds")[cloud]["audience"]
-    text = before.replace("identity import aws as cloud", f"identity import {cloud} as cloud")
-    login.write_text(text.replace(f'AUDIENCE = "{AUDIENCES["aws"]}"', f'AUDIENCE = "{named}"'), "utf-8")
-    for name in [name for name in sys.modules if name.startswith("operation.execution.identity")]:
-        del sys.modules[name]
     place.server.on("GET", "/token", lambda request: {"value": token_for(request.query["audience"])}, "v audience")
     place.server.on("POST", "/oidc", lambda _: {"oidcToken": token_for(AUDIENCES["azure"])}, "api-version")
     if place.name == "github":
@@ -69,7 +65,8 @@ def run(place, cloud):
     }
     fill(place, IDS[cloud])
     yield place
-    login.write_text(before, encoding="utf-8")
+    answers.write_text(before, encoding="utf-8")
+    shutil.rmtree(place.tree / ".identity", ignore_errors=True)
 
 
 def fill(place, values: dict[str, str]) -> None:
@@ -87,7 +84,7 @@ def variables(place) -> dict[str, str]:
 
 @pytest.mark.parametrize("cloud", ["azure", "aws", "gcp"], indirect=True)
 def test_every_host_vouches_for_a_run_at_every_cloud(run):
-    printed = run.run("identity.login", "--env", "prod")
+    printed = run.run("login", "--env", "prod")
     assert "repo:acme/kredit:environment:prod until 20" in printed
     folder = run.tree / ".identity"
     token = (folder / "token").read_text()
@@ -102,7 +99,7 @@ def test_every_host_vouches_for_a_run_at_every_cloud(run):
 def test_botocore_assumes_the_role(run, monkeypatch):
     from botocore.session import Session
 
-    run.run("identity.login", "--env", "prod")
+    run.run("login", "--env", "prod")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in variables(run).items():
@@ -136,7 +133,7 @@ def test_google_auth_exchanges_the_token(run, monkeypatch):
     from google.auth.identity_pool import Credentials
     from google.auth.transport.requests import Request
 
-    run.run("identity.login", "--env", "prod")
+    run.run("login", "--env", "prod")
     written = variables(run)["GOOGLE_APPLICATION_CREDENTIALS"]
     # The class behind application default credentials; these would also ask for the project's name.
     found = Credentials.from_file(written, scopes=SCOPES)
@@ -171,7 +168,7 @@ def test_azure_identity_presents_the_token(run, monkeypatch):
     from azure.core.pipeline.transport import HttpTransport
     from azure.identity import WorkloadIdentityCredential
 
-    run.run("identity.login", "--env", "prod")
+    run.run("login", "--env", "prod")
     for name, value in variables(run).items():
         monkeypatch.setenv(name, value)
     asked = []
@@ -221,7 +218,7 @@ def answer_of(request):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("cloud", ["aws"], indirect=True)
 def test_poe_hands_the_variables_to_the_next_task(run):
-    run.run("identity.login", "--env", "prod")
+    run.run("login", "--env", "prod")
     text = (run.tree / "poe_tasks.toml").read_text(encoding="utf-8")
     show = "\n[tasks.show]\ncmd = \"python -c 'import os; print(os.environ)'\"\n"
     (run.tree / "poe_tasks.toml").write_text(text + show, encoding="utf-8")
@@ -239,9 +236,9 @@ def test_poe_hands_the_variables_to_the_next_task(run):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("cloud", ["aws"], indirect=True)
 def test_on_a_laptop_nothing_is_written_and_what_was_there_goes(run):
-    run.run("identity.login")
+    run.run("login")
     assert (run.tree / ".identity").is_dir()
-    printed = run.run("identity.login", **dict.fromkeys(run.variables))
+    printed = run.run("login", **dict.fromkeys(run.variables))
     assert "your own login counts" in printed
     assert not (run.tree / ".identity").exists()
 
@@ -250,20 +247,20 @@ def test_on_a_laptop_nothing_is_written_and_what_was_there_goes(run):
 def test_an_audience_of_the_file_comes_first(run):
     fill(run, IDS["aws"] | {"audience": "ours"})
     if run.name == "github":
-        assert "repo:acme/kredit" in run.run("identity.login")
+        assert "repo:acme/kredit" in run.run("login")
     else:
-        assert "not for ours" in run.run("identity.login", code=1)
+        assert "not for ours" in run.run("login", code=1)
 
 
 @pytest.mark.parametrize("cloud", ["aws"], indirect=True)
 def test_ids_that_nobody_filled_in_are_named(run):
     fill(run, {"role_arn": "", "region": "eu-central-1"})
-    printed = run.run("identity.login", "--env", "prod", code=1)
+    printed = run.run("login", "--env", "prod", code=1)
     assert "login: role_arn not set" in printed and "environment_prod/identity.yaml" in printed
     fill(run, {"role_arn": "AKIA1234567890", "region": "eu-central-1"})
-    assert "role_arn" in run.run("identity.login", code=1)
+    assert "role_arn" in run.run("login", code=1)
     fill(run, {"role_arn": "arn:aws:iam::1:role/x", "region": "eu", "secret_access_key": "no"})
-    assert "secret_access_key" in run.run("identity.login", code=1)
+    assert "secret_access_key" in run.run("login", code=1)
 
 
 @pytest.mark.parametrize("cloud", ["aws"], indirect=True)
@@ -271,7 +268,7 @@ def test_ids_that_nobody_filled_in_are_named(run):
 @pytest.mark.parametrize("token", ["no-token", "a.b.c", token_for("somebody else"), token_for(["x", "y"])])
 def test_a_token_for_somebody_else_is_refused(run, token):
     names = dict.fromkeys(("HOST_ID_TOKEN", "BITBUCKET_STEP_OIDC_TOKEN"), token)
-    printed = run.run("identity.login", code=1, **names)
+    printed = run.run("login", code=1, **names)
     assert printed.startswith("login: ") and token not in printed
     assert not (run.tree / ".identity").exists()
 
@@ -279,4 +276,4 @@ def test_a_token_for_somebody_else_is_refused(run, token):
 @pytest.mark.parametrize("cloud", ["aws"], indirect=True)
 def test_a_job_that_may_not_ask_for_an_identity_is_told(run):
     names = ("ACTIONS_ID_TOKEN_REQUEST_URL", "SYSTEM_OIDCREQUESTURI", "HOST_ID_TOKEN", "BITBUCKET_STEP_OIDC_TOKEN")
-    assert run.run("identity.login", code=1, **dict.fromkeys(names)).startswith("host: ")
+    assert run.run("login", code=1, **dict.fromkeys(names)).startswith("host: ")

@@ -1,0 +1,532 @@
+"""`poe fetch`: what the jobs of a run kept is here, whole or not at all, and the token went only to the host."""
+
+import io
+import json
+import os
+import pty
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from copier_mlops.hosts import archive, fetch
+from copier_mlops.hosts.archive import ArchiveError, unpack
+from tests.package.hosts.fakes.kept import COMMIT, KEPT, zipped
+from tests.package.hosts.server import SIGNATURE, TOKEN, Reply
+from tests.project import commit, files, registry, run
+
+HOSTS = ("github", "azure_devops", "gitlab")
+REPOSITORIES = {"azure_devops": "acme/K I/kredit"}
+FOLDERS = {"github": "", "azure_devops": "{job}/", "gitlab": "build/{job}/"}
+ADDRESSES = {
+    "github": (
+        "https://github.com/acme/kredit/actions/runs/99",
+        "https://github.com/Acme/Kredit/actions/runs/99/job/4711?pr=5#step:3:1",
+        "https://github.com/acme/kredit/actions/runs/99/attempts/2",
+    ),
+    "azure_devops": (
+        "https://dev.azure.com/acme/K%20I/_build/results?buildId=99&view=results",
+        "https://acme.visualstudio.com/K%20I/_build/results?view=logs&j=1f&buildId=99",
+    ),
+    "gitlab": (
+        "https://gitlab.com/acme/kredit/-/pipelines/99",
+        "https://gitlab.com/acme/kredit/-/pipelines/99/failures",
+        "https://gitlab.com/acme/kredit/-/jobs/90#L12",
+    ),
+}
+OTHERS = {
+    "github": "https://github.com/eve/kredit/actions/runs/99",
+    "azure_devops": "https://dev.azure.com/acme/Other/_build/results?buildId=99",
+    "gitlab": "https://gitlab.com/acme/kredit/other/-/pipelines/99",
+}
+on_three = pytest.mark.parametrize("host", HOSTS, indirect=True)
+on_one = pytest.mark.parametrize("host", HOSTS[:1], indirect=True)
+
+
+@pytest.fixture
+def laptop(place):
+    """The place as a person has it: no runner, a token, and settings that say where the repository is."""
+    repository = REPOSITORIES.get(place.name, "acme/kredit")
+    place.variables = {"HOST_TOKEN": TOKEN, "HOST_API": place.server.url, "HOST_REPOSITORY": repository}
+    place.expect_a_person()
+    return place
+
+
+def keep(place, job: str, contents: dict[str, str]) -> None:
+    place.state.archives[job] = zipped(contents, FOLDERS[place.name].format(job=job))
+
+
+def built(place) -> dict[str, str]:
+    """Each file below build/ and its text."""
+    return {name: content.decode() for name, content in files(place.tree / "build").items()}
+
+
+def expected(*jobs: str) -> dict[str, str]:
+    return {f"{job}/{name}": text for job in jobs for name, text in KEPT[job].items()}
+
+
+@on_three
+def test_all_that_was_kept_is_here_and_the_command_of_what_failed_is_said(laptop):
+    printed = laptop.process("fetch", "99")
+    assert built(laptop) == expected("train", "evaluate")
+    assert "build/train: 1 files" in printed and "build/evaluate: 2 files" in printed
+    after = printed.partition("What failed, as commands here:\n")[2]
+    assert after.splitlines() == [
+        "  register, which reads build/evaluate:",
+        "    uv run poe gate-check model",
+        "    uv run poe register --release",
+    ]
+    assert f"git switch --detach {COMMIT[:12]}" in printed
+
+
+@on_three
+def test_a_run_on_the_host_fetches_as_well(place):
+    place.run("fetch", "99", "--job", "train")
+    assert built(place) == expected("train")
+
+
+@on_three
+def test_the_token_stays_with_the_host(laptop):
+    laptop.run("fetch", "99")
+    assert len(laptop.server.store.seen) == 2
+    for each in laptop.server.store.seen:
+        assert TOKEN not in str(each.headers) and each.query == {"sig": SIGNATURE}
+        assert not {"authorization", "private-token", "cookie"} & each.headers.keys()
+
+
+@on_one
+def test_a_password_of_netrc_goes_nowhere(laptop, tmp_path, monkeypatch):
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login eve password wrong\n", encoding="utf-8")
+    laptop.run("fetch", "99", NETRC=str(file))
+    assert not any("authorization" in each.headers for each in laptop.server.store.seen)
+
+
+@on_three
+def test_one_job_is_fetched_and_no_other(laptop):
+    printed = laptop.run("fetch", "99", "--job", "evaluate")
+    assert built(laptop) == expected("evaluate")
+    assert "build/train" not in printed and "left out" not in printed
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [(host, each) for host, all in ADDRESSES.items() for each in all], indirect=["host"]
+)
+def test_a_run_is_named_as_the_browser_does(laptop, address):
+    laptop.run("fetch", address, "--job", "train")
+    assert built(laptop) == expected("train")
+
+
+@on_three
+def test_a_run_of_another_repository_is_refused(laptop):
+    printed = laptop.run("fetch", OTHERS[laptop.name], code=1)
+    assert "this is a run of" in printed and "mend: run it in a clone of that repository" in printed
+    assert laptop.server.seen == []
+
+
+@pytest.mark.parametrize("host", ["azure_devops"], indirect=True)
+def test_a_run_of_another_repository_of_the_project_is_refused(laptop):
+    laptop.state.built = "another"
+    assert "and not of kredit" in laptop.run("fetch", "99", code=1)
+    assert built_nothing(laptop)
+
+
+def built_nothing(place) -> bool:
+    return not (place.tree / "build").exists() or built(place) == {}
+
+
+@on_three
+@pytest.mark.parametrize("reference", ["CD", "#12", "-1", "99 ", "https://example.org/99", "file:///etc/passwd", "٩٩"])
+def test_what_is_no_run_is_refused_before_anything_is_asked(laptop, reference):
+    printed = laptop.run("fetch", reference, code=1)
+    assert "neither a number nor the address of a run" in printed and "mend: copy the address" in printed
+    assert laptop.server.seen == []
+
+
+@on_three
+def test_an_unknown_run_is_refused(laptop):
+    printed = laptop.run("fetch", "7", code=1)
+    assert "has no run 7 in" in printed and "mend: RUN is in the address" in printed
+    laptop.state.run = False
+    assert "has no run 99 in" in laptop.run("fetch", "99", code=1)
+
+
+@pytest.mark.parametrize("host", ["gitlab"], indirect=True)
+def test_an_unknown_job_is_refused(laptop):
+    assert "has no run 7 in" in laptop.run("fetch", "https://gitlab.com/acme/kredit/-/jobs/7", code=1)
+
+
+@on_three
+def test_without_a_token_nothing_is_asked(laptop):
+    printed = laptop.run("fetch", "99", code=1, HOST_TOKEN=None)
+    assert "HOST_TOKEN is not set" in printed and "mend: set HOST_TOKEN" in printed
+    assert laptop.server.seen == []
+
+
+@on_three
+def test_a_token_that_may_not_read_runs_is_told(laptop):
+    laptop.server.first += [Reply({"message": "no"}, 403)]
+    assert "does not let this token read " in laptop.run("fetch", "99", code=1)
+
+
+@pytest.mark.parametrize("host", ["github", "gitlab"], indirect=True)
+def test_what_has_expired_is_said(laptop):
+    laptop.state.expired = {"train"}
+    assert "left out: train, which has expired" in laptop.run("fetch", "99")
+    assert built(laptop) == expected("evaluate")
+    printed = laptop.run("fetch", "99", "--job", "train", code=1)
+    assert "what train kept in run 99 has expired" in printed
+    assert "mend: uv run poe train && uv run poe push" in printed
+
+
+@on_three
+def test_a_run_that_kept_nothing_names_the_commands(laptop):
+    laptop.state.archives.clear()
+    laptop.state.failed = ["Train" if laptop.name == "github" else "train"]
+    printed = laptop.run("fetch", "99", code=1)
+    assert "no job of run 99 kept anything" in printed
+    assert printed.endswith("mend: uv run poe train && uv run poe push\n")
+    assert built_nothing(laptop)
+
+
+@on_one
+def test_a_run_that_was_stopped_before_anything_failed_names_all_its_commands(laptop):
+    laptop.state.archives.clear()
+    laptop.state.failed.clear()
+    printed = laptop.run("fetch", "99", code=1)
+    assert "mend: uv run poe train && uv run poe push && uv run poe evaluate --release && " in printed
+
+
+@on_three
+def test_a_job_that_failed_kept_nothing_and_its_inputs_are_named(laptop):
+    printed = laptop.run("fetch", "99", "--job", "register", code=1)
+    assert "the job register kept nothing in run 99: a job that fails keeps nothing" in printed
+    assert "mend: uv run poe fetch 99 --job evaluate" in printed
+    assert "no flow has a job 'moon'" in laptop.run("fetch", "99", "--job", "moon", code=1)
+    assert "no flow has a job '../x'" in laptop.run("fetch", "99", "--job", "../x", code=1)
+
+
+@on_three
+def test_what_is_no_job_of_the_flows_is_left_out(laptop):
+    keep(laptop, "../evil", {"x": "x"})
+    keep(laptop, "coverage", {"x": "x"})
+    printed = laptop.run("fetch", "99")
+    assert "left out: coverage, which is no job of the flows" in printed and "left out: ../evil" in printed
+    assert built(laptop) == expected("train", "evaluate")
+
+
+@on_one
+def test_what_was_here_is_kept_beside_and_the_same_is_left_alone(laptop):
+    laptop.run("fetch", "99", "--job", "train")
+    before = (laptop.tree / "build" / "train" / "run.json").stat()
+    assert ".before" not in laptop.run("fetch", "99", "--job", "train")
+    assert (laptop.tree / "build" / "train" / "run.json").stat().st_ino == before.st_ino
+    for number, kept in ((1, "train.before"), (2, "train.before-2")):
+        (laptop.tree / "build" / "train" / "mine.txt").write_text(f"mine {number}\n")
+        assert f"what was there is build/{kept} now" in laptop.run("fetch", "99", "--job", "train")
+    mine = {name: text for name, text in built(laptop).items() if name.endswith("mine.txt")}
+    assert mine == {"train.before/mine.txt": "mine 1\n", "train.before-2/mine.txt": "mine 2\n"}
+    assert {name: text for name, text in built(laptop).items() if ".before" not in name} == expected("train")
+
+
+@on_one
+def test_a_link_in_the_place_of_a_folder_is_moved_and_not_followed(laptop, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (laptop.tree / "build").mkdir()
+    (laptop.tree / "build" / "train").symlink_to(elsewhere)
+    assert "build/train.before now" in laptop.run("fetch", "99", "--job", "train")
+    assert list(elsewhere.iterdir()) == [] and (laptop.tree / "build" / "train.before").is_symlink()
+
+
+def unchanged_by(place, text: str) -> None:
+    """A fetch that fails says so and leaves build/ as it was."""
+    (place.tree / "build" / "train").mkdir(parents=True, exist_ok=True)
+    (place.tree / "build" / "train" / "mine.txt").write_text("mine\n")
+    printed = place.run("fetch", "99", code=1)
+    assert text in printed and "\n  mend: " in printed
+    assert built(place) == {"train/mine.txt": "mine\n"}
+    assert [path.name for path in (place.tree / "build").iterdir()] == ["train"]
+
+
+@on_three
+def test_a_download_that_breaks_off_changes_nothing(laptop):
+    whole = laptop.state.archives["evaluate"]
+    laptop.server.away = lambda content: f"{laptop.server.store.url}/short.zip"
+    headers = {"Content-Length": str(len(whole) + 1000), "Connection": "close"}
+    laptop.server.store.on("GET", "/short.zip", lambda _: Reply(raw=whole, headers=headers))
+    unchanged_by(laptop, "broke off a download")
+
+
+@on_three
+def test_what_is_no_archive_changes_nothing(laptop):
+    laptop.state.archives["evaluate"] = b"<html>Sign in</html>"
+    unchanged_by(laptop, "the archive of evaluate cannot be read")
+
+
+@on_three
+def test_a_hostile_archive_changes_nothing(laptop):
+    laptop.state.archives["evaluate"] = zipped({"../../../x": "x"}, FOLDERS[laptop.name].format(job="evaluate"))
+    unchanged_by(laptop, "which is not the name of a file below a folder; nothing of it is used")
+
+
+@pytest.mark.parametrize("host", ["gitlab"], indirect=True)
+def test_an_archive_of_something_else_changes_nothing(laptop):
+    laptop.state.archives["evaluate"] = zipped({"public/index.html": "x"})
+    unchanged_by(laptop, "the archive of evaluate has no file in build/evaluate/")
+
+
+@on_one
+def test_a_download_is_bounded(laptop, monkeypatch):
+    monkeypatch.setattr(fetch, "MOST_BYTES", 100)
+    unchanged_by(laptop, "has more than 1e-07 GB of it")
+    laptop.server.away = lambda content: f"{laptop.server.store.url}/endless"
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (200, b"x" * 200)
+    headers = {"Transfer-Encoding": "chunked"}
+    laptop.server.store.on("GET", "/endless", lambda _: Reply(raw=chunked, headers=headers))
+    unchanged_by(laptop, "has more than 1e-07 GB of it")
+
+
+@on_one
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_store_that_refuses_is_said_without_its_signature(laptop, status):
+    laptop.server.store.first += [Reply(status=status)] * 5
+    printed = laptop.run("fetch", "99", code=1)
+    assert f"127.0.0.1, which answers {status}" in printed
+
+
+@on_one
+@pytest.mark.parametrize(
+    ("location", "text"),
+    [
+        ("http://example.org/a.zip?sig=unterschrift-42", "example.org, which is not an https address"),
+        ("ftp://127.0.0.1/a.zip", "broke off a download"),
+        ("file:///etc/passwd", "which is not an https address"),
+        ("https://[::1/a.zip", "broke off a download"),
+    ],
+)
+def test_a_download_goes_only_where_it_may(laptop, location, text):
+    laptop.server.away = lambda content: location
+    assert text in laptop.run("fetch", "99", code=1)
+
+
+@on_one
+def test_a_redirect_without_an_end_ends(laptop):
+    laptop.server.away = lambda content: f"{laptop.server.store.url}/again"
+    again = {"Location": f"{laptop.server.store.url}/again"}
+    laptop.server.store.on("GET", "/again", lambda _: Reply(status=302, headers=again))
+    assert "sends a download on without an end" in laptop.run("fetch", "99", code=1)
+
+
+@on_one
+def test_a_host_that_sends_on_within_its_own_address_still_gets_the_token(laptop):
+    headers = {"Location": f"{laptop.server.url}/repositories/1/zip"}
+    for route in laptop.server.routes:
+        if route.pattern.endswith("/zip"):
+            route.answer = lambda _: Reply(status=301, headers=headers)
+    laptop.server.on("GET", "/repositories/1/zip", lambda _: Reply(raw=zipped(KEPT["train"])))
+    laptop.run("fetch", "99", "--job", "train")
+    assert built(laptop) == expected("train")
+
+
+@on_one
+def test_machines_get_one_document(laptop):
+    keep(laptop, "coverage", {"x": "x"})
+    document = json.loads(laptop.run("fetch", "99", "--json"))
+    assert (document["run"], document["flow"], document["commit"]) == ("99", "cd", COMMIT)
+    assert (document["failed"], document["left_out"]) == (["register"], {"coverage": "which is no job of the flows"})
+    folders = [(each["folder"], each["files"], each["before"]) for each in document["fetched"]]
+    assert folders == [("build/train", 1, ""), ("build/evaluate", 2, "")]
+    assert document["commands"]["cd"]["evaluate"] == ["uv run poe evaluate --release"]
+
+
+@on_one
+def test_the_commit_that_is_checked_out_is_not_named(laptop, monkeypatch, tmp_path):
+    tree = tmp_path / "project"
+    run(tmp_path, "git", "clone", "--quiet", str(laptop.tree), str(tree))
+    monkeypatch.setattr(laptop, "tree", tree)
+    laptop.state.commit = commit(tree)
+    assert "git switch" not in laptop.run("fetch", "99", "--job", "train")
+
+
+@on_one
+def test_a_run_in_which_nothing_failed_shows_the_steps_of_all_jobs(laptop):
+    laptop.state.failed = []
+    printed = laptop.run("fetch", "99")
+    assert "The steps of its jobs, as commands here:" in printed
+    assert "  package, which reads build/register (not here):\n    uv run poe package\n" in printed
+    assert "login" not in printed
+
+
+@pytest.mark.parametrize("host", ["azure_devops"], indirect=True)
+@pytest.mark.parametrize(("file", "flows"), [("teardown", ["teardown"]), ("moved", ["provision", "teardown"])])
+def test_jobs_of_one_name_are_told_apart_by_their_flow(laptop, file, flows):
+    laptop.state.file = f"/azure_pipelines/{file}.yml"
+    laptop.state.archives, laptop.state.failed = {}, ["apply"]
+    keep(laptop, "plan", {"plan.json": "{}"})
+    printed = laptop.run("fetch", "99")
+    assert ("apply of provision, which reads build/plan:" in printed) == (len(flows) > 1)
+    commands = json.loads(laptop.run("fetch", "99", "--json"))["commands"]
+    assert list(commands) == flows and commands["teardown"]["plan"] == ["uv run poe plan --teardown"]
+    laptop.state.archives.clear()
+    printed = laptop.run("fetch", "99", "--job", "plan", code=1)
+    mend = "uv run poe plan --teardown" if flows == ["teardown"] else "the steps of plan in the file of the flow"
+    assert printed.endswith(f"mend: {mend}\n")
+
+
+@on_one
+def test_a_terminal_sees_the_bytes_come(laptop):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "copier_mlops.cli", "fetch", "99"]
+    options = {"cwd": laptop.tree, "env": laptop.environment({}), "stdout": subprocess.DEVNULL, "stderr": theirs}
+    subprocess.run(command, check=True, timeout=60, **options)
+    os.close(theirs)
+    seen = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "train: 0.1 kB of 0.1 kB" in seen and seen.endswith("\r\033[K")
+
+
+@on_one
+def test_a_build_folder_that_cannot_be_written_is_said(laptop, monkeypatch, tmp_path):
+    tree = tmp_path / "project"
+    run(tmp_path, "git", "clone", "--quiet", str(laptop.tree), str(tree))
+    monkeypatch.setattr(laptop, "tree", tree)
+    (tree / "build").write_text("a file\n")
+    printed = laptop.run("fetch", "99", code=1)
+    assert "build/ cannot be written" in printed and "mend: make room" in printed
+
+
+@on_one
+def test_what_a_killed_fetch_left_goes_after_a_day(laptop):
+    old, young = (laptop.tree / "build" / f".fetch-{name}" for name in ("old", "young"))
+    for path in (old, young):
+        path.mkdir(parents=True)
+    os.utime(old, (time.time() - 100_000,) * 2)
+    laptop.run("fetch", "99")
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+@on_one
+def test_an_answer_of_another_form_is_said(laptop):
+    for route in laptop.server.routes:
+        if route.pattern.endswith("/runs/99"):
+            route.answer = lambda _: {"id": 99}
+    assert "does not have the form that is documented" in laptop.run("fetch", "99", code=1)
+
+
+@pytest.mark.parametrize("host", ["bitbucket"], indirect=True)
+def test_bitbucket_does_not_give_them_and_the_way_round_is_said(laptop):
+    for reference in ("99", "https://bitbucket.org/acme/kredit/pipelines/results/99/steps/%7Bu-1%7D"):
+        printed = laptop.run("fetch", reference, code=1)
+        assert "Bitbucket's API does not give what a step kept" in printed
+        assert "https://bitbucket.org/acme/kredit/pipelines/results/99: choose the step, tab Artifacts" in printed
+    assert laptop.server.seen == []
+
+
+@on_one
+def test_forgejo_keeps_nothing(laptop, trees, monkeypatch):
+    monkeypatch.setattr(laptop, "tree", trees("forgejo"))
+    printed = laptop.run("fetch", "99", code=1)
+    assert "Forgejo runs only ci" in printed and "mend: uv run poe ci" in printed
+
+
+def test_every_host_is_fetched_from_or_says_why_not():
+    assert registry("hosts").keys() == {*HOSTS, "bitbucket", "forgejo"}
+
+
+# --- Archives that are made to do harm ---
+
+
+def archive_of(*members: tuple[str, bytes, int]) -> io.BytesIO:
+    """An archive of names, contents and modes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content, mode in members:
+            member = zipfile.ZipInfo(name)
+            member.filename = name  # as it is written, whatever this system's separator
+            member.external_attr, member.compress_type = mode << 16, zipfile.ZIP_DEFLATED
+            made.writestr(member, content)
+    buffer.seek(0)
+    return buffer
+
+
+FILE = stat.S_IFREG | 0o644
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ([("/etc/passwd", b"x", FILE)], "not the name of a file below a folder"),
+        ([("../x", b"x", FILE)], "not the name of a file below a folder"),
+        ([("a/../../x", b"x", FILE)], "not the name of a file below a folder"),
+        ([("C:/x", b"x", FILE)], "not the name of a file below a folder"),
+        ([("c:x", b"x", FILE)], "not the name of a file below a folder"),
+        ([("..\\x", b"x", FILE)], "not the name of a file below a folder"),
+        ([("\\\\server\\share\\x", b"x", FILE)], "not the name of a file below a folder"),
+        ([("a\x1b[2Jb", b"x", FILE)], "not the name of a file below a folder"),
+        ([("./", b"", FILE)], "not the name of a file below a folder"),
+        ([("link", b"/etc/passwd", stat.S_IFLNK | 0o777)], "a link or a device"),
+        ([("pipe", b"", stat.S_IFIFO | 0o644)], "a link or a device"),
+        ([("device", b"", stat.S_IFCHR | 0o644)], "a link or a device"),
+        ([("a", b"1", FILE), ("a/b", b"2", FILE)], "twice, or below a file"),
+        ([("a/b", b"2", FILE), ("a", b"1", FILE)], "twice, or below a file"),
+        ([("a", b"1", FILE), ("./a", b"2", FILE)], "twice, or below a file"),
+        ([], "has no file in it"),
+        ([("a/", b"", stat.S_IFDIR | 0o755)], "has no file in it"),
+    ],
+    ids=str,
+)
+def test_a_hostile_archive_is_refused_as_a_whole(tmp_path, members, text):
+    good = [("good.txt", b"good", FILE)] if members and not members[0][0].endswith("a/") else []
+    with pytest.raises(ArchiveError, match=text):
+        unpack(archive_of(*good, *members), ("",), tmp_path / "target")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_an_archive_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(archive, "MOST_MEMBERS", 10)
+    bomb = archive_of(("zeros", b"\0" * 1_000_001, FILE))
+    assert len(bomb.getvalue()) < 2_000
+    with pytest.raises(ArchiveError, match="GB when unpacked"):
+        unpack(bomb, ("",), tmp_path / "target")
+    with pytest.raises(ArchiveError, match="has 11 files"):
+        unpack(archive_of(*[(f"{number}", b"", FILE) for number in range(11)]), ("",), tmp_path / "target")
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_an_archive_that_says_a_smaller_size_than_it_has_is_refused(tmp_path):
+    content = bytearray(archive_of(("zeros", b"\0" * 100_000, FILE)).getvalue())
+    for place in (22, content.index(b"PK\x01\x02") + 24):  # in the file's own header, and in the directory
+        content[place : place + 4] = (10).to_bytes(4, "little")
+    with pytest.raises(ArchiveError, match="cannot be read"):
+        unpack(io.BytesIO(content), ("",), tmp_path / "target")
+
+
+@pytest.mark.parametrize("change", ["flipped", "cut", "encrypted", "unknown method", "empty"])
+def test_a_broken_archive_is_refused(tmp_path, change):
+    content = bytearray(archive_of(("a.txt", bytes(range(256)) * 40, FILE)).getvalue())
+    directory = content.index(b"PK\x01\x02")
+    if change == "flipped":
+        content[60] ^= 0xFF
+    elif change == "cut":
+        del content[100:]
+    elif change == "encrypted":
+        content[6] |= 1
+        content[directory + 8] |= 1
+    elif change == "unknown method":
+        content[8] = content[directory + 10] = 77
+    else:
+        content.clear()
+    with pytest.raises(ArchiveError, match="cannot be read"):
+        unpack(io.BytesIO(content), ("",), tmp_path / "target")
+
+
+@pytest.mark.parametrize("folders", [("build/a/",), ("a/", "build/a/"), ("x/", "build/a/", "")])
+def test_only_the_folder_of_the_job_is_taken(tmp_path, folders):
+    made = archive_of(("build/a/b/c.txt", b"c", FILE), ("build/ab/d.txt", b"d", FILE), ("e.txt", b"e", FILE))
+    assert unpack(made, folders, tmp_path / "target") == (1, 1)
+    assert files(tmp_path / "target") == {"b/c.txt": b"c"}
