@@ -81,7 +81,7 @@ def level() -> int:
 
 
 def team(module: str) -> ModuleType:
-    """Import a module of the team's package, `team("schema")` for `german_credit.schema`.
+    """Import a module of the team's package, `team("schema")` for `<package>.schema`.
 
     Raises:
         SystemExit: The package is not installed, comes from another project, or has no such module.
@@ -190,6 +190,12 @@ def load_settings(environment: str | None = None) -> Settings:
     settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix(PREFIX))
     uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri or answered_tracking_uri()
     return settings.model_copy(update={"tracking_uri": absolute(uri)})
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a tracking server that is a SQLite file, None for any other."""
+    scheme, _, file = uri.partition(":///")
+    return Path(file) if scheme == "sqlite" and file else None
 
 
 def absolute(uri: str) -> str:
