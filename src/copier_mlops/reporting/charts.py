@@ -1,7 +1,7 @@
 """Charts of the report: each function draws one table as SVG text that takes its colours from the page.
 
 Line and mark are the blue and the vermilion of Okabe and Ito (2008), which colour-blind readers can tell apart, and no
-chart speaks by colour only. The same table gives the same bytes. What is predicted has the names of the project: `Names`.
+chart speaks by colour only. The same table gives the same bytes. Labels go by the names of the project.
 """
 
 import io
