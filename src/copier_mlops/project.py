@@ -7,6 +7,7 @@ over `port`.
 
 import functools
 import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -81,12 +82,12 @@ def level() -> int:
 
 
 def team(module: str) -> ModuleType:
-    """Import a module of the team's package, `team("schema")` for `german_credit.schema`.
+    """Import a module of the team's package, `team("schema")` for `<package>.schema`.
 
     Raises:
         SystemExit: The package is not installed, comes from another project, or has no such module.
     """
-    package, folder = str(answer("package_name")), root()
+    package = str(answer("package_name"))
     try:
         found = importlib.import_module(f"{package}.{module}")
     except ModuleNotFoundError as error:
@@ -94,14 +95,32 @@ def team(module: str) -> ModuleType:
             raise
         where = f"src/{package}" if error.name == package else f"src/{package}/{module}.py"
         raise SystemExit(f"mlops: {error.name} cannot be imported; it is {where}\n  mend: uv sync") from None
-    place = Path(str(found.__file__)).resolve()
+    _own(Path(str(found.__file__)), package)
+    return found
+
+
+def check_environment() -> None:
+    """Refuse a virtual environment that is not the one of this project.
+
+    Raises:
+        SystemExit: The team's package is not installed in it, or comes from another project.
+    """
+    package = str(answer("package_name"))
+    found = importlib.util.find_spec(package)
+    if found is None:
+        raise SystemExit(f"mlops: {package} is not installed in the environment {sys.prefix}\n  mend: uv sync")
+    _own(Path(found.origin or next(iter(found.submodule_search_locations or [""]))), package)
+
+
+def _own(file: Path, package: str) -> None:
+    """Refuse a file of the team's package that is not from this project."""
+    place, folder = file.resolve(), root().resolve()
     is_installed = Path(sys.prefix).resolve() in place.parents
-    if (folder / "src" / package).is_dir() and folder.resolve() not in place.parents and not is_installed:
+    if (folder / "src" / package).is_dir() and folder not in place.parents and not is_installed:
         raise SystemExit(
             f"mlops: {package} comes from {place.parent}, not from {folder}: two projects share the environment "
             f"{sys.prefix}\n  mend: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
         )
-    return found
 
 
 class FileSettings(BaseSettings):
@@ -190,6 +209,12 @@ def load_settings(environment: str | None = None) -> Settings:
     settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix(PREFIX))
     uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri or answered_tracking_uri()
     return settings.model_copy(update={"tracking_uri": absolute(uri)})
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a tracking server that is a SQLite file, None for any other."""
+    scheme, _, file = uri.partition(":///")
+    return Path(file) if scheme == "sqlite" and file else None
 
 
 def absolute(uri: str) -> str:

@@ -1,13 +1,15 @@
 """Charts of the report: each function draws one table as SVG text that takes its colours from the page.
 
 Line and mark are the blue and the vermilion of Okabe and Ito (2008), which colour-blind readers can tell apart, and no
-chart speaks by colour alone. The same table gives the same bytes.
+chart speaks by colour only. The same table gives the same bytes. Labels go by the names of the project.
 """
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import matplotlib.style
 import pandas as pd
@@ -32,8 +34,17 @@ STYLE = {
     "ytick.color": FAINT,
     "ytick.labelcolor": INK,
 }
-DASHED = {"color": FAINT, "linewidth": 1, "linestyle": (0, (4, 3))}
+DASHED: dict[str, Any] = {"color": FAINT, "linewidth": 1, "linestyle": (0, (4, 3))}
 Point = tuple[float, float]
+# Characters of a line beside an axis: the name of a label may be long.
+WIDTH, HEIGHT = 52, 44
+
+
+class Names(NamedTuple):
+    """What the records of the positive label are called, and the others."""
+
+    positive: str
+    negative: str
 
 
 class Chart:
@@ -45,7 +56,7 @@ class Chart:
         self.svg = ""
 
     def labels(self, x: str, y: str) -> None:
-        self.axes.set(xlabel=x, ylabel=y)
+        self.axes.set(xlabel=textwrap.fill(x, WIDTH), ylabel=textwrap.fill(y, HEIGHT))
 
     def unit_square(self) -> None:
         """Both axes from 0 to 1, with room for what lies on the border."""
@@ -72,7 +83,7 @@ def _chart(name: str, size: Point = SIZE) -> Iterator[Chart]:
 
 
 def _for_page(text: str, name: str) -> str:
-    """The `<svg>` element alone, without addresses, in the page's colours, with ids of its own.
+    """Return only the `<svg>` element, without addresses, in the page's colours, with ids of its own.
 
     What the chart shows, the page says in the elements `<name>-title` and `<name>-text`.
     """
@@ -86,21 +97,30 @@ def _for_page(text: str, name: str) -> str:
     return text.replace("<svg", f'<svg role="img" aria-labelledby="{name}-title {name}-text"', 1)
 
 
-def roc(points: pd.DataFrame, area: float, chosen: Point) -> str:
-    """False positive rate against true positive rate, both 0 to 1; `chosen` is the rates at the chosen threshold."""
+def roc(points: pd.DataFrame, names: Names, area: float, chosen: Point) -> str:
+    """Draw false against true positive rate, both 0 to 1; `chosen` is the rates at the chosen threshold."""
     with _chart("roc") as chart:
         chart.axes.plot([0, 1], [0, 1], **DASHED)
         chart.axes.annotate("chance", (0.66, 0.57), color=FAINT)
         chart.axes.plot(points["false_positive_rate"], points["true_positive_rate"], color=LINE)
         chart.axes.annotate(f"area {area:.3f}", (1, 0.02), color=LINE, ha="right")
         chart.mark(chosen, "chosen threshold", (4, -14))
-        chart.labels("False positive rate: good customers refused", "True positive rate: bad customers found")
+        positive, negative = names
+        chart.labels(f"False positive rate: {negative} called {positive}", f"True positive rate: {positive} found")
         chart.unit_square()
     return chart.svg
 
 
-def precision_recall(points: pd.DataFrame, average: float, base: float, chosen: Point) -> str:
-    """Recall against precision, both 0 to 1; `base` is the share of bad records, `chosen` recall and precision."""
+def precision_recall(points: pd.DataFrame, names: Names, average: float, base: float, chosen: Point) -> str:
+    """Draw recall against precision, both 0 to 1.
+
+    Args:
+        points: The columns `recall` and `precision`, by falling recall.
+        names: What the labels are called.
+        average: Average precision, 0 to 1.
+        base: Share of records of the positive label, 0 to 1.
+        chosen: Recall and precision at the chosen threshold.
+    """
     with _chart("precision_recall") as chart:
         chart.axes.axhline(base, **DASHED)
         chart.axes.annotate(f"chance {base:.2f}", (0.02, base - 0.06), color=FAINT)
@@ -108,24 +128,29 @@ def precision_recall(points: pd.DataFrame, average: float, base: float, chosen: 
         chart.axes.step(points["recall"], points["precision"], where="post", color=LINE)
         chart.axes.annotate(f"average {average:.3f}", (0.02, base + 0.04), color=LINE)
         chart.mark(chosen, "chosen threshold", (4, -28))
-        chart.labels("Recall: bad customers found", "Precision: refused customers that are bad")
+        chart.labels(f"Recall: {names.positive} found", f"Precision: {names.positive} among those called so")
         chart.unit_square()
     return chart.svg
 
 
-def calibration(points: pd.DataFrame) -> str:
-    """Mean predicted probability of each tenth of the records against the share that turned out bad, both 0 to 1."""
+def calibration(points: pd.DataFrame, names: Names) -> str:
+    """Draw the mean predicted probability of each tenth of the records against the observed share, both 0 to 1."""
     with _chart("calibration") as chart:
         chart.axes.plot([0, 1], [0, 1], **DASHED)
         chart.axes.annotate("perfect", (0.84, 0.75), color=FAINT)
         chart.axes.plot(points["predicted"], points["observed"], color=LINE, marker="o", markersize=4)
-        chart.labels("Predicted probability of bad", "Observed share of bad")
+        chart.labels(f"Predicted probability of {names.positive}", f"Observed share of {names.positive}")
         chart.unit_square()
     return chart.svg
 
 
-def confusion(pairs: pd.DataFrame) -> str:
-    """Actual against predicted label, n rows of two labels: how many records, and their share of the actual label."""
+def confusion(pairs: pd.DataFrame, _: Names) -> str:
+    """Draw how many records have which actual and predicted label, and their share of the actual label.
+
+    Args:
+        pairs: The columns `actual` and `predicted`, n rows of labels.
+    """
+    pairs = pairs.astype(str)
     labels = sorted({*pairs["actual"], *pairs["predicted"]})
     counts = pd.crosstab(pairs["actual"], pairs["predicted"]).reindex(index=labels, columns=labels, fill_value=0)
     with _chart("confusion") as chart:
@@ -145,19 +170,19 @@ def confusion(pairs: pd.DataFrame) -> str:
     return chart.svg
 
 
-def cost(points: pd.DataFrame, chosen: Point) -> str:
-    """Threshold, 0 to 1, against the mean cost of a record; `chosen` is the threshold in use and its cost."""
+def cost(points: pd.DataFrame, names: Names, chosen: Point) -> str:
+    """Draw the threshold, 0 to 1, against the mean cost of a record; `chosen` is the threshold in use and its cost."""
     with _chart("cost") as chart:
         chart.axes.plot(points["threshold"], points["cost"], color=LINE)
         chart.axes.axvline(chosen[0], **DASHED)
         chart.mark(chosen, f"threshold {chosen[0]:.3f}: cost {chosen[1]:.3f}", (4, -22))
-        chart.labels("Threshold: probability of bad from which a credit is refused", "Mean cost of a record")
+        chart.labels(f"Threshold: probability from which a record is called {names.positive}", "Mean cost of a record")
         chart.axes.set(xlim=(-0.02, 1.02), ylim=(0, max(points["cost"].max(), chosen[1]) * 1.08 or 1))
     return chart.svg
 
 
-def importance(points: pd.DataFrame) -> str:
-    """Loss of ROC AUC by feature, the largest on top; each name stands above its bar, so that long ones have room."""
+def importance(points: pd.DataFrame, _: Names) -> str:
+    """Draw the loss of ROC AUC by feature, the largest on top; a name is above its bar, so that long ones have room."""
     values = points["importance"]
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     span = (high - low) or 1.0

@@ -3,24 +3,38 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.project import load_settings, root
 from copier_mlops.tracking import models, server
 
+MEND = "mend: uv run poe train"
 
-def read(path: Path) -> dict:
-    """A file of metrics.
+
+def read(path: Path, *names: str) -> dict[str, Any]:
+    """Return a file of metrics.
+
+    Args:
+        path: A JSON object that the pipeline wrote.
+        names: What it must hold.
 
     Raises:
-        SystemExit: The pipeline has not written it.
+        SystemExit: The pipeline has not written it, it is damaged, or it lacks a name.
     """
-    if not path.is_file():
-        raise SystemExit(f"evaluate: {path.relative_to(root())} is not here\n  mend: uv run poe train")
-    return json.loads(path.read_text(encoding="utf-8"))
+    place = path.relative_to(root()).as_posix()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SystemExit(f"evaluate: {place} is not here\n  {MEND}") from None
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"evaluate: {place} cannot be read: {error}\n  {MEND}") from None
+    if missing := [name for name in names if not isinstance(found, dict) or name not in found]:
+        raise SystemExit(f"evaluate: {place} has no {', '.join(missing)}\n  {MEND}")
+    return dict(found)
 
 
-def compare(new: dict[str, float], old: dict[str, float]) -> list[dict]:
-    """One row per metric: its value now, in the served model (None where there is none), and the difference."""
+def compare(new: dict[str, float], old: dict[str, float]) -> list[dict[str, Any]]:
+    """Return one row per metric: its value now, in the served model (None if it has none), and the difference."""
     rows = []
     for name, value in new.items():
         before = old.get(name)
@@ -29,8 +43,8 @@ def compare(new: dict[str, float], old: dict[str, float]) -> list[dict]:
     return rows
 
 
-def table(rows: list[dict]) -> str:
-    """The rows as text; a dash where there is no value."""
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as text; a dash if there is no value."""
     lines = [f"{'metric':<20}{'new':>10}{'served':>10}{'change':>10}"]
     for row in rows:
         served, change = (("-" if row[key] is None else f"{row[key]:.4f}") for key in ("served", "change"))
@@ -39,6 +53,11 @@ def table(rows: list[dict]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Compare the candidates, or judge the run of the job `train` by the metric gate.
+
+    Raises:
+        SystemExit: The pipeline has not run, the tracking server is away, or a setting is wrong.
+    """
     parser = argparse.ArgumentParser(prog="poe evaluate", description=__doc__)
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to compare with (default: dev)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -50,13 +69,13 @@ def main(arguments: list[str] | None = None) -> None:
         judge.main()
         return
     settings = load_settings(options.env)
-    new = read(root() / "metrics" / "test.json")
+    new = read(root() / "metrics" / "test.json", "candidate")
     chosen = new.pop("candidate")
     files = sorted((root() / "metrics" / "candidates").glob("*.json"))
-    candidates = {file.stem: read(file)["roc_auc"] for file in files}
+    candidates = {file.stem: read(file, "roc_auc")["roc_auc"] for file in files}
     client = server.connect(settings)
     served = models.current(client, settings)
-    rows = compare(new, client.get_run(served.run_id).data.metrics if served else {})
+    rows = compare(new, client.get_run(str(served.run_id)).data.metrics if served else {})
     if options.json:
         document = {"chosen": chosen, "candidates": candidates, "served": served and served.version, "metrics": rows}
         print(json.dumps(document, indent=2))

@@ -1,5 +1,6 @@
-"""What there is to report on the pipeline's last run: read from its files, judged by the data contract."""
+"""What there is to report on the pipeline's last run: read from its files, named as the project's schema names it."""
 
+import itertools
 import json
 import re
 import sys
@@ -9,19 +10,20 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from copier_mlops.command import CommandError
-from copier_mlops.command import run as command_run
+from copier_mlops.command import run
 from copier_mlops.project import team
 from copier_mlops.reporting import charts
+from copier_mlops.reporting.charts import Names
 from copier_mlops.tracking import lineage
 
 MODEL = "build/model/model.skops"
 VALIDATED = "data/interim/validated.parquet"
 TEST = "data/processed/test.parquet"
 CURVES = ("roc", "precision_recall", "calibration", "confusion", "cost", "importance")
-INPUTS = ("dvc.lock", "metrics/data.json", "metrics/test.json", "build/predictions.csv", VALIDATED, TEST)
-INPUTS += tuple(f"build/plots/{name}.csv" for name in CURVES)
-READERS = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+INPUTS = (
+    *("dvc.lock", "metrics/data.json", "metrics/test.json", "build/predictions.csv", VALIDATED, TEST),
+    *(f"build/plots/{name}.csv" for name in CURVES),
+)
 # What a model depends on. Cards and README are left out: a report that is committed must not make the next one differ.
 SOURCES = ("data", "src", "dvc.lock", "dvc.yaml", "params.yaml", "pyproject.toml", "uv.lock")
 
@@ -43,26 +45,48 @@ def check_inputs(root: Path) -> None:
 
 
 def code(root: Path) -> dict[str, str]:
-    """The last commit that touched what the model depends on, its date, and whether it changed since (`dirty`)."""
+    """Return the last commit that touched what the model depends on, its date, and whether it changed since (`dirty`).
+
+    Raises:
+        CommandError: Git refused.
+    """
     state = {**lineage.git_state(root), "date": ""}
     if state["commit"]:
-        commit, _, date = run(root, "git", "log", "-1", "--format=%H %cs", "--", *SOURCES).strip().partition(" ")
-        dirty = run(root, "git", "status", "--porcelain", "--", *SOURCES)
+        commit, _, date = run("git", "log", "-1", "--format=%H %cs", "--", *SOURCES, cwd=root).partition(" ")
+        dirty = run("git", "status", "--porcelain", "--", *SOURCES, cwd=root)
         state |= {"commit": commit, "date": date, "dirty": "true" if dirty else "false"}
     return state
 
 
 def outdated(root: Path) -> list[str]:
-    """The stages whose command, inputs or outputs are not those of the last run; a file that is away is no change."""
-    status = json.loads(run(root, sys.executable, "-m", "dvc", "status", "--json"))
+    """Return the stages whose command, inputs or outputs are not those of the last run; an absent file is no change.
+
+    Raises:
+        CommandError: DVC cannot read the pipeline.
+    """
+    status = json.loads(run(sys.executable, "-m", "dvc", "status", "--json", cwd=root))
     return sorted(stage for stage, changes in status.items() if re.search("modified|changed command", str(changes)))
 
 
-def collect(root: Path) -> dict:
-    """What the templates say of the run, charts included."""
+def names() -> Names:
+    """Return what the project calls the records of the positive label, and the others."""
+    schema = team("schema")
+    positive = str(schema.POSITIVE)
+    others = {str(label) for label in schema.LABELS.values()} - {positive}
+    return Names(positive, others.pop() if len(others) == 1 else f"not {positive}")
+
+
+def collect(root: Path) -> dict[str, Any]:
+    """Return what the templates say of the run, charts included.
+
+    Raises:
+        KeyError: The run lacks a figure or a parameter.
+        ValueError: A file is damaged, or two do not belong together.
+        CommandError: Git refused.
+    """
     metrics = _read(root / "metrics" / "test.json")
     params = lineage.parameters(root)
-    costs = {name: params[f"costs.{name}"] for name in ("missed", "refused")}
+    costs: dict[str, Any] = {name: params[f"costs.{name}"] for name in ("missed", "refused")}
     test = _read(root / TEST)
     predictions = _read(root / "build" / "predictions.csv")
     candidates = {file.stem: _read(file) for file in sorted((root / "metrics" / "candidates").glob("*.json"))}
@@ -79,6 +103,7 @@ def collect(root: Path) -> dict:
         "groups": groups(test, predictions),
         "hashes": {path: md5 for path, md5 in hashes.items() if path.startswith("data/raw/") or path == MODEL},
         "metrics": metrics,
+        **names()._asdict(),
         "params": params,
         "rates": rates(predictions),
         "records": len(predictions),
@@ -88,48 +113,62 @@ def collect(root: Path) -> dict:
 
 
 def draw(plots: Path, metrics: dict[str, float], rates: dict[str, float], decision: float) -> dict[str, str]:
-    """The SVG of each curve, by the curve's name; features go by their meaning."""
+    """Return the SVG of each curve, by the curve's name; features go by their meaning."""
     tables = {name: _read(plots / f"{name}.csv") for name in CURVES}
     features = tables["importance"]["feature"]
     tables["importance"]["feature"] = features.map(
         {feature.name: feature.meaning for feature in team("schema").FEATURES}
     ).fillna(features)
+    chosen = rates["true_positive_rate"]
     more = {
-        "roc": (metrics["roc_auc"], (rates["refused"], rates["found"])),
-        "precision_recall": (metrics["average_precision"], rates["bad"], (rates["found"], rates["right"])),
+        "roc": (metrics["roc_auc"], (rates["false_positive_rate"], chosen)),
+        "precision_recall": (metrics["average_precision"], rates["base_rate"], (chosen, rates["precision"])),
         "cost": ((decision, metrics["cost"]),),
     }
-    return {name: getattr(charts, name)(table, *more.get(name, ())) for name, table in tables.items()}
+    called = names()
+    return {name: getattr(charts, name)(table, called, *more.get(name, ())) for name, table in tables.items()}
 
 
 def threshold(costs: dict[str, float]) -> float:
-    """The probability of bad, 0 to 1, from which the pipeline calls a record bad."""
-    return team("train").decision_threshold(costs["missed"], costs["refused"])
+    """Return the probability, 0 to 1, from which the pipeline gives a record the positive label."""
+    return float(team("train").decision_threshold(costs["missed"], costs["refused"]))
 
 
 def rates(predictions: pd.DataFrame) -> dict[str, float]:
-    """Shares, 0 to 1: `bad` of all records, `found` of the bad, `refused` of the good, `right` of the refused.
+    """Return the figures of a confusion matrix, 0 to 1: `base_rate`, true and false positive rate, `precision`.
 
     Args:
         predictions: n rows with the labels `actual` and `label`.
     """
-    bad, refused = (predictions[name] == team("schema").POSITIVE for name in ("actual", "label"))
-    parts = {"bad": bad, "found": refused[bad], "refused": refused[~bad], "right": bad[refused]}
+    actual, called = _positive(predictions)
+    parts = {
+        "base_rate": actual,
+        "true_positive_rate": called[actual],
+        "false_positive_rate": called[~actual],
+        "precision": actual[called],
+    }
     return {name: float(values.mean()) if len(values) else 0.0 for name, values in parts.items()}
 
 
-def columns(table: pd.DataFrame) -> list[dict]:
-    """One row per column of the contract: `name`, `kind`, `meaning`, what it may hold and what `table` holds."""
+def _positive(predictions: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Return which records have the positive label, and which were given it; a CSV file may read it as a number."""
+    positive = str(team("schema").POSITIVE)
+    return predictions["actual"].astype(str) == positive, predictions["label"].astype(str) == positive
+
+
+def columns(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one row per column of the contract: `name`, `kind`, `meaning`, what it may hold and what `table` holds."""
     rows = []
     for feature in team("schema").FEATURES:
         row = {"name": feature.name, "meaning": feature.meaning, "codes": {}, "low": 0, "high": 0}
         values = table[feature.name]
         if hasattr(feature, "codes"):
             shares = values.value_counts(normalize=True)
-            # The first in the contract's order where two are equal, so that the card does not depend on pandas.
+            # The first in the contract's order if two are equal, so that the card does not depend on pandas.
             top = max(feature.codes, key=lambda code: shares.get(code, 0.0))
             absent = [code for code in feature.codes if code not in shares]
-            row |= {"kind": "category", "codes": feature.codes, "top": top, "share": shares[top], "absent": absent}
+            share = shares.get(top, 0.0)
+            row |= {"kind": "category", "codes": feature.codes, "top": top, "share": share, "absent": absent}
         else:
             row |= {"kind": "number", "low": feature.low, "high": feature.high}
             row |= {"observed": [values.min(), values.median(), values.max()]}
@@ -137,57 +176,58 @@ def columns(table: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def groups(records: pd.DataFrame, predictions: pd.DataFrame) -> list[dict]:
-    """How the protected groups among the test records fare; a share is None where it would be one of no record.
+def groups(records: pd.DataFrame, predictions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return how the groups fare that the project protects; nothing if its schema has no PROTECTED.
 
     Args:
         records: n records.
         predictions: Their predictions, n rows in the same order, with the labels `actual` and `label`.
 
     Returns:
-        Per group `column`, `name`, `records`, and the shares `refused`, `good_refused` and `bad_accepted`, 0 to 1.
+        Per group `column`, `name`, `records`, and the shares `positive_rate` (given the positive label),
+        `false_positive_rate` and `false_negative_rate`, 0 to 1; None for a share of no record.
+
+    Raises:
+        ValueError: PROTECTED names a column that is not a feature, or a number without bands.
     """
-    bad, refused = (predictions[name] == team("schema").POSITIVE for name in ("actual", "label"))
-    rows = []
+    actual, called = _positive(predictions)
+    features = {feature.name: feature for feature in team("schema").FEATURES}
+    rows: list[dict[str, Any]] = []
     for column, edges in getattr(team("schema"), "PROTECTED", {}).items():
-        for name, member in _members(records[column].reset_index(drop=True), edges):
-            shares = {"refused": refused[member], "good_refused": refused[member & ~bad]}
-            shares["bad_accepted"] = ~refused[member & bad]
+        if column not in features or not (edges or hasattr(features[column], "codes")):
+            wrong = "has neither codes nor bands" if column in features else "is not a feature"
+            raise ValueError(f"PROTECTED of schema.py names {column}, which {wrong}")
+        values = records[column].reset_index(drop=True)
+        for name, member in _bands(values, edges) if edges else _codes(values, features[column].codes):
+            shares = {
+                "positive_rate": called[member],
+                "false_positive_rate": called[member & ~actual],
+                "false_negative_rate": ~called[member & actual],
+            }
             found = {key: float(values.mean()) if len(values) else None for key, values in shares.items()}
             rows.append({"column": column, "name": name, "records": int(member.sum()), **found})
     return [row for row in rows if row["records"]]
 
 
-def _members(values: pd.Series, edges: list[int]) -> list[tuple[str, pd.Series]]:
-    if not edges:
-        codes = next(feature.codes for feature in team("schema").FEATURES if feature.name == values.name)
-        return [(meaning, values == code) for code, meaning in codes.items()]
-    low, high = edges
-    return [
-        (f"up to {low}", values <= low),
-        (f"{low + 1} to {high}", (values > low) & (values <= high)),
-        (f"over {high}", values > high),
-    ]
+def _codes(values: pd.Series, codes: dict[str, str]) -> list[tuple[str, pd.Series]]:
+    return [(meaning, values == code) for code, meaning in codes.items()]
+
+
+def _bands(values: pd.Series, edges: list[int]) -> list[tuple[str, pd.Series]]:
+    bands = [(f"{low + 1} to {high}", (values > low) & (values <= high)) for low, high in itertools.pairwise(edges)]
+    return [(f"up to {edges[0]}", values <= edges[0]), *bands, (f"over {edges[-1]}", values > edges[-1])]
 
 
 def _read(path: Path) -> Any:
     try:
-        if path.suffix in READERS:
-            return READERS[path.suffix](path)
-        return yaml.safe_load(path.read_text(encoding="utf-8"))  # what is JSON is YAML, too
+        if path.suffix == ".csv":
+            return pd.read_csv(path)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))  # what is JSON is YAML, too
+        if not isinstance(document, dict):
+            raise ValueError("expected an object")
+        return document
     except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} cannot be read: {reason}\n  mend: uv run poe train") from None
-
-
-def run(root: Path, *command: str) -> str:
-    """What a command prints.
-
-    Raises:
-        SystemExit: It ended with an error; the text is what it said.
-    """
-    try:
-        return command_run(*command, cwd=root)
-    except CommandError as error:
-        text = " ".join(command).removeprefix(f"{sys.executable} -m ")
-        raise SystemExit(f"report: {text} failed: {error}") from None

@@ -1,55 +1,100 @@
 """Write the page, the model card and the data card of the pipeline's last run, and draw the pipeline in the README.
 
 All of it is in files, but for the version in the model registry, which is left out while the tracking server is away.
+The page's template is in this package; the cards' are in the project's docs/cards, and the team changes them.
 """
 
 import argparse
 import html
 import re
 import sys
+import traceback
 import webbrowser
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, select_autoescape
+from jinja2.sandbox import SandboxedEnvironment
 
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.command import CommandError, run
+from copier_mlops.project import Settings, load_settings, root, sqlite_file
 from copier_mlops.reporting import facts
 from copier_mlops.tracking import lineage
 
-TEMPLATES = {
-    "build/report/index.html": "report.html.j2",
-    "docs/model_card.md": "model_card.md.j2",
-    "docs/data_card.md": "data_card.md.j2",
-}
+PAGE = "build/report/index.html"
+PAGE_TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+CARDS = Path("docs", "cards")
+CARD_TEMPLATES = {"docs/model_card.md": "model_card.md.j2", "docs/data_card.md": "data_card.md.j2"}
 NOTES = ("<!-- notes:start -->", "<!-- notes:end -->")
 PIPELINE = ("<!-- pipeline:start -->", "<!-- pipeline:end -->")
 NO_NOTES = "\n\nNothing yet. What the team writes here stays when this file is written again.\n\n"
 
 
-def registered(root: Path, settings: Settings) -> str:
-    """The version of this result in the model registry, or why there is none to name."""
+def registered(folder: Path, settings: Settings) -> str:
+    """Return the version of this result in the model registry, or why there is none to name."""
+    file = sqlite_file(settings.tracking_uri)
+    if file and not file.is_file():
+        print(f"report: the model's version is left out: {settings.tracking_uri} is not there yet")
+        return "not known"
     from copier_mlops.tracking import models, server  # MLflow takes seconds to load, and the rest does without it
 
-    if not (server := server.look_server()).ok:
-        print(f"report: the model's version is left out: {server.text}")
+    try:
+        versions = models.versions(server.connect(settings), settings)
+    except server.TrackingError as error:
+        reason = str(error).splitlines()[0].removeprefix("tracking: ")
+        print(f"report: the model's version is left out: {reason}")
         return "not known"
-    versions = models.versions(server.connect(settings), settings)
-    pipeline = lineage.pipeline_hash(root)
+    pipeline = lineage.pipeline_hash(folder)
     found = [str(each.version) for each in versions if each.tags.get("pipeline") == pipeline]
     return found[-1] if found else "not registered"
 
 
 def between(text: str, markers: tuple[str, str]) -> tuple[str, str, str] | None:
-    """Text before, between and after two markers, which stay with the outer parts; None where they are not there."""
+    """Return the text before, between and after two markers, which stay with the outer parts; None without them."""
     before, start, rest = text.partition(markers[0])
     inside, end, after = rest.partition(markers[1])
     return (before + start, inside, end + after) if end else None
 
 
-def render(root: Path, values: dict) -> dict[Path, str]:
-    """The text of each file to write; a card without its markers and a README without its are not touched."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+def render(folder: Path, values: dict[str, Any]) -> dict[Path, str]:
+    """Return the text of the page and of each card, by the file that it goes to.
+
+    A card keeps the notes between its markers. One that has no markers is left alone; one that has no template is
+    left out.
+
+    Raises:
+        SystemExit: A template is wrong; the text names file and line.
+    """
+    texts = {folder / PAGE: fill(PAGE_TEMPLATE, folder, values)}
+    for target, name in CARD_TEMPLATES.items():
+        path, template, notes = folder / target, folder / CARDS / name, NO_NOTES
+        if not template.is_file():
+            print(f"report: {target} is left out: there is no {(CARDS / name).as_posix()}")
+            continue
+        if path.is_file():
+            parts = between(path.read_text(encoding="utf-8"), NOTES)
+            if parts is None:
+                print(f"report: {target} is left alone: it has no {NOTES[0]} and {NOTES[1]}")
+                continue
+            notes = parts[1]
+        about = {**values, "notes": NOTES[0] + notes + NOTES[1]}
+        texts[path] = fill(template, folder, about)
+    return texts
+
+
+def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
+    """Return the text of one template.
+
+    Args:
+        template: The file; it may include others of its folder.
+        folder: The project, from which an error names the file.
+        values: What the template may name.
+
+    Raises:
+        SystemExit: It cannot be read, is not Jinja, names a value that is not there or fails; the text names the line.
+    """
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(template.parent),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -57,32 +102,41 @@ def render(root: Path, values: dict) -> dict[Path, str]:
         lstrip_blocks=True,
     )
     environment.filters["text"] = markdown
-    texts = {}
-    for target, template in TEMPLATES.items():
-        path, notes = root / target, NO_NOTES
-        if path.suffix == ".md" and path.is_file():
-            parts = between(path.read_text(encoding="utf-8"), NOTES)
-            if parts is None:
-                print(f"report: {target} is left alone: it has no {NOTES[0]} and {NOTES[1]}")
-                continue
-            notes = parts[1]
-        texts[path] = environment.get_template(template).render(values, notes=NOTES[0] + notes + NOTES[1])
-    return texts
+    try:
+        return environment.get_template(template.name).render(values)
+    except Exception as error:  # an expression of a template can fail in any way
+        file, line = _place(template, error)
+        name = file.relative_to(folder).as_posix() if folder in file.parents else file.name
+        reason = " ".join(str(error).split()) or type(error).__name__
+        fix = f"correct {name}, then: uv run poe report"
+        raise SystemExit(f"report: {name}{line and f', line {line}'}: {reason}\n  mend: {fix}") from None
+
+
+def _place(template: Path, error: Exception) -> tuple[Path, int | str]:
+    """Return the template, or the one that it includes, and the line of it on which rendering ended."""
+    if isinstance(error, TemplateSyntaxError):
+        return Path(error.filename or template), error.lineno
+    frames = [(Path(frame.filename), frame.lineno or "") for frame in traceback.extract_tb(error.__traceback__)]
+    return next(((file, line) for file, line in reversed(frames) if file.parent == template.parent), (template, ""))
 
 
 def markdown(value: object) -> str:
-    """Any value as text that Markdown and its HTML take for nothing else, on one line."""
+    """Return any value as text that Markdown and its HTML take for nothing else, on one line."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(" ".join(str(value).split()), quote=False))
 
 
-def readme(root: Path) -> dict[Path, str]:
-    """README.md with the pipeline as it is now between its markers; nothing where they are not there."""
-    path = root / "README.md"
+def readme(folder: Path) -> dict[Path, str]:
+    """Return README.md with the pipeline as it is now between its markers; nothing if they are not there.
+
+    Raises:
+        CommandError: DVC cannot read the pipeline.
+    """
+    path = folder / "README.md"
     parts = between(path.read_text(encoding="utf-8"), PIPELINE) if path.is_file() else None
     if parts is None:
         print(f"report: README.md is left alone: it has no {PIPELINE[0]} and {PIPELINE[1]}")
         return {}
-    diagram = facts.run(root, sys.executable, "-m", "dvc", "dag", "--md").strip()
+    diagram = run(sys.executable, "-m", "dvc", "dag", "--md", cwd=folder)
     return {path: f"{parts[0]}\n{diagram}\n{parts[2]}"}
 
 
@@ -101,26 +155,32 @@ def write(texts: dict[Path, str]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Write the report of the last run.
+
+    Raises:
+        SystemExit: The run lacks something, a template is wrong, or a file cannot be written.
+    """
     parser = argparse.ArgumentParser(prog="poe report", description=__doc__)
     parser.add_argument("--open", action="store_true", help="show the page in the browser")
     options = parser.parse_args(arguments)
-    facts.check_inputs(root())
+    folder = root()
+    facts.check_inputs(folder)
     settings = load_settings()
-    stale = facts.outdated(root())
-    if stale:
-        print(f"report: changed since the last run: {', '.join(stale)}; to report on it: uv run poe train")
-    about = {"project": settings.project_name, "outdated": stale, "version": registered(root(), settings)}
     try:
-        texts = render(root(), {**facts.collect(root()), **about}) | readme(root())
+        stale = facts.outdated(folder)
+        if stale:
+            print(f"report: changed since the last run: {', '.join(stale)}; to report on it: uv run poe train")
+        about = {"project": settings.project_name, "outdated": stale, "version": registered(folder, settings)}
+        texts = render(folder, {**facts.collect(folder), **about}) | readme(folder)
         write(texts)
     except KeyError as error:
         raise SystemExit(f"report: {error} is not in the results of the run\n  mend: uv run poe train") from None
-    except (OSError, ValueError) as error:
+    except (CommandError, OSError, ValueError) as error:
         raise SystemExit(f"report: {error}") from None
     for path in texts:
         print(f"report: {path.as_uri()}")
     if options.open:
-        webbrowser.open((root() / "build" / "report" / "index.html").as_uri())
+        webbrowser.open((folder / PAGE).as_uri())
 
 
 if __name__ == "__main__":

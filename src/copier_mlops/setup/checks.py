@@ -1,10 +1,13 @@
 """What this machine must have, how to see whether it has it, and how to mend it."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.project import root
@@ -12,44 +15,119 @@ from copier_mlops.project import root
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check saw. `advice` is the command that mends it, where a person has to."""
+    """What a check saw. `advice` is the command that mends it, if a person has to."""
 
     ok: bool
     text: str
     advice: str = ""
 
+    @classmethod
+    def of(cls, error: BaseException, prefix: str = "mlops: ") -> Self:
+        """Return what an error says as a finding: a sentence, and below it the command after `mend:`."""
+        text, _, advice = str(error).strip().partition("\n  mend: ")
+        return cls(False, text.removeprefix(prefix) or type(error).__name__, advice or "mend what the text names")
+
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at. `see` never changes anything; `mend` may raise, and the finding after it counts."""
+    """One thing to look at. `see` never changes anything; `mend` may raise, and the finding after it counts.
+
+    What changes the same `place` is looked at and mended in order, and never at the same time.
+    """
 
     name: str
     see: Callable[[], Finding]
-    mend: Callable[[], None]
+    mend: Callable[[], object]
+    place: str
 
     def look(self) -> Finding:
-        """What `see` finds; what it cannot look at is a finding as well, so that the other checks go on."""
+        """Return what `see` finds; what it cannot look at is a finding as well, so that the other checks go on."""
         try:
             return self.see()
         except (Exception, SystemExit) as error:
-            return Finding(False, str(error).strip() or type(error).__name__, "mend what the text names")
+            return Finding.of(error)
+
+
+def prepare(check: Check, mends: bool = True) -> tuple[str, Finding]:
+    """Look, and mend what is wrong and look again, if asked to.
+
+    Returns:
+        What happened (`ok`, `done` or `FAILED`), and the last finding.
+    """
+    finding = check.look()
+    if finding.ok or not mends:
+        return "ok" if finding.ok else "FAILED", finding
+    try:
+        check.mend()
+    except (Exception, SystemExit) as error:  # one step that fails must not stop the others
+        text = f"{finding.text}; {error}" if str(error) else finding.text
+        return "FAILED", Finding(False, text, finding.advice)
+    finding = check.look()
+    return "done" if finding.ok else "FAILED", finding
 
 
 def look_environment() -> Finding:
-    """Whether uv.lock follows pyproject.toml and the environment follows uv.lock."""
+    """Return whether uv.lock follows pyproject.toml and the environment follows uv.lock."""
+    commands = (("uv", "lock", "--check"), ("uv", "sync", "--frozen", "--check"))
+    with ThreadPoolExecutor() as pool:
+        started = [pool.submit(run, *command) for command in commands]
     try:
-        run("uv", "lock", "--check")
-        run("uv", "sync", "--frozen", "--check")
+        for each in started:
+            each.result()
     except CommandError as error:
-        return Finding(False, f"not in step with pyproject.toml: {str(error).splitlines()[-1]}", "uv sync")
+        text = f"not in step with pyproject.toml: {_said(error)}"
+        return _unreachable(str(error)) or Finding(False, text, "uv sync")
     return Finding(True, "in step with pyproject.toml and uv.lock")
+
+
+def mend_environment() -> None:
+    """Install what pyproject.toml and uv.lock name.
+
+    Raises:
+        CommandError: It cannot be done; the text is empty if the finding has said why.
+    """
+    try:
+        run("uv", "sync")
+    except CommandError as error:
+        raise CommandError("" if _unreachable(str(error)) else _said(error)) from None
+
+
+# How uv names the package of the template if it cannot get it, and how git says why.
+PINNED = re.compile(r"copier-mlops @ (\S+?)`|[Ff]ailed to fetch: `(\S*/copier-mlops/?)`", re.MULTILINE)
+REASON = re.compile(r"^\W*((?:fatal|remote|ERROR|error): .*|.*Permission denied.*)$", re.MULTILINE)
+CAUSE = re.compile(r"(?:cause: |[├╰]─▶ )(.*)")
+LOGIN = re.compile("could not read Username|Permission denied|Authentication failed|not found|access rights", re.I)
+
+
+def _unreachable(said: str) -> Finding | None:
+    """Return that the pin of the package cannot be reached, and where, if that is what uv said."""
+    if (found := PINNED.search(said)) is None:
+        return None
+    address = found[1] or found[2]
+    reasons = [each for each in REASON.findall(said) if "copier-mlops @" not in each]
+    reason = reasons[0].removeprefix("fatal: ") if reasons else said.splitlines()[-1].strip()
+    text = f"the copier-mlops that pyproject.toml pins cannot be fetched from {address}: {reason}"
+    login = "log in to its host (`git ls-remote ADDRESS` must answer)"
+    if address.startswith("file:") or "git+file:" in address:
+        return Finding(False, text, "bring the template's folder back, or move the pin: uvx copier update")
+    if LOGIN.search(said):
+        return Finding(False, text, f"a private template needs a login: {login}, then: uv sync")
+    return Finding(False, text, f"check network and address, {login} if the template is private, then: uv sync")
+
+
+def _said(error: CommandError) -> str:
+    """Return what uv says is wrong, and its first cause, as one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    start = next((number for number, line in enumerate(lines) if line.startswith("error: ")), len(lines) - 1)
+    causes = [found[1] for line in lines[start + 1 :] if (found := CAUSE.match(line))]
+    return ": ".join([lines[start].removeprefix("error: "), *causes[:1]])
 
 
 IDENTITY = "git config --global user.name NAME && git config --global user.email NAME@EXAMPLE.ORG"
 
 
 def look_git() -> Finding:
-    """Whether there is a repository with a commit in it."""
+    """Return whether there is a repository with a commit in it."""
     try:
         run("git", "rev-parse", "--git-dir")
     except CommandError:
@@ -73,8 +151,8 @@ def mend_git() -> None:
 
 
 def look_hooks() -> Finding:
-    """Whether git runs pre-commit wherever .pre-commit-config.yaml wants it."""
-    from pre_commit.clientlib import load_config
+    """Return whether git runs pre-commit at every occasion that .pre-commit-config.yaml names."""
+    from pre_commit.clientlib import load_config  # type: ignore[import-untyped]
 
     folder = root() / run("git", "rev-parse", "--git-path", "hooks")
     config = root() / ".pre-commit-config.yaml"
@@ -87,8 +165,8 @@ def look_hooks() -> Finding:
 
 
 def look_remote() -> Finding:
-    """Whether the data remote of .dvc/config can be reached and, where it is a folder, written."""
-    from dvc.repo import Repo  # takes a moment, and only this check needs it
+    """Return whether the data remote of .dvc/config can be reached and, if it is a folder, written."""
+    from dvc.repo import Repo  # type: ignore[import-untyped]  # takes a moment, and only DVC's checks need it
 
     try:
         with Repo(str(root())) as repo:
@@ -106,7 +184,7 @@ def look_remote() -> Finding:
 CREDENTIALS = "see data/README.md: credentials go to .dvc/config.local or the environment, never into git"
 
 
-def _folder(storage) -> Path:
+def _folder(storage: Any) -> Path:
     # DVC keeps files below files/md5 of the folder that was named.
     return Path(storage.path).parents[1]
 
@@ -133,7 +211,7 @@ def mend_remote() -> None:
 
 
 def look_data() -> Finding:
-    """Whether every file that a `*.dvc` file names is here and in DVC's cache."""
+    """Return whether every file that a `*.dvc` file names is here and in DVC's cache."""
     from dvc.repo import Repo
 
     try:
@@ -169,9 +247,9 @@ def mend_data() -> None:
 
 
 CHECKS = [
-    Check("environment", look_environment, lambda: run("uv", "sync") and None),
-    Check("git", look_git, mend_git),
-    Check("hooks", look_hooks, lambda: run(sys.executable, "-m", "pre_commit", "install") and None),
-    Check("data remote", look_remote, mend_remote),
-    Check("data", look_data, mend_data),
+    Check("environment", look_environment, mend_environment, "environment"),
+    Check("git", look_git, mend_git, "git"),
+    Check("hooks", look_hooks, lambda: run(sys.executable, "-m", "pre_commit", "install"), "git"),
+    Check("data remote", look_remote, mend_remote, "data"),
+    Check("data", look_data, mend_data, "data"),
 ]

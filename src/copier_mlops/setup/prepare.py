@@ -3,60 +3,78 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.project import level, root
-from copier_mlops.setup import checks
+from copier_mlops.setup import checks, package, tracking
+from copier_mlops.setup.checks import Check, Finding
 
 # From this level on, a project has a pipeline.
 PIPELINE = 2
 
 
-def look_update() -> checks.Finding:
-    """Whether an update left a file to decide on: in conflict, with markers although it was added, or rejected."""
+def look_update() -> Finding:
+    """Return whether an update left a file to decide on: in conflict, added with markers in it, or rejected."""
     left = listed("diff", "--name-only", "--relative", "--diff-filter=U")
     left += listed("grep", "--untracked", "-IlE", "-e", "^(<{7} before|>{7} after) updating")
     known = listed("ls-files", "--cached", "--others", "--exclude-standard")
     left += [name for name in known if name.endswith(".rej") and (root() / name).is_file()]
     if left:
         mend = "decide each place, delete the markers and the *.rej files, then: git add FILE"
-        return checks.Finding(False, f"left to decide: {', '.join(sorted(set(left)))}", mend)
-    return checks.Finding(True, "nothing is left to decide")
+        return Finding(False, f"left to decide: {', '.join(sorted(set(left)))}", mend)
+    return Finding(True, "nothing is left to decide")
 
 
 def listed(*command: str) -> list[str]:
-    """The files that a git command names; git ends with an error where there are none, or no repository yet."""
+    """Return the files that a git command names; git ends with an error if there are none, or no repository yet."""
     try:
         return [name for name in run("git", *command, "-z").split("\0") if name]
     except CommandError:
         return []
 
 
-def all_checks() -> list[checks.Check]:
-    """Return what a project of its level needs, in the order in which it is looked at."""
-    found = [checks.Check("update", look_update, lambda: None), *checks.CHECKS]
-    if level() >= PIPELINE:
-        from copier_mlops.tracking import server  # MLflow takes seconds to import
-
-        found += server.CHECKS
-    return found
+def all_checks() -> list[Check]:
+    """Return what a project of its level needs, in the order in which it is printed."""
+    found = [Check("update", look_update, lambda: None, "files")]
+    for check in checks.CHECKS:
+        found += [check, package.CHECK] if check.name == "environment" else [check]
+    return found + (tracking.CHECKS if level() >= PIPELINE else [])
 
 
-def prepare(check: checks.Check) -> tuple[str, checks.Finding]:
-    """Look, mend what is wrong, and look again.
+# What must have been looked at, and mended, before a place: all that runs comes from the environment, DVC needs a
+# repository, and a commit must not catch a file that is half written.
+AFTER = {"git": ("environment",), "data": ("environment", "git"), "tracking": ("environment",)}
 
-    Returns:
-        What happened (`ok`, `done` or `FAILED`), and the last finding.
+
+def walk(found: list[Check], mends: bool) -> Iterator[tuple[Check, str, Finding]]:
+    """Look at all places side by side, and mend what is wrong if asked to; within a place one after the other.
+
+    Yields:
+        Each check in the given order with what happened (`ok`, `done` or `FAILED`) and its last finding, as soon as it
+        and those before it are known.
     """
-    finding = check.look()
-    if finding.ok:
-        return "ok", finding
-    try:
-        check.mend()
-    except (Exception, SystemExit) as error:  # one step that fails must not stop the others
-        return "FAILED", checks.Finding(False, f"{finding.text}; {error}", finding.advice)
-    finding = check.look()
-    return "done" if finding.ok else "FAILED", finding
+    places = {place: [check for check in found if check.place == place] for place in {each.place: 0 for each in found}}
+    results: dict[str, Future[tuple[str, Finding]]] = {check.name: Future() for check in found}
+
+    def go(place: str) -> None:
+        for check in (check for earlier in AFTER.get(place, ()) for check in places.get(earlier, ())):
+            results[check.name].result()
+        if place == "tracking":
+            for check, result in zip(places[place], tracking.apart(places[place], mends), strict=True):
+                results[check.name].set_result(result)
+            return
+        for check in places[place]:
+            results[check.name].set_result(checks.prepare(check, mends))
+
+    with ThreadPoolExecutor(len(places)) as pool:
+        for place in places:
+            pool.submit(go, place)
+        for check in found:
+            if sys.stdout.isatty():
+                print(f"      … {check.name}", end="\r", flush=True)
+            yield check, *results[check.name].result()
 
 
 def setup(arguments: list[str] | None = None) -> None:
@@ -67,10 +85,7 @@ def setup(arguments: list[str] | None = None) -> None:
     """
     argparse.ArgumentParser(prog="poe setup", description=setup.__doc__).parse_args(arguments)
     failed, found = 0, all_checks()
-    for check in found:
-        if sys.stdout.isatty():
-            print(f"      … {check.name}", end="\r", flush=True)
-        state, finding = prepare(check)
+    for check, state, finding in walk(found, mends=True):
         failed += not finding.ok
         show(state, check, finding)
     if failed:
@@ -79,22 +94,23 @@ def setup(arguments: list[str] | None = None) -> None:
 
 
 def doctor(arguments: list[str] | None = None) -> None:
-    """Look at all that `poe setup` prepares, change nothing, and end with 1 where something is wrong."""
+    """Look at all that `poe setup` prepares, change nothing, and end with 1 if something is wrong."""
     parser = argparse.ArgumentParser(prog="poe doctor", description=doctor.__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
-    found = [(check, check.look()) for check in all_checks()]
+    found = []
+    for check, _, finding in walk(all_checks(), mends=False):
+        found.append((check, finding))
+        if not options.json:
+            show("ok" if finding.ok else "WRONG", check, finding)
     ok = all(finding.ok for _, finding in found)
     if options.json:
         checked = [{"name": check.name, **vars(finding)} for check, finding in found]
         print(json.dumps({"ok": ok, "checks": checked}, indent=2))
-    else:
-        for check, finding in found:
-            show("ok" if finding.ok else "WRONG", check, finding)
     raise SystemExit(0 if ok else 1)
 
 
-def show(state: str, check: checks.Check, finding: checks.Finding) -> None:
+def show(state: str, check: Check, finding: Finding) -> None:
     """Print a finding, and below it the command that mends it."""
     print(f"{state:>7} {check.name}: {finding.text}", flush=True)
     if not finding.ok:

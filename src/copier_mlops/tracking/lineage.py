@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,7 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "mlflow", "d
 
 
 def git_state(root: Path) -> dict[str, str]:
-    """`commit`, `branch` and `dirty` (true or false) of the work tree; all empty where there is no commit."""
+    """`commit`, `branch` and `dirty` (true or false) of the work tree; all empty if there is no commit."""
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if not commit:
         return {"commit": "", "branch": "", "dirty": ""}
@@ -45,7 +46,7 @@ def parameters(root: Path) -> dict[str, object]:
 
 
 def pipeline_hash(root: Path) -> str:
-    """SHA-256 of dvc.lock: commands, parameters, inputs and outputs of the last run; empty where nothing ran."""
+    """SHA-256 of dvc.lock: commands, parameters, inputs and outputs of the last run; empty if nothing ran."""
     lock = root / "dvc.lock"
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
 
@@ -55,7 +56,7 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def _flat(document: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in document.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
@@ -63,7 +64,7 @@ def _flat(document: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield f"{prefix}{name}", value
 
 
-def _yaml(path: Path) -> dict:
+def _yaml(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
 
 

@@ -1,0 +1,157 @@
+"""Whether this project has its copier-mlops: the pin, what is installed, and the version that rendered the project."""
+
+import json
+import re
+import shlex
+import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from copier_mlops.project import answer, check_environment, root
+from copier_mlops.setup.checks import Check, Finding
+
+FILE, NAME = "pyproject.toml", "copier-mlops"
+MARKER = re.compile(r"^(?:<{7}|>{7})(?: |$)")
+SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+# What `git describe` says of a commit behind a version: its distance, and its hash.
+BEHIND = re.compile(r"^(.+)-\d+-g([0-9a-f]+)$")
+
+
+def look_package() -> Finding:
+    """Return whether the installed package is the pinned one, and fits the version that rendered the project."""
+    document = read()
+    requirement = named(document)
+    check_environment()
+    source = taken_from(document)
+    if not source and not requirement.url and not answer("package_index"):
+        raise _wrong(
+            f"{FILE} names {NAME} but does not pin it, so that uv asks an index that anybody may publish to", pin()
+        )
+    try:
+        installed = distribution(NAME)
+    except PackageNotFoundError:
+        raise _wrong(f"{NAME} is not installed", "uv sync") from None
+    compare(installed, source, requirement)
+    fits(Version(installed.version))
+    return Finding(True, f"{NAME} {installed.version} is the pinned one")
+
+
+def _wrong(text: str, advice: str) -> SystemExit:
+    return SystemExit(f"{text}\n  mend: {advice}")
+
+
+def read() -> dict[str, Any]:
+    """Return pyproject.toml.
+
+    Raises:
+        SystemExit: It is not there, or is not TOML; the text names the line.
+    """
+    path = root() / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text)
+    except FileNotFoundError:
+        raise _wrong(f"{FILE} is not here", f"git restore {FILE}") from None
+    except tomllib.TOMLDecodeError as error:
+        for number, line in enumerate(text.splitlines(), 1):
+            if MARKER.match(line):
+                decide = "decide the place, delete the markers, then: uv sync"
+                raise _wrong(f"{FILE}, line {number}: an update or a merge left a conflict", decide) from None
+        raise _wrong(f"{FILE} cannot be read: {error}", f"correct that line, or: git restore {FILE}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _wrong(f"{FILE} cannot be read: {error}", f"git restore {FILE}") from None
+
+
+def named(document: dict[str, Any]) -> Requirement:
+    """Return how the project asks for the package, with all bounds on its version.
+
+    Raises:
+        SystemExit: It does not ask for it.
+    """
+    project = document.get("project", {})
+    groups = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
+    groups += document.get("dependency-groups", {}).values()
+    found: Requirement | None = None
+    for each in (each for group in groups for each in group if isinstance(each, str)):
+        try:
+            requirement = Requirement(each)
+        except InvalidRequirement:
+            continue  # uv says which, and why
+        if canonicalize_name(requirement.name) == NAME:
+            found, before = requirement, found
+            if before:
+                found.specifier &= before.specifier
+                found.url = found.url or before.url
+    if found is None:
+        raise _wrong(f"{FILE} does not name {NAME}, which does the work of the tasks", pin())
+    return found
+
+
+def taken_from(document: dict[str, Any]) -> dict[str, Any]:
+    """Return where uv takes the package from, as `[tool.uv.sources]` says; empty for an index."""
+    sources = document.get("tool", {}).get("uv", {}).get("sources", {})
+    found: Any = next((value for name, value in sources.items() if canonicalize_name(name) == NAME), {})
+    # A list has one source for each platform; which one holds here, uv knows.
+    return found if isinstance(found, dict) else {"list": found}
+
+
+def pin() -> str:
+    """Return the command that pins the package to the commit of the template that rendered the project."""
+    source, commit = str(answer("_src_path") or ""), str(answer("_commit") or "")
+    for short, address in SHORTHANDS.items():
+        source = source.replace(short, address, 1) if source.startswith(short) else source
+    if not source:
+        return f"git restore {FILE}, if an older commit has the pin, then: uv sync"
+    url = re.sub(r"^git@([^:/]+):", r"ssh://git@\1/", source.removeprefix("git+"))
+    if "://" not in url:
+        return f"uv add {shlex.quote(url)}"
+    behind = BEHIND.match(commit)
+    revision = f" --rev {behind[2] if behind else commit}" if commit else ""
+    return f"uv add{revision} {shlex.quote(f'{NAME} @ git+{url}')}"
+
+
+def compare(installed: Distribution, source: dict[str, Any], requirement: Requirement) -> None:
+    """Refuse an installed package that is not the pinned one; there is nothing to compare with a folder.
+
+    Raises:
+        SystemExit: It comes from another commit, or its version is out of bounds.
+    """
+    if "git" in source:
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
+        about = origin.get("vcs_info", {})
+        commit, wanted = str(about.get("commit_id", "")), str(source.get("rev") or source.get("tag") or "")
+        if wanted and not (commit and commit.startswith(wanted)) and about.get("requested_revision") != wanted:
+            what = (
+                f"commit {commit[:12]}" if commit else origin.get("url") or f"version {installed.version} of an index"
+            )
+            raise _wrong(f"the installed {NAME} is {what}, but {FILE} pins {wanted[:12]}", "uv sync")
+    elif not source and not requirement.specifier.contains(installed.version, prereleases=True):
+        bound = str(requirement.specifier)
+        raise _wrong(f"the installed {NAME} is {installed.version}, but {FILE} asks for {bound}", "uv sync")
+
+
+def fits(installed: Version) -> None:
+    """Refuse a package that is older than the template that rendered the project, or of a later minor version.
+
+    Raises:
+        SystemExit: It does not fit; the text names both versions.
+    """
+    commit = str(answer("_commit") or "")
+    behind = BEHIND.match(commit)
+    try:
+        rendered = Version(behind[1] if behind else commit)
+    except InvalidVersion:
+        return  # a commit of a template without versions
+    text = f"{NAME} {installed} is {{}} than the template {rendered} that rendered this project"
+    if installed < rendered:
+        raise _wrong(text.format("older"), pin())
+    # A commit behind a version may have the next one.
+    if not behind and installed.release[:2] > rendered.release[:2]:
+        raise _wrong(text.format("newer"), "uvx copier update")
+
+
+CHECK = Check("package", look_package, lambda: None, "environment")

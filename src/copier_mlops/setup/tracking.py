@@ -1,0 +1,126 @@
+"""What tracking needs: a server that answers, and the experiment of the project.
+
+MLflow takes seconds to import. So these checks run in a process of their own, beside all others, and import it only if
+there is something to ask: `python -m copier_mlops.setup.tracking`.
+"""
+
+import argparse
+import functools
+import json
+import re
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from copier_mlops.command import CommandError, run
+from copier_mlops.project import Settings, answered_tracking_uri, load_settings, root, sqlite_file
+from copier_mlops.setup.checks import Check, Finding, prepare
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# How the file of an environment names a server of its own.
+OWN = re.compile(r"^tracking_uri: *[\"']?([^\"'\s]+)", re.MULTILINE)
+
+
+@functools.cache
+def _ask(settings: Settings) -> "tuple[MlflowClient | None, Finding]":
+    """Return a client of the tracking server, if it answers, and what was found; a server is asked once."""
+    from copier_mlops.tracking import server
+
+    try:
+        client = server.connect(settings)
+    except server.TrackingError as error:
+        return None, Finding(False, str(error).splitlines()[0].removeprefix("tracking: "), server.MEND)
+    return client, Finding(True, f"{settings.tracking_uri} answers")
+
+
+def look_server() -> Finding:
+    """Return whether the tracking server answers; a SQLite file that is not there yet is not made by looking."""
+    settings = load_settings()
+    if _is_absent(settings):
+        return Finding(False, f"{settings.tracking_uri} is not there yet{_others()}", "uv run poe setup")
+    _, found = _ask(settings)
+    return Finding(found.ok, found.text + _others(), found.advice)
+
+
+def _is_absent(settings: Settings) -> bool:
+    file = sqlite_file(settings.tracking_uri)
+    return file is not None and not file.is_file()
+
+
+def _others() -> str:
+    """Return a clause that names the files of environments whose tracking_uri is not the one that was answered."""
+    answer, files = answered_tracking_uri(), []
+    for file in sorted(root().glob("operation/configuration/environment_*/settings.yaml")):
+        own = OWN.search(file.read_text(encoding="utf-8"))
+        if own and own[1] != answer:
+            files.append(file.relative_to(root()).as_posix())
+    return f"; the answer is {answer}, but another one stands in {', '.join(files)}" if files else ""
+
+
+def look_experiment() -> Finding:
+    """Return whether the project's experiment is there."""
+    settings = load_settings()
+    client, found = (None, look_server()) if _is_absent(settings) else _ask(settings)
+    if client is None:
+        return Finding(False, "cannot be looked up while the tracking server is away", found.advice)
+    from copier_mlops.tracking import server
+
+    try:
+        experiment = server.experiment(client, settings)
+    except server.TrackingError as error:
+        return Finding.of(error, "tracking: ")
+    return Finding(True, f"{experiment.name}, number {experiment.experiment_id}")
+
+
+def mend_server() -> None:
+    """Make a SQLite file that is not there yet; whoever runs a server has to start it."""
+    settings = load_settings()
+    if _is_absent(settings):
+        _ask.cache_clear()
+        _ask(settings)
+
+
+def mend_experiment() -> None:
+    """Create the experiment, if the server answers."""
+    from copier_mlops.tracking import server
+
+    client, _ = _ask(load_settings())
+    if client is not None:
+        server.mend_experiment()
+
+
+CHECKS = [
+    Check("tracking server", look_server, mend_server, "tracking"),
+    Check("experiment", look_experiment, mend_experiment, "tracking"),
+]
+
+
+def apart(checks: Iterable[Check], mends: bool) -> list[tuple[str, Finding]]:
+    """Look at tracking in a process of its own, and mend it if asked to.
+
+    Returns:
+        For each of the checks `ok`, `done` or `FAILED`, and its finding.
+    """
+    # -P: a file of the project that has the name of a library must not be imported for it.
+    command = (sys.executable, "-P", "-m", "copier_mlops.setup.tracking", *(["--mend"] if mends else []))
+    try:
+        said = json.loads(run(*command).splitlines()[-1])
+    except (CommandError, LookupError, ValueError) as error:
+        text = str(error).strip().splitlines()[-1:] or ["tracking cannot be looked at"]
+        return [("FAILED", Finding(False, text[0], "uv sync")) for _ in checks]
+    return [(state, Finding(**finding)) for state, finding in said]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print what `apart` reads, as JSON on the last line."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--mend", action="store_true", help="mend what is wrong")
+    options = parser.parse_args(arguments)
+    found = [prepare(check, options.mend) for check in CHECKS]
+    print(json.dumps([(state, vars(finding)) for state, finding in found]))
+
+
+if __name__ == "__main__":
+    main()
