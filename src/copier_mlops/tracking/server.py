@@ -1,28 +1,29 @@
-"""The tracking server: reach it, or say in one sentence why not."""
+"""The tracking server: reach it, or say in one sentence why not.
+
+MLflow takes 1.5 seconds and more to import, so `connect` imports it, and whatever can be said before is said before.
+"""
+
+from __future__ import annotations
 
 import logging
 import os
 import re
 from pathlib import Path
-
-# A server that is down is reported within seconds, not after minutes of retries; set these yourself for a slow one.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-
-import mlflow
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
+from typing import TYPE_CHECKING
 
 from copier_mlops.project import Settings, answered_tracking_uri, load_settings, root
 from copier_mlops.setup.checks import Check, Finding
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
 
 MEND = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
 # How such a file names a server of its own.
 OWN = re.compile(r"^tracking_uri: *[\"']?([^\"'\s]+)", re.MULTILINE)
 
-logging.getLogger("mlflow").setLevel(logging.WARNING)
-# It misses pip, which uv does not install.
-logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+# A server that is down is reported within seconds, not after minutes of retries; set these yourself for a slow one.
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 class TrackingError(SystemExit):
@@ -35,6 +36,12 @@ def connect(settings: Settings) -> MlflowClient:
     Raises:
         TrackingError: It does not answer.
     """
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    import mlflow
+    from mlflow import MlflowClient
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(settings.tracking_uri)
     client = MlflowClient(settings.tracking_uri)
     try:
