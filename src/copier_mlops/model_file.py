@@ -42,7 +42,8 @@ def save(model: Any, path: Path) -> None:
     skops names objects by their address in memory and stamps its archive with the time; here both become constants, so
     that DVC sees a changed model only if the model changed.
     """
-    import skops.io  # skops and scikit-learn take a second to import, and a hash needs neither
+    # Here: skops and scikit-learn take a second to import, and a hash needs neither.
+    import skops.io  # type: ignore[import-untyped]
 
     source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
     schema = json.loads(source.read("schema.json"))

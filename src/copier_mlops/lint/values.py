@@ -17,7 +17,9 @@ Place = tuple[str | int, ...]
 SHOWN = 60
 
 
-def errors(model: type[BaseSettings], values: object, given: frozenset[str] = frozenset()) -> Iterator[tuple[Place, str]]:
+def errors(
+    model: type[BaseSettings], values: object, given: frozenset[str] = frozenset()
+) -> Iterator[tuple[Place, str]]:
     """Yield where a value of a file is wrong and why, as the end of a sentence that begins with the value's name.
 
     Args:

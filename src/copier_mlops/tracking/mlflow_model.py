@@ -41,7 +41,10 @@ def log(file: Path, inputs: pd.DataFrame, labels: pd.Series, requirements: list[
 
     options = {"file": file, "inputs": inputs, "labels": labels, "requirements": requirements}
     # MLflow would load the model to try the example: `track` checks the file by its hash.
-    return Model.log(None, Flavor, name="model", validate_serving_input=False, flavor_name="sklearn", **options)
+    logged: ModelInfo = Model.log(
+        None, Flavor, name="model", validate_serving_input=False, flavor_name="sklearn", **options
+    )
+    return logged
 
 
 class Flavor:
@@ -57,7 +60,7 @@ class Flavor:
         requirements: list[str],
         **_: object,
     ) -> None:
-        """Write the folder: the model file, MLmodel, an example of its input and the descriptions of its environment."""
+        """Write the folder: the model file, MLmodel, an example of the input, and what describes the environment."""
         from mlflow import pyfunc
         from mlflow.models import infer_signature
 

@@ -9,7 +9,7 @@ import argparse
 import hashlib
 import json
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover, model_file
 from copier_mlops.project import load_settings, root, team
@@ -76,12 +76,10 @@ def training_records() -> pd.DataFrame:
 
 def dataset(records: pd.DataFrame, digest: str) -> Dataset:
     """What the model was trained on, by its hash in DVC."""
-    import mlflow
+    from mlflow.data.pandas_dataset import from_pandas
 
     with warnings.catch_warnings(action="ignore"):  # a path could be two kinds of source; both mean this file
-        return mlflow.data.from_pandas(
-            records, source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest
-        )
+        return from_pandas(records, source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest)
 
 
 def log_model(records: pd.DataFrame, md5: str) -> None:
@@ -103,7 +101,7 @@ def log_model(records: pd.DataFrame, md5: str) -> None:
 DATA = "dvc.md5."
 
 
-def summary(run: Run) -> dict:
+def summary(run: Run) -> dict[str, Any]:
     """A tracked run as the document that build/train/run.json holds."""
     tags = run.data.tags
     return {
@@ -144,8 +142,8 @@ def main(arguments: list[str] | None = None) -> None:
         mlflow.log_input(dataset(records, hashes[TRAIN]), context="training")
         log_model(records, hashes[MODEL])
         for path in ("dvc.lock", "dvc.yaml", "params.yaml"):
-            mlflow.log_artifact(root() / path)
-        mlflow.log_artifacts(root() / "build" / "plots", "plots")
+            mlflow.log_artifact(str(root() / path))
+        mlflow.log_artifacts(str(root() / "build" / "plots"), "plots")
     print(f"track: run {run.info.run_name} ({run.info.run_id}) in experiment {experiment.name}")
     handover.write("train", "run", summary(client.get_run(run.info.run_id)))
 
