@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from copier_mlops.lint.cli import main
 from copier_mlops.lint.config import Config
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.run import run
-
 from tests.project import ANSWERS, commit, copy_project, copy_template
 
 # What an answers file says that comes from a repository; a render from a plain folder knows no version.

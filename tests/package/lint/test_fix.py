@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from copier_mlops.lint.fixes import without_outputs
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from copier_mlops.lint.fixes import without_outputs
 from tests.package.lint.conftest import found
 
 CELLS = [

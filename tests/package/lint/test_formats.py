@@ -4,12 +4,13 @@ import json
 import re
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
+
 from copier_mlops.lint.config import Config
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.formats import FORMATS, as_github, as_json, as_sarif, as_text
 from copier_mlops.lint.registry import checks
 from copier_mlops.lint.run import Result
-from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as Sarif
 
 FINDINGS = [Finding(f"docs/{id}.md", number, id, f"said by {id}") for number, id in enumerate(checks())]
 ODD = Finding("docs/a:b,c%\n::warning::d ü.md", 3, "MLO101", "100 %\r\n::error::x, y: z")

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from copier_mlops.lint.cli import main
 
+from copier_mlops.lint.cli import main
 from tests.package.lint.conftest import found, ids
 from tests.project import run
 

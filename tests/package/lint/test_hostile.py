@@ -6,9 +6,9 @@ import sys
 import time
 
 import pytest
+
 from copier_mlops.lint import checks as lint_checks
 from copier_mlops.lint.reading import UnreadableError, compose, parse
-
 from tests.package.lint.conftest import found, ids
 from tests.project import run
 

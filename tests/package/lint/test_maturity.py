@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from copier_mlops.maturity import evidence, tasks
 from copier_mlops.maturity.cli import main
-
 from tests.package.lint.conftest import copy_of
 from tests.package.lint.faults import LOCKED
 from tests.project import commit, registry, run

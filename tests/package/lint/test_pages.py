@@ -3,10 +3,10 @@
 import re
 
 import pytest
+
 from copier_mlops.lint.checks import load
 from copier_mlops.lint.registry import checks
 from copier_mlops.registry import registry
-
 from tasks.lint_pages import FOLDER, TITLES, pages
 from tests.project import TEMPLATE
 from tests.project import registry as template_registry

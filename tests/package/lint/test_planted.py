@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from copier_mlops.lint.registry import checks
 
+from copier_mlops.lint.registry import checks
 from tests.package.lint.conftest import found
 from tests.package.lint.faults import FAULTS, Fault
 from tests.project import run

@@ -5,12 +5,13 @@ import sys
 
 import pytest
 import yaml
-from copier_mlops.lint.checks.environments import FOLDER, schema_of
 from copier_mlops.lint.classes import read_schema
-from copier_mlops.lint.project import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from pydantic import ValidationError
+
+from copier_mlops.lint.checks.environments import FOLDER, schema_of
+from copier_mlops.lint.project import Project
 
 SCALARS = (
     some.none()

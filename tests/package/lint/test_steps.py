@@ -3,10 +3,10 @@
 import re
 
 import pytest
+
 from copier_mlops.lint.checks.pipelines import steps
 from copier_mlops.lint.project import Project
 from copier_mlops.registry import registry
-
 from tests.package.lint.conftest import copy_of, found
 from tests.package.lint.test_clean import HOSTS, LEVELS
 
