@@ -29,12 +29,17 @@ class Resource:
 
 
 def resources(settings: Settings) -> list[Resource]:
-    """Return what an environment consists of, in the order in which it is made."""
+    """Return what an environment consists of, in the order in which it is made.
+
+    Raises:
+        SystemExit: The tracking server is away, or the files of the environment are wrong.
+    """
     client = server.connect(settings)
     name, alias = settings.model_name, settings.model_alias
     service: list[Resource] = []
     if context.service() == "online":
         runs_on = target(release.load(settings.environment).target)
+        runs_on.check(settings)
         service = [
             Resource(
                 f"service of {settings.environment}",

@@ -16,6 +16,7 @@ from copier_mlops.hosts.interface import Approval
 from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval, containers, deploy, history, package, rollback, verify, wheels
 from copier_mlops.release.targets import process
+from copier_mlops.serving import batch
 from copier_mlops.tracking import models, register, server
 from tests.package.shared import flip, new_database, stored, tracked, uri
 
@@ -53,6 +54,15 @@ def first(client, stage) -> dict:
     if alias(client, stage) != "1" or running(client, stage) is None:
         put(client, stage, "1")
     history.keep(client, stage, ["1"])
+    return handover.read("deploy-stage", "deployment")
+
+
+@pytest.fixture
+def second(client, stage) -> dict:
+    """Version 2 runs in stage, which ran version 1 before."""
+    if alias(client, stage) != "2" or running(client, stage) is None:
+        put(client, stage, "2")
+    history.keep(client, stage, ["1", "2"])
     return handover.read("deploy-stage", "deployment")
 
 
@@ -167,30 +177,6 @@ def test_a_context_that_is_gone_is_not_deployed(client, stage, first):
         deploy.carry_out(client, stage, packaged, package.JOB, None)
 
 
-def test_a_copy_with_a_changed_byte_is_made_again(client, stage, first):
-    put(client, stage, "2")
-    (copy,) = (handover.build() / "deploy-stage" / "services").iterdir()
-    flip(copy / "model" / "model.skops")
-    code = process.code_of(copy) / "copier_mlops" / "serving" / "batch.py"
-    untouched = process.code_of(copy) / "copier_mlops" / "cli.py"
-    flip(code)
-    before = untouched.stat().st_mtime_ns
-    verify.verify(put(client, stage, "2"), stage)
-    assert contents(copy) == contents(image())
-    assert code.read_bytes() == Path(deploy.__file__).parents[1].joinpath("serving", "batch.py").read_bytes()
-    assert untouched.stat().st_mtime_ns == before
-
-
-def test_copies_and_code_of_older_packages_are_deleted(client, stage, first):
-    put(client, stage, "2")
-    put(client, stage, "1")
-    place = handover.build() / "deploy-stage"
-    names = {kind: [path.name for path in (place / kind).iterdir()] for kind in ("services", "code")}
-    assert names["services"] == names["code"]
-    (name,) = names["services"]
-    assert name.startswith("1-")
-
-
 def test_a_service_that_cannot_load_changes_nothing(client, stage, first, monkeypatch):
     before = running(client, stage)
     monkeypatch.setenv("OPERATION_MAX_BODY_BYTES", "0")
@@ -207,6 +193,18 @@ def test_a_service_that_ends_at_once_gives_way_to_the_old_one(client, stage, fir
         put(client, stage, "2")
     assert alias(client, stage) == "1"
     verify.verify(first, stage)
+
+
+def test_a_process_that_only_has_the_number_of_the_old_one_is_never_ended(client, stage, first):
+    known = running(client, stage)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        created = psutil.Process(other.pid).create_time()
+        for record in (known | {"pid": other.pid}, known | {"pid": other.pid, "created": created}):
+            assert process.found(record) is None
+            process.end(record)
+        assert process.found(known | {"machine": "elsewhere"}) is None
+        assert other.poll() is None
+        other.communicate(b"\n")
 
 
 def test_a_deployment_that_was_killed_is_done_again(client, stage, first, monkeypatch):
@@ -229,20 +227,23 @@ def test_a_deployment_that_was_killed_is_done_again(client, stage, first, monkey
     assert alias(client, stage) == "2"
 
 
-def test_a_process_that_only_has_the_number_of_the_old_one_is_never_ended(client, stage, first):
-    known = running(client, stage)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        created = psutil.Process(other.pid).create_time()
-        for record in (known | {"pid": other.pid}, known | {"pid": other.pid, "created": created}):
-            assert process.found(record) is None
-            process.end(record)
-        assert process.found(known | {"machine": "elsewhere"}) is None
-        assert other.poll() is None
-        other.communicate(b"\n")
+def test_a_copy_with_a_changed_byte_is_made_again_and_older_ones_are_deleted(client, stage, second):
+    place = handover.build() / "deploy-stage"
+    (copy,), (code,) = ((place / kind).iterdir() for kind in ("services", "code"))
+    assert copy.name == code.name
+    assert copy.name.startswith("2-")
+    changed, untouched = (code / "copier_mlops" / "serving" / name for name in ("batch.py", "online.py"))
+    before = untouched.stat().st_mtime_ns
+    flip(copy / "model" / "model.skops")
+    flip(changed)
+    verify.verify(put(client, stage, "2"), stage)
+    assert contents(copy) == contents(image())
+    assert changed.read_bytes() == Path(batch.__file__).read_bytes()
+    # The service that ran until then read its code from there.
+    assert untouched.stat().st_mtime_ns == before
 
 
-def test_back_and_no_further(client, stage, first, capsys):
-    put(client, stage, "2")
+def test_back_and_no_further(client, stage, second, capsys):
     rollback.roll_back("stage", None)
     printed = capsys.readouterr().out
     assert "stage goes from version 2 back to 1" in printed

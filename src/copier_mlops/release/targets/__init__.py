@@ -45,6 +45,9 @@ class Order:
 class Target(Protocol):
     """What a target can do; each is a module of this folder."""
 
+    def check(self, settings: Settings) -> None:
+        """Refuse, by SystemExit, what the environment's files say if nothing can run by it."""
+
     def start(self, order: Order) -> None:
         """Run a package in the place of the one that runs."""
 

@@ -21,6 +21,15 @@ MANIFESTS = "../../execution/kubernetes"
 OLD_MANIFESTS = "../../execution/release/kubernetes"
 
 
+def check(settings: Settings) -> None:
+    """Refuse manifests that cannot be built.
+
+    Raises:
+        SystemExit: They name the place that the shared manifests had in 0.2.0.
+    """
+    own(settings.environment)
+
+
 def start(order: Order) -> None:
     """Apply the manifests and wait until the new pods answer; a rollout that fails is undone.
 
