@@ -4,6 +4,7 @@ Its package has a name of its own, so that it can be imported beside those of ot
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ SAMPLE = Path("operation", "tests", "sample.csv")
 VARIABLES = ("MLFLOW_", "MONITORING_", "OPERATION_", "RELEASE_")
 # What a tracked run says of its model, as DVC's hash of the raw data.
 TAGS = {"git.commit": "0" * 40, "dvc.md5.data/raw/german_credit.csv": "0" * 32, "model.md5": "1" * 32}
+
+# Libraries that take a second or more to import.
+SLOW = ("fastapi", "mlflow", "pandas", "requests", "scipy", "skops", "sklearn", "uvicorn")
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +106,13 @@ def flip(file: Path) -> bytes:
     middle = len(content) // 2
     file.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
     return content
+
+
+def loaded(code: str, cwd=None, **variables: str) -> set[str]:
+    """Which slow libraries a program has loaded at its end."""
+    text = f"import sys\n{code}\nprint('loaded', *({{name.partition('.')[0] for name in sys.modules}} & set({SLOW})))"
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=cwd, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
