@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from copier_mlops.project import root
 
@@ -13,23 +14,23 @@ def build() -> Path:
 
 
 def file_of(job: str, name: str) -> Path:
-    """Where a document of a job is."""
+    """Return where a document of a job is."""
     return build() / job / f"{name}.json"
 
 
 def folder(job: str) -> Path:
-    """The folder that a job writes to, made where it is not there."""
+    """Return the folder that a job writes to, made if it is not there."""
     path = build() / job
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def now() -> str:
-    """This moment in UTC, as documents name it."""
+    """Return this moment in UTC, as documents name it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def write(job: str, name: str, document: dict) -> Path:
+def write(job: str, name: str, document: dict[str, Any]) -> Path:
     """Write build/<job>/<name>.json, whole or not at all."""
     folder(job)
     path = file_of(job, name)
@@ -39,11 +40,11 @@ def write(job: str, name: str, document: dict) -> Path:
     return path
 
 
-def read(job: str, name: str) -> dict:
-    """What a job handed on.
+def read(job: str, name: str) -> dict[str, Any]:
+    """Return what a job handed on.
 
     Raises:
-        SystemExit: It is not there, or is no JSON object; the text names the file.
+        SystemExit: It is not there, or is not a JSON object; the text names the file.
     """
     path = file_of(job, name)
     place = path.relative_to(root()).as_posix()
@@ -54,5 +55,5 @@ def read(job: str, name: str) -> dict:
     except (OSError, ValueError) as error:
         raise SystemExit(f"{place} cannot be read: {error}\n  mend: run the job `{job}` again") from None
     if not isinstance(document, dict):
-        raise SystemExit(f"{place} is no JSON object\n  mend: run the job `{job}` again")
+        raise SystemExit(f"{place} is not a JSON object\n  mend: run the job `{job}` again")
     return document

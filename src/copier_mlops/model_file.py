@@ -7,8 +7,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 # Types of our candidates beyond those that skops trusts by itself. A file that holds any other type is refused.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 
@@ -23,12 +21,30 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check(path: Path, expected: str) -> None:
+    """Refuse a file that is not the expected one.
+
+    Args:
+        expected: SHA-256, in hexadecimal.
+
+    Raises:
+        ModelFileError: It is missing, or its SHA-256 is another one.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"no model file at {path}")
+    if (found := sha256(path)) != expected:
+        raise ModelFileError(f"{path} is damaged: its SHA-256 is {found}, expected {expected}")
+
+
 def save(model: Any, path: Path) -> None:
     """Write a scikit-learn model so that equal models give equal files.
 
     skops names objects by their address in memory and stamps its archive with the time; here both become constants, so
-    that DVC sees a changed model only where the model changed.
+    that DVC sees a changed model only if the model changed.
     """
+    # Here: skops and scikit-learn take a second to import, and a hash needs neither.
+    import skops.io  # type: ignore[import-untyped]
+
     source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
     schema = json.loads(source.read("schema.json"))
     numbers: dict[int, int] = {}
@@ -52,8 +68,10 @@ def load(path: Path, sha256_expected: str | None = None) -> Any:
     """
     if not path.is_file():
         raise ModelFileError(f"no model file at {path}")
-    if sha256_expected and (found := sha256(path)) != sha256_expected:
-        raise ModelFileError(f"{path} is damaged: its SHA-256 is {found}, expected {sha256_expected}")
+    if sha256_expected:
+        check(path, sha256_expected)
+    import skops.io
+
     try:
         return skops.io.load(path, trusted=TRUSTED)
     except Exception as error:  # a damaged archive can fail anywhere inside zipfile, json, numpy or skops

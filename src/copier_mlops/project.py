@@ -10,6 +10,8 @@ import importlib
 import importlib.util
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Self
@@ -123,11 +125,64 @@ def _own(file: Path, package: str) -> None:
         )
 
 
+def entry(path: str, name: str) -> Callable[..., Any]:
+    """Return a function of an entry point, which is a file of the team's that the package loads by its path.
+
+    Args:
+        path: The file, seen from the project's root: `operation/execution/serve.py`.
+        name: The function.
+
+    Raises:
+        SystemExit: The file is not there, cannot be imported or has no such function; the text names file and line. So
+            does calling the function, if it fails.
+    """
+    file = root() / path
+    if not file.is_file():
+        raise SystemExit(f"mlops: {path} is not here\n  mend: git restore {path}")
+    known_as = f"entry_{file.stem}"
+    found = importlib.util.spec_from_file_location(known_as, file)
+    if found is None or found.loader is None:
+        raise SystemExit(f"mlops: {path} is not a Python file")
+    module = importlib.util.module_from_spec(found)
+    # Annotations of classes in it are looked up by the name of their module.
+    sys.modules[known_as] = module
+    try:
+        found.loader.exec_module(module)
+    except Exception as error:
+        raise _broken(path, error) from None
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise SystemExit(f"mlops: {path} has no function {name}\n  mend: git log -p {path}")
+
+    @functools.wraps(function)
+    def called(*arguments: object) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            raise _broken(path, error) from None
+
+    return called
+
+
+def _broken(path: str, error: Exception) -> SystemExit:
+    """Return what to say of an entry point that failed: the error, and the line of the file that led to it."""
+    file, line = root() / path, 0
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        line = error.lineno or 0
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == str(file)), 0)
+    reason = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    return SystemExit(
+        f"mlops: {path}, line {line}: {type(error).__name__}: {reason}\n  mend: correct that line of {path}"
+    )
+
+
 class FileSettings(BaseSettings):
     """Values of a YAML file, each of which an environment variable can set."""
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

@@ -1,31 +1,42 @@
 """Watch what production serves: does it answer as released, and is its model too old?"""
 
+from __future__ import annotations
+
 import argparse
 import json
 import time
-
-from mlflow.entities.model_registry import ModelVersion
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.hosts import connect
 from copier_mlops.monitoring.settings import load
-from copier_mlops.project import Settings, answer, load_settings
+from copier_mlops.project import Settings, answer, entry, load_settings, root
 from copier_mlops.registry import registry
 from copier_mlops.release import verify
 from copier_mlops.tracking import models, server
 
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+# The team's file, which may look at more than `problems` does.
+ENTRY = "operation/monitoring/watch.py"
 DAY = 24 * 60 * 60
 # A service that answers does so at once.
 SECONDS = 10
 
 
 def age_in_days(version: ModelVersion) -> float:
-    """Days since a version was registered."""
+    """Return the days since a version was registered."""
     return (time.time() - version.creation_timestamp / 1000) / DAY
 
 
 def problems(version: ModelVersion, settings: Settings) -> list[str]:
-    """What is wrong with the deployment that the registry remembers, in sentences; none where all is well."""
+    """Return what is wrong with the deployment that the registry remembers, in sentences; none if all is well.
+
+    Args:
+        version: What the environment's alias points at.
+        settings: Those of the environment.
+    """
     deployed = version.tags.get(f"deployed.{settings.environment}")
     if deployed is None:
         return [f"version {version.version} has the alias {settings.model_alias}, but was never deployed"]
@@ -36,8 +47,25 @@ def problems(version: ModelVersion, settings: Settings) -> list[str]:
     return []
 
 
-def watch(environment: str) -> dict:
-    """What was seen: whether the service answers as released, the age of its model, and whether training is due."""
+def look(version: ModelVersion, settings: Settings) -> list[str]:
+    """Return what the project's own `look` finds, or what `problems` finds if the project has none.
+
+    Raises:
+        SystemExit: The file fails, or returns no list of sentences; the text names its line.
+    """
+    if not (root() / ENTRY).is_file():
+        return problems(version, settings)
+    found = entry(ENTRY, "look")(version, settings)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise SystemExit(
+            f"monitor: look of {ENTRY} returns {type(found).__name__}, not a list of sentences\n"
+            "  mend: end it with `return found`, an empty list if all is well"
+        )
+    return found
+
+
+def watch(environment: str) -> dict[str, Any]:
+    """Return what was seen: whether the service answers as released, its model's age, and whether training is due."""
     settings, monitoring = load_settings(environment), load(environment)
     version = models.current(server.connect(settings), settings)
     if version is None:
@@ -46,21 +74,21 @@ def watch(environment: str) -> dict:
     return {
         "environment": environment,
         "version": str(version.version),
-        "problems": problems(version, settings),
+        "problems": look(version, settings),
         "age_in_days": round(age, 2),
         "due": age > monitoring.max_age_days,
     }
 
 
 def ask_for_training() -> str:
-    """Have a new model trained by the flow `cd`, where its gates decide; says where it runs."""
+    """Have a new model trained by the flow `cd`, whose gates decide; return where it runs."""
     if registry("hosts")[answer("git_host")]["api"]:
         return connect().start("cd", {})
     return "run: uv run poe cd"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Watch an environment; ends with 1 where it does not answer as it was released."""
+    """Watch an environment; end with 1 if something is wrong with what it serves."""
     parser = argparse.ArgumentParser(prog="poe monitor", description=main.__doc__)
     parser.add_argument("--env", choices=["prod"], default="prod", help="environment (default: prod)")
     parser.add_argument("--dry-run", action="store_true", help="say that training is due, and start nothing")

@@ -1,17 +1,18 @@
 """Approvals: who let a gated job go on, and what exactly was approved."""
 
 import hashlib
+from typing import Any
 
 from copier_mlops import handover
 from copier_mlops.hosts.interface import Approval
 from copier_mlops.hosts.settings import GATES
 
-# What a person sees before the job starts: an approval holds for this text alone.
+# What a person sees before the job starts: an approval holds only for this text.
 SUBJECTS = {"register": ("evaluate", "verdict"), "deploy-prod": ("register", "release"), "apply": ("plan", "plan")}
 
 
 def digest(job: str) -> str:
-    """SHA-256 of the document that the approval of a job is about.
+    """Return the SHA-256 of the document that the approval of a job is about.
 
     Raises:
         SystemExit: It is not there.
@@ -21,7 +22,7 @@ def digest(job: str) -> str:
     return hashlib.sha256(handover.file_of(*place).read_bytes()).hexdigest()
 
 
-def grant(gate: str, approval: Approval) -> dict:
+def grant(gate: str, approval: Approval) -> dict[str, Any]:
     """Write down who approved what the gate's job is about to do."""
     job = GATES[gate]
     document = {"gate": gate, "by": approval.by, "how": approval.how, "at": approval.at, "subject": digest(job)}
@@ -29,8 +30,8 @@ def grant(gate: str, approval: Approval) -> dict:
     return document
 
 
-def require(job: str) -> dict:
-    """The approval of a job.
+def require(job: str) -> dict[str, Any]:
+    """Return the approval of a job.
 
     Raises:
         SystemExit: There is none, or it was given for something else.

@@ -1,23 +1,21 @@
-"""The engine that builds and runs images: docker, or podman, where one answers."""
+"""The program that builds and runs images: docker or podman, the first that answers."""
 
-import subprocess
 from pathlib import Path
 
-from copier_mlops.command import show
+from copier_mlops.command import CommandError, run, show
 
-ENGINES = ("docker", "podman")
+PROGRAMS = ("docker", "podman")
 
 
 def find() -> str | None:
-    """The first engine that is installed and answers; docker's client alone is none."""
-    for name in ENGINES:
+    """Return the first that is installed and answers, None if there is none."""
+    for name in PROGRAMS:
         try:
-            asked = subprocess.run([name, "info"], capture_output=True, timeout=30, check=False)
-        except (OSError, subprocess.TimeoutExpired):
+            # Not `info`: without its daemon, docker still describes its client, and some versions call that a success.
+            run(name, "ps", "--quiet", timeout=30)
+        except CommandError:
             continue
-        # Without its daemon, docker still describes its client; not every version then ends with an error.
-        if asked.returncode == 0 and b"Cannot connect" not in asked.stderr:
-            return name
+        return name
     return None
 
 
@@ -27,13 +25,13 @@ def is_elsewhere(image: str) -> bool:
     return bool(slash) and ("." in first or ":" in first or first == "localhost")
 
 
-def build(engine: str, context: Path, image: str, labels: dict[str, str]) -> None:
-    """Build a context, and push the image where its name begins with a registry.
+def build(program: str, context: Path, image: str, labels: dict[str, str]) -> None:
+    """Build a context, and push the image if its name begins with a registry.
 
     Raises:
-        SystemExit: The engine cannot.
+        SystemExit: The program cannot.
     """
     named = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
-    show("package", engine, "build", f"--tag={image}", *named, str(context))
+    show("package", program, "build", f"--tag={image}", *named, str(context))
     if is_elsewhere(image):
-        show("package", engine, "push", image)
+        show("package", program, "push", image)

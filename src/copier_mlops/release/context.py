@@ -4,14 +4,14 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-import mlflow
-from mlflow.exceptions import MlflowException
-
+from copier_mlops import serving
 from copier_mlops.command import CommandError, run
 from copier_mlops.model_file import sha256
-from copier_mlops.project import ANSWERS, PACKAGED_ANSWERS, answer, root, team
+from copier_mlops.project import ANSWERS, PACKAGED_ANSWERS, answer, root
 from copier_mlops.release import wheels
+from copier_mlops.tracking import models
 
 RECIPE = ("operation/execution/image/Dockerfile", "operation/execution/image/.dockerignore")
 # What the service reads of the project, beside the two wheels.
@@ -53,30 +53,30 @@ def sbom() -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def fetch(release: dict) -> Path:
-    """The model file of a registered version, checked against its SHA-256 and read once.
+def fetch(release: dict[str, Any]) -> Path:
+    """Return the model file of a registered version, checked against its SHA-256 and read once.
 
     Raises:
         SystemExit: It is missing, damaged or not trusted.
     """
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{release['model']}/{release['version']}"))
-        team("score").Predictor.load(folder / "model.skops", release["version"], release["sha256"])
-    except (OSError, MlflowException, ValueError) as error:
+        file = models.fetch(f"models:/{release['model']}/{release['version']}", release["sha256"])
+        serving.load(file, release["version"], release["sha256"])
+    except ValueError as error:
         raise SystemExit(
             f"package: version {release['version']} of {release['model']} cannot be used: {error}\n"
             "  mend: bring the file back in the artefact store, or register the model again"
         ) from None
-    return folder / "model.skops"
+    return file
 
 
-def write(release: dict, folder: Path) -> str:
+def write(release: dict[str, Any], folder: Path) -> str:
     """Write the whole context of a version into `folder`, and return the SHA-256 over all of it.
 
     Raises:
         SystemExit: The model cannot be used, or uv.lock cannot be exported.
     """
-    about = {name: release.get(name, "") for name in ("model", "version", "sha256", "run_id", "commit")}
+    about = {name: release.get(name, "") for name in ("model", "version", "sha256", "md5", "run_id", "commit")}
     contents = {
         "model/model.skops": fetch(release).read_bytes(),
         "model/model.json": json.dumps(about, indent=2).encode() + b"\n",

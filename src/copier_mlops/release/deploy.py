@@ -1,29 +1,41 @@
 """Deploy a packaged version to an environment, then move the environment's alias to it."""
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
 from pathlib import Path
-
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
+from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
 from copier_mlops.release import approval, context, history, package
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import Order, target
 from copier_mlops.tracking import models, server
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-def check_context(packaged: dict, job: str) -> Path:
-    """The build context of a package, which must be what was packaged.
+
+def check_context(packaged: dict[str, Any], job: str) -> Path:
+    """Return the build context of a package, which must be what was packaged, with the model file of the release.
 
     Raises:
         SystemExit: It is not here, or was changed.
     """
     folder = handover.build() / job / "image"
-    if packaged["context"] and (not folder.is_dir() or context.digest(folder) != packaged["context"]):
+    if not packaged["context"]:
+        return folder
+    try:
+        check(folder / "model" / "model.skops", packaged["sha256"])
+    except ModelFileError as error:
+        raise SystemExit(
+            f"deploy: build/{job}/image does not hold the model of the release: {error}\n  mend: uv run poe package"
+        ) from None
+    if context.digest(folder) != packaged["context"]:
         raise SystemExit(
             f"deploy: build/{job}/image is damaged or was changed: it is not what package.json names\n"
             "  mend: uv run poe package"
@@ -31,8 +43,8 @@ def check_context(packaged: dict, job: str) -> Path:
     return folder
 
 
-def run_service(client: MlflowClient, settings: Settings, packaged: dict, job: str) -> str:
-    """Run the package on the target of the environment, and say which target that is; `alias` where nothing runs.
+def run_service(client: MlflowClient, settings: Settings, packaged: dict[str, Any], job: str) -> str:
+    """Run the package on the target of the environment, and return its name; `alias` if nothing runs.
 
     Raises:
         SystemExit: The package is damaged, or the target cannot run it; what ran before still does.
@@ -40,7 +52,7 @@ def run_service(client: MlflowClient, settings: Settings, packaged: dict, job: s
     folder = check_context(packaged, job)
     if context.service() != "online":
         ready = f"; {folder.relative_to(root()).as_posix()} is its batch" if packaged["context"] else ""
-        print(f"deploy: the project has no HTTP service; the alias alone moves{ready}")
+        print(f"deploy: the project has no HTTP service; only the alias moves{ready}")
         return "alias"
     goal = release.load(settings.environment)
     place = handover.folder(f"deploy-{settings.environment}")
@@ -48,7 +60,9 @@ def run_service(client: MlflowClient, settings: Settings, packaged: dict, job: s
     return goal.target
 
 
-def carry_out(client: MlflowClient, settings: Settings, packaged: dict, job: str, approved: dict | None) -> dict:
+def carry_out(
+    client: MlflowClient, settings: Settings, packaged: dict[str, Any], job: str, approved: dict[str, Any] | None
+) -> dict[str, Any]:
     """Run a package, move the alias to its version, and write down what was done.
 
     Returns:
@@ -57,9 +71,11 @@ def carry_out(client: MlflowClient, settings: Settings, packaged: dict, job: str
     Raises:
         SystemExit: The package cannot be run, and the alias stays; or the registry refuses.
     """
+    from mlflow.exceptions import MlflowException
+
     version, environment = packaged["version"], settings.environment
     found = models.current(client, settings)
-    before = found and str(found.version)
+    before = str(found.version) if found else None
     target = run_service(client, settings, packaged, job)
     document = {
         "released": True,
@@ -68,6 +84,7 @@ def carry_out(client: MlflowClient, settings: Settings, packaged: dict, job: str
         "model": packaged["model"],
         "version": version,
         "sha256": packaged["sha256"],
+        "md5": packaged.get("md5", ""),
         "image": packaged["image"],
         "before": before,
         "url": release.load(environment).url.rstrip("/"),
@@ -78,7 +95,7 @@ def carry_out(client: MlflowClient, settings: Settings, packaged: dict, job: str
     }
     try:
         print(f"deploy: {models.point(client, settings, client.get_model_version(settings.model_name, version))}")
-        # The last one is where the alias was, also where somebody has moved it by hand.
+        # The last one is where the alias was, even if somebody has moved it by hand.
         ran = history.versions(client, settings, before)
         history.keep(client, settings, ran if before == version else [*ran, version])
         client.set_model_version_tag(settings.model_name, version, f"deployed.{environment}", json.dumps(document))
@@ -91,8 +108,8 @@ def carry_out(client: MlflowClient, settings: Settings, packaged: dict, job: str
     return document
 
 
-def allowed(environment: str, version: str | None) -> dict | None:
-    """The approval of the deployment; None where the environment has no gate.
+def allowed(environment: str, version: str) -> dict[str, Any] | None:
+    """Return the approval of the deployment; None if the environment has no gate.
 
     Raises:
         SystemExit: There is a gate, and nobody has let this version through.
@@ -107,6 +124,7 @@ def allowed(environment: str, version: str | None) -> dict | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Deploy the package, or any registered version, to an environment."""
     parser = argparse.ArgumentParser(prog="poe deploy", description=__doc__)
     parser.add_argument("--env", metavar="ENVIRONMENT", help="where to (default: dev)")
     parser.add_argument("--version", help="a registered version (default: the one that was packaged)")
@@ -118,10 +136,11 @@ def main(arguments: list[str] | None = None) -> None:
         handover.write(job, "deployment", {"released": False, "reason": packaged["reason"]})
         print(f"deploy: nothing to release: {packaged['reason']}")
         return
-    approved = allowed(settings.environment, options.version or packaged["version"])
+    version = str(packaged["version"] if packaged else options.version)
+    approved = allowed(settings.environment, version)
     client = server.connect(settings)
     if packaged is None:
-        packaged, source = package.of_version(client, settings, options.version, job), job
+        packaged, source = package.of_version(client, settings, version, job), job
     carry_out(client, settings, packaged, source, approved)
 
 

@@ -1,14 +1,12 @@
 """Make an environment ready, or take it down: a plan that a person sees, and its application.
 
-What environments share (experiment, registered model, data remote) is made where it is missing and never taken down:
+What environments share (experiment, registered model, data remote) is made if it is missing and never taken down:
 no data, run or model is deleted here.
 """
 
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from mlflow.exceptions import MlflowException
 
 from copier_mlops import handover
 from copier_mlops.command import CommandError
@@ -31,12 +29,17 @@ class Resource:
 
 
 def resources(settings: Settings) -> list[Resource]:
-    """What an environment consists of, in the order in which it is made."""
+    """Return what an environment consists of, in the order in which it is made.
+
+    Raises:
+        SystemExit: The tracking server is away, or the files of the environment are wrong.
+    """
     client = server.connect(settings)
     name, alias = settings.model_name, settings.model_alias
-    service = []
+    service: list[Resource] = []
     if context.service() == "online":
         runs_on = target(release.load(settings.environment).target)
+        runs_on.check(settings)
         service = [
             Resource(
                 f"service of {settings.environment}",
@@ -65,11 +68,21 @@ def resources(settings: Settings) -> list[Resource]:
     ]
 
 
-def due(settings: Settings, teardown: bool) -> list[Resource]:
-    """What a plan would change, in the order in which it is done."""
-    if teardown:
-        return [each for each in reversed(resources(settings)) if each.remove and each.is_there()]
-    return [each for each in resources(settings) if each.make and not each.is_there()]
+def due(settings: Settings, teardown: bool) -> list[tuple[Resource, Callable[[], object]]]:
+    """Return what a plan would change and what changes it, in the order in which it is done.
+
+    Raises:
+        SystemExit: A program that knows it is not installed or refuses, as kubectl does without a cluster.
+    """
+    found = []
+    for each in reversed(resources(settings)) if teardown else resources(settings):
+        change = each.remove if teardown else each.make
+        try:
+            if change and each.is_there() == teardown:
+                found.append((each, change))
+        except CommandError as error:
+            raise SystemExit(f"plan: whether {each.name} is there cannot be seen: {error}") from None
+    return found
 
 
 def plan(arguments: list[str] | None = None) -> None:
@@ -79,7 +92,7 @@ def plan(arguments: list[str] | None = None) -> None:
     parser.add_argument("--teardown", action="store_true", help="plan to take the environment down")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)
-    names = [each.name for each in due(settings, options.teardown)]
+    names = [each.name for each, _ in due(settings, options.teardown)]
     document = {"environment": settings.environment, "teardown": options.teardown, "resources": names}
     handover.write("plan", "plan", document)
     verb = "take down" if options.teardown else "make"
@@ -95,13 +108,15 @@ def apply(arguments: list[str] | None = None) -> None:
     planned = handover.read("plan", "plan")
     approved = approval.require("apply")
     settings = load_settings(planned["environment"])
+    from mlflow.exceptions import MlflowException
+
     done, failed = [], []
-    for resource in due(settings, planned["teardown"]):
+    for resource, change in due(settings, planned["teardown"]):
         if resource.name not in planned["resources"]:
             print(f"  leave {resource.name}: it is not in the plan")
             continue
         try:
-            (resource.remove if planned["teardown"] else resource.make)()
+            change()
         except (MlflowException, CommandError, OSError, SystemExit) as error:
             failed.append(resource.name)
             print(f"  FAILED {resource.name}: {error}")

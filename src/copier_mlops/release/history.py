@@ -1,17 +1,22 @@
 """What an environment runs and ran before, kept as tags of the registered model: every machine sees the same."""
 
-import json
+from __future__ import annotations
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+import json
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops.project import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 # So many fit into a tag with room to spare.
 KEPT = 20
 
 
-def _read(client: MlflowClient, settings: Settings, name: str) -> object:
+def _read(client: MlflowClient, settings: Settings, name: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
     try:
         tags = client.get_registered_model(settings.model_name).tags
     except MlflowException as error:
@@ -27,7 +32,7 @@ def _write(client: MlflowClient, settings: Settings, name: str, document: object
 
 
 def versions(client: MlflowClient, settings: Settings, now: str | None) -> list[str]:
-    """The versions that the environment ran, one after the other; the last is `now`, where its alias points."""
+    """Return the versions that the environment ran, one after the other; the last is `now`, where its alias points."""
     found = [str(each) for each in _read(client, settings, "deployed") or []]
     if now and found[-1:] != [now]:
         found.append(now)  # somebody has moved the alias by hand
@@ -39,11 +44,12 @@ def keep(client: MlflowClient, settings: Settings, found: list[str]) -> None:
     _write(client, settings, "deployed", found[-KEPT:])
 
 
-def service(client: MlflowClient, settings: Settings) -> dict | None:
-    """The process that serves the environment, as its target has described it; None where there is none."""
-    return _read(client, settings, "service")
+def service(client: MlflowClient, settings: Settings) -> dict[str, Any] | None:
+    """Return the process that serves the environment, as its target has described it; None if there is none."""
+    found: dict[str, Any] | None = _read(client, settings, "service")
+    return found
 
 
-def keep_service(client: MlflowClient, settings: Settings, document: dict | None) -> None:
+def keep_service(client: MlflowClient, settings: Settings, document: dict[str, Any] | None) -> None:
     """Remember the process that serves the environment."""
     _write(client, settings, "service", document)

@@ -1,21 +1,24 @@
 """The metric gate: whether a new model is better than the champion, by the metric that is configured for prod."""
 
-import math
+from __future__ import annotations
 
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+import math
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.project import load_settings
 from copier_mlops.release import settings as release
 from copier_mlops.tracking import models, server
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 def figure(metrics: dict[str, float], name: str, whose: str) -> float:
-    """A metric by its name.
+    """Return a metric by its name.
 
     Raises:
-        SystemExit: It is not there, or is no number: nothing is released on a metric that nobody measured.
+        SystemExit: It is not there, or is not a number: nothing is released on a metric that nobody measured.
     """
     value = metrics.get(name)
     if value is None or not math.isfinite(value):
@@ -28,7 +31,7 @@ def figure(metrics: dict[str, float], name: str, whose: str) -> float:
 
 
 def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool, str]:
-    """Whether the new value wins, and why: the first model does, an equal one does not."""
+    """Return whether the new value wins, and why: the first model does, an equal one does not."""
     if champion is None:
         return True, "there is no champion yet"
     better = new - champion if gate.direction == "higher" else champion - new
@@ -45,24 +48,26 @@ def require_run(client: MlflowClient, run_id: str) -> None:
     Raises:
         SystemExit: It is not there.
     """
+    from mlflow.exceptions import MlflowException
+
     try:
         client.get_run(run_id)
     except MlflowException as error:
         raise SystemExit(
             f"evaluate: {client.tracking_uri} has no run {run_id}: {error}\n"
-            "  mend: name a tracking server that all jobs reach in tracking_uri; a SQLite file is on one machine alone"
+            "  mend: name a tracking server that all jobs reach in tracking_uri; a SQLite file is only on one machine"
         ) from None
 
 
-def verdict(client: MlflowClient, run: dict) -> dict:
-    """The document that build/evaluate/verdict.json holds, for a run of build/train/run.json."""
+def verdict(client: MlflowClient, run: dict[str, Any]) -> dict[str, Any]:
+    """Return the document that build/evaluate/verdict.json holds, for a run of build/train/run.json."""
     settings, gate = load_settings("prod"), release.load("prod").gate
     new = figure(run["metrics"], gate.metric, "the new model")
     champion = models.current(client, settings)
     old = None
     if champion:
         whose = f"version {champion.version}, the champion,"
-        old = figure(client.get_run(champion.run_id).data.metrics, gate.metric, whose)
+        old = figure(client.get_run(str(champion.run_id)).data.metrics, gate.metric, whose)
     promoted, reason = judge(new, old, gate)
     return {
         "promoted": promoted,

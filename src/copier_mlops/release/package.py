@@ -1,10 +1,10 @@
 """Package a registered model with all that serving it needs: a build context, its bill of materials and an image."""
 
+from __future__ import annotations
+
 import argparse
 import json
-
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.project import Settings, load_settings, root
@@ -12,10 +12,13 @@ from copier_mlops.release import containers, context
 from copier_mlops.release import settings as release
 from copier_mlops.tracking import server
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 JOB = "package"
 
 
-def make(settings: Settings, record: dict, job: str) -> dict:
+def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]:
     """Package the version of a release in build/<job>, and return what build/<job>/package.json then says.
 
     Raises:
@@ -45,12 +48,14 @@ def make(settings: Settings, record: dict, job: str) -> dict:
     return _hand_on(job, {**record, "image": image, "built": bool(found), "sbom": sbom, "context": digest})
 
 
-def of_version(client: MlflowClient, settings: Settings, version: str, job: str) -> dict:
+def of_version(client: MlflowClient, settings: Settings, version: str, job: str) -> dict[str, Any]:
     """Package any registered version, by the record that its release left in the models.
 
     Raises:
         SystemExit: There is no such version, or it cannot be packaged.
     """
+    from mlflow.exceptions import MlflowException
+
     try:
         found = client.get_model_version(settings.model_name, version)
     except MlflowException as error:
@@ -62,6 +67,7 @@ def of_version(client: MlflowClient, settings: Settings, version: str, job: str)
         "model": settings.model_name,
         "version": version,
         "sha256": found.tags.get("sha256", "unknown"),
+        "md5": found.tags.get("md5", ""),
         "run_id": found.run_id,
         "commit": found.tags.get("git.commit", ""),
         "data": {name: md5 for name, md5 in found.tags.items() if name.startswith("dvc.md5.")},
@@ -70,6 +76,7 @@ def of_version(client: MlflowClient, settings: Settings, version: str, job: str)
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Package what was registered."""
     parser = argparse.ArgumentParser(prog="poe package", description=__doc__)
     parser.parse_args(arguments)
     record = handover.read("register", "release")
@@ -82,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     make(settings, record, JOB)
 
 
-def _hand_on(job: str, document: dict) -> dict:
+def _hand_on(job: str, document: dict[str, Any]) -> dict[str, Any]:
     handover.write(job, "package", document)
     return document
 

@@ -3,8 +3,8 @@
 import argparse
 import json
 from collections.abc import Iterator
+from typing import Any
 
-import pandas as pd
 import requests
 
 from copier_mlops import handover
@@ -18,14 +18,19 @@ class DifferenceError(Exception):
     """What is not as it should be, in one sentence."""
 
 
-def sample(most: int) -> list[dict]:
-    """The records of the sample as a client sends them, at most so many."""
+def sample(most: int) -> list[dict[str, Any]]:
+    """Return the records of the sample as a client sends them, at most so many."""
+    import pandas as pd
+
     path = root() / "operation" / "tests" / "sample.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=team("schema").TARGET)
-    return json.loads(team("ingest").features(table.head(most), path).to_json(orient="records"))
+    records: list[dict[str, Any]] = json.loads(
+        team("ingest").features(table.head(most), path).to_json(orient="records")
+    )
+    return records
 
 
-def ask(url: str, version: str, body: object, expected: int = 200) -> list[dict]:
+def ask(url: str, version: str, body: object, expected: int = 200) -> list[dict[str, Any]]:
     """The answers of /predict, whose status and version must be the expected ones.
 
     Raises:
@@ -36,14 +41,15 @@ def ask(url: str, version: str, body: object, expected: int = 200) -> list[dict]
         raise DifferenceError(f"/predict answered {answer.status_code}, expected {expected}: {answer.text[:200]}")
     if (named := answer.headers.get("X-Model-Version")) != version:
         raise DifferenceError(f"the header X-Model-Version names version {named}, expected {version}")
-    return answer.json()
+    found: list[dict[str, Any]] = answer.json()
+    return found
 
 
-def check_predictions(url: str, version: str, records: list[dict]) -> str:
-    """Hold the answers to one and to many records against what a prediction is.
+def check_predictions(url: str, version: str, records: list[dict[str, Any]]) -> str:
+    """Check that the answers to one and to many records are predictions.
 
     Raises:
-        DifferenceError: One is none, or comes from another version.
+        DifferenceError: One is not a prediction, or comes from another version.
     """
     answers = ask(url, version, records)
     if len(answers) != len(records):
@@ -51,16 +57,16 @@ def check_predictions(url: str, version: str, records: list[dict]) -> str:
     labels = set(team("schema").LABELS.values())
     for number, each in enumerate(answers):
         if each["label"] not in labels or not 0 <= each["probability"] <= 1:
-            raise DifferenceError(f"the answer to record {number} is no prediction: {each}")
+            raise DifferenceError(f"the answer to record {number} is not a prediction: {each}")
         if each["model_version"] != version:
             raise DifferenceError(f"the answer to record {number} is of version {each['model_version']}, not {version}")
     if (one := ask(url, version, records[0])) != answers[:1]:
-        raise DifferenceError(f"record 0 alone got {one}, among others {answers[:1]}")
-    return f"{len(records)} records are answered, alone as among others"
+        raise DifferenceError(f"record 0 by itself got {one}, among others {answers[:1]}")
+    return f"{len(records)} records are answered, one by one as among others"
 
 
-def check_refusal(url: str, version: str, record: dict) -> str:
-    """Hold the answer to a record that lacks a column against the contract.
+def check_refusal(url: str, version: str, record: dict[str, Any]) -> str:
+    """Check that a record that lacks a column is refused.
 
     Raises:
         DifferenceError: It was not refused.
@@ -71,7 +77,7 @@ def check_refusal(url: str, version: str, record: dict) -> str:
 
 
 def check_metrics(url: str, version: str) -> str:
-    """Hold what Prometheus reads against the version.
+    """Check that what Prometheus reads names the version and counts its predictions.
 
     Raises:
         DifferenceError: The version is not there, or predictions are not counted.
@@ -84,7 +90,24 @@ def check_metrics(url: str, version: str) -> str:
     return "/metrics counts the predictions of this version"
 
 
-def checks(document: dict, settings: Settings, seconds: float) -> Iterator[tuple[str, str]]:
+def check_model(answer: dict[str, Any], document: dict[str, Any]) -> str:
+    """Compare the model file that the service names with that of the record, which is the file of dvc.lock.
+
+    Raises:
+        DifferenceError: It is another file.
+    """
+    found, wanted = answer.get("model_sha256"), document["sha256"]
+    if not found and "md5" not in document:
+        return "the service names no model file: it was deployed by a version before 0.3.0"
+    if found != wanted:
+        raise DifferenceError(
+            f"the model file of version {document['version']} is another one: the service names the SHA-256 "
+            f"{found or 'of none'}, the record {wanted}"
+        )
+    return f"its model file has the SHA-256 {wanted}"
+
+
+def checks(document: dict[str, Any], settings: Settings, seconds: float) -> Iterator[tuple[str, str]]:
     """Each thing that was looked at: its name, and what was seen.
 
     Raises:
@@ -101,7 +124,11 @@ def checks(document: dict, settings: Settings, seconds: float) -> Iterator[tuple
         return
     if wrong := health.wait(url, version, seconds):
         raise DifferenceError(f"version {version} does not answer at {url} after {seconds:g} seconds: {wrong}")
+    answer, seen = health.answer_at(url)
+    if answer is None:
+        raise DifferenceError(f"version {version} answered at {url}, and then no more: {seen}")
     yield "health", f"version {version} answers at {url}"
+    yield "model", check_model(answer, document)
     records = sample(settings.max_records)
     try:
         yield "predictions", check_predictions(url, version, records)
@@ -111,7 +138,7 @@ def checks(document: dict, settings: Settings, seconds: float) -> Iterator[tuple
         raise DifferenceError(f"{url} does not answer as this service does: {type(error).__name__}: {error}") from None
 
 
-def verify(document: dict, settings: Settings, seconds: float = SECONDS, as_json: bool = False) -> None:
+def verify(document: dict[str, Any], settings: Settings, seconds: float = SECONDS, as_json: bool = False) -> None:
     """Verify a deployment, print what was seen, and hand it on as verification.json.
 
     Raises:
@@ -136,6 +163,7 @@ def verify(document: dict, settings: Settings, seconds: float = SECONDS, as_json
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Verify what was deployed to an environment."""
     parser = argparse.ArgumentParser(prog="poe verify", description=__doc__)
     parser.add_argument("--env", metavar="ENVIRONMENT", help="which deployment (default: dev)")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to wait for it (default: %(default)s)")

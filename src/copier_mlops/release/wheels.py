@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import tempfile
+import tomllib
 import zipfile
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -48,23 +49,44 @@ def packed(found: Distribution) -> dict[str, bytes]:
         if is_ours and file.name not in ADDED:
             content[path] = Path(str(found.locate_file(file))).read_bytes()
     if f"{name}/cli.py" not in content:  # installed for editing: its files are where they are edited
-        source = Path(__file__).resolve().parents[1]
-        files = (path for path in source.rglob("*") if path.is_file() and path.suffix != ".pyc")
-        content |= {f"{name}/{path.relative_to(source).as_posix()}": path.read_bytes() for path in files}
+        content |= _edited(name)
     record = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in sorted(content.items())]
     content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,"]).encode() + b"\n"
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, text in sorted(content.items()):
             archive.writestr(zipfile.ZipInfo(path, EARLIEST), text, zipfile.ZIP_DEFLATED)
-    return {f"{name}-{version}-py3-none-any.whl": file.getvalue()}
+    return {f"{name}-{version}-py3-none-any.whl": wheel.getvalue()}
 
 
 def unpack(folder: Path, target: Path) -> None:
-    """Lay out the code of a folder of wheels, for a process that runs it without an installation."""
+    """Lay out the code of a folder of wheels, for a process that runs it without an installation.
+
+    A file that is there with the same content stays untouched: a process may be reading it.
+    """
     for path in sorted(folder.glob("*.whl")):
         with zipfile.ZipFile(path) as archive:
-            archive.extractall(target)
+            for name in archive.namelist():
+                content, file = archive.read(name), target / name
+                if not file.is_file() or file.read_bytes() != content:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content)
+
+
+def _edited(name: str) -> dict[str, bytes]:
+    """Return the files of the package by their paths in a wheel, from the folder in which they are edited."""
+    source = Path(__file__).resolve().parents[1]
+    project = source.parents[1]
+    places = {source: name}
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    places |= {project / origin: target for origin, target in wheel["force-include"].items()}
+    content = {}
+    for origin, target in places.items():
+        for path in [origin] if origin.is_file() else origin.rglob("*"):
+            if path.is_file() and path.suffix != ".pyc":
+                content[(Path(target) / path.relative_to(origin)).as_posix()] = path.read_bytes()
+    return content
 
 
 def _digest(content: bytes) -> str:

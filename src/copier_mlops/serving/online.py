@@ -2,7 +2,7 @@
 
 import argparse
 import gc
-import importlib.util
+import inspect
 import logging
 from types import ModuleType
 from typing import Annotated, Any, Literal
@@ -13,9 +13,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from copier_mlops.project import Settings, load_settings, root, team
+from copier_mlops.project import Settings, entry, load_settings, team
 from copier_mlops.serving import Predictor
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Health(BaseModel):
     status: Literal["ok"]
     model_name: str
     model_version: str
+    model_sha256: Annotated[str, Field(description="of the model file, in hexadecimal; dvc.lock names its MD5")]
 
 
 class Metrics:
@@ -104,7 +106,7 @@ class BodyLimit:
 
 def answer(predictor: Predictor, records: pd.DataFrame, metrics: Metrics) -> list[dict[str, Any]]:
     """Return one prediction per record, n of them for n rows, and count them."""
-    answers = predictor.score(records).to_dict("records")
+    answers: list[dict[str, Any]] = predictor.score(records).to_dict("records")  # type: ignore[assignment]
     for each, row in zip(answers, team("score").unseen(records).to_dict("records"), strict=True):
         each["unseen"] = [name for name, new in row.items() if new]
         metrics.predictions.labels(each["label"]).inc()
@@ -125,16 +127,17 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
     """
     schema = team("schema")
     Record, Prediction = record_model(schema), prediction_model(schema)  # noqa: N806 (they are classes)
-    many = Annotated[list[Record], Field(min_length=1, max_length=settings.max_records), Tag("many")]
-    one_or_many = Annotated[
-        Annotated[Record, Tag("one")] | many, Discriminator(lambda body: "many" if isinstance(body, list) else "one")
-    ]
+    # Types that are made at run time, which mypy cannot follow.
+    limits = Field(min_length=1, max_length=settings.max_records)
+    one = Annotated[Record, Tag("one")]  # type: ignore[valid-type]
+    many = Annotated[list[Record], limits, Tag("many")]  # type: ignore[valid-type]
+    one_or_many = Annotated[one | many, Discriminator(lambda body: "many" if isinstance(body, list) else "one")]
     app = FastAPI(title=settings.project_name, version=predictor.version)
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     metrics = Metrics(predictor.version)
 
     @app.post("/predict")
-    def predict(body: one_or_many) -> list[Prediction]:
+    def predict(body: one_or_many) -> list[Prediction]:  # type: ignore[valid-type]
         """Score one record or a list of them; the answer is a list in the same order."""
         with metrics.seconds.time():
             records = pd.DataFrame([record.model_dump() for record in (body if isinstance(body, list) else [body])])
@@ -143,7 +146,13 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
     @app.get("/health")
     def health() -> Health:
         """Whether the service can answer, and with which model."""
-        return Health(status="ok", model_name=settings.model_name, model_version=predictor.version)
+        return Health(
+            status="ok",
+            model_name=settings.model_name,
+            model_version=predictor.version,
+            # A predictor that a test made by hand has no file.
+            model_sha256=getattr(predictor, "sha256", ""),
+        )
 
     @app.get("/metrics", response_class=PlainTextResponse)
     def prometheus() -> Response:
@@ -151,7 +160,7 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.middleware("http")
-    async def name_the_model(request: Request, call_next) -> Response:
+    async def name_the_model(request: Request, call_next: RequestResponseEndpoint) -> Response:
         try:
             response = await call_next(request)
         except Exception:
@@ -170,17 +179,16 @@ def project_app(predictor: Predictor, settings: Settings) -> FastAPI:
     """Return the project's service: what `create_app` of operation/execution/serve.py makes.
 
     Raises:
-        SystemExit: The file is not there, or has no such function.
+        SystemExit: The file is not there, fails, or makes no FastAPI app; the text names its line.
     """
-    path = root() / ENTRY
-    found = importlib.util.spec_from_file_location("serve", path)
-    if found is None or found.loader is None or not path.is_file():
-        raise SystemExit(f"serve: {ENTRY} is not here\n  mend: git restore {ENTRY}")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    if not callable(getattr(module, "create_app", None)):
-        raise SystemExit(f"serve: {ENTRY} has no function create_app(predictor, settings)")
-    app: FastAPI = module.create_app(predictor, settings)
+    create = entry(ENTRY, "create_app")
+    app = create(predictor, settings)
+    if not isinstance(app, FastAPI):
+        line = inspect.unwrap(create).__code__.co_firstlineno
+        raise SystemExit(
+            f"serve: {ENTRY}, line {line}: create_app returns {type(app).__name__}, not the FastAPI app\n"
+            "  mend: end it with `return app`"
+        )
     return app
 
 

@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from copier_mlops.project import Settings, answer, load_settings, root, team
-from copier_mlops.serving import Predictor
+from copier_mlops.project import Settings, answer, load_settings, root
+from copier_mlops.serving import Predictor, load
 
 
 def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
@@ -17,12 +17,12 @@ def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
     place = folder or root() / "model"
     try:
         about = json.loads((place / "model.json").read_text(encoding="utf-8"))
-        found: Predictor = team("score").Predictor.load(place / "model.skops", about["version"], about["sha256"])
-    except (OSError, ValueError, KeyError) as error:
+        return load(place / "model.skops", about["version"], about["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"model.json has no {error}" if isinstance(error, KeyError) else error
         raise SystemExit(
-            f"service: the packaged {settings.model_name} cannot be used: {error}\n  mend: uv run poe package"
+            f"service: the packaged {settings.model_name} cannot be used: {reason}\n  mend: uv run poe package"
         ) from None
-    return found
 
 
 def main(arguments: list[str] | None = None) -> None:

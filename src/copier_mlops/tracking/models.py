@@ -6,22 +6,25 @@ import argparse
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import mlflow
-from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-
-from copier_mlops.project import Settings, environments, load_settings, root, team
+from copier_mlops import serving
+from copier_mlops.model_file import ModelFileError, check
+from copier_mlops.project import Settings, environments, load_settings, root
 from copier_mlops.tracking import lineage, server
+from copier_mlops.tracking.mlflow_model import FILE
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
     from copier_mlops.serving import Predictor
 
 
 def current(client: MlflowClient, settings: Settings) -> ModelVersion | None:
     """The version that the environment's alias points at; None before the first registration."""
+    from mlflow.exceptions import MlflowException
+
     try:
         return client.get_model_version_by_alias(settings.model_name, settings.model_alias)
     except MlflowException as error:
@@ -44,27 +47,45 @@ def point(client: MlflowClient, settings: Settings, version: ModelVersion) -> st
     return f"{settings.model_name}@{settings.model_alias} is version {version.version}{was}"
 
 
+def fetch(uri: str, sha256: str) -> Path:
+    """Bring the file of a logged or registered model to this machine, checked by its hash.
+
+    Args:
+        uri: MLflow's name of the model, `models:/NAME/VERSION` or `models:/ID`.
+        sha256: What the file's SHA-256 must be, in hexadecimal.
+
+    Raises:
+        ModelFileError: It cannot be had, or is another file.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        file = Path(mlflow.artifacts.download_artifacts(uri)) / FILE
+    except (OSError, MlflowException) as error:
+        raise ModelFileError(f"{uri} cannot be brought here: {error}") from None
+    check(file, sha256)
+    return file
+
+
 def predictor(settings: Settings) -> Predictor:
     """The model behind the environment's alias, its file checked against the SHA-256 that was registered.
 
     Raises:
         SystemExit: The server is away, nothing is registered, or the model file is missing, damaged or not trusted.
     """
-    # Imported here: scikit-learn is slow, and only predictions need it.
-    score = team("score")
-    client = server.connect(settings)
-    version = current(client, settings)
+    version = current(server.connect(settings), settings)
     if version is None:
         raise SystemExit(
             f"registry: {settings.model_name} has no version at alias {settings.model_alias}\n"
             f"  mend: uv run poe train, then uv run poe register --env {settings.environment}"
         )
+    number, sha256 = str(version.version), version.tags.get("sha256", "unknown")
     try:
-        folder = Path(mlflow.artifacts.download_artifacts(f"models:/{settings.model_name}/{version.version}"))
-        return score.Predictor.load(folder / "model.skops", str(version.version), version.tags.get("sha256", "unknown"))
-    except (OSError, MlflowException, ValueError) as error:
+        return serving.load(fetch(f"models:/{settings.model_name}/{number}", sha256), number, sha256)
+    except ValueError as error:
         raise SystemExit(
-            f"registry: version {version.version} of {settings.model_name} cannot be used: {error}\n"
+            f"registry: version {number} of {settings.model_name} cannot be used: {error}\n"
             f"  mend: uv run poe rollback --env {settings.environment}, or register the model again"
         ) from None
 
@@ -82,8 +103,8 @@ def about(version: ModelVersion) -> dict[str, object]:
     }
 
 
-def overview() -> dict[str, object]:
-    """All versions, the one that each environment's alias points at, and the run of the pipeline as it is now.
+def overview() -> dict[str, Any]:
+    """Return all versions, the one that each environment's alias points at, and the run of the pipeline as it is now.
 
     Raises:
         SystemExit: A server is away, or a setting is wrong.

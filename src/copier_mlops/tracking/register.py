@@ -1,14 +1,18 @@
-"""Register the tracked model, or go back to an earlier version."""
+"""Register the tracked model and point an environment's alias at it."""
+
+from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-
+from copier_mlops.model_file import ModelFileError
 from copier_mlops.project import Settings, load_settings, root
 from copier_mlops.tracking import lineage, models, server
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
 
 CARRIED = ("pipeline", "candidate", "git.commit", "git.dirty")
 
@@ -29,7 +33,21 @@ def tracked_run(client: MlflowClient, settings: Settings) -> Run:
 
 
 def register(client: MlflowClient, settings: Settings, run: Run) -> ModelVersion:
-    """The registered version of a run's model, made where there is none yet."""
+    """The registered version of a run's model, made if there is none yet.
+
+    Raises:
+        SystemExit: The model file of the run is not the one that was tracked.
+    """
+    from mlflow.exceptions import MlflowException
+
+    uri, sha256 = run.data.tags["model.uri"], run.data.tags["model.sha256"]
+    try:
+        models.fetch(uri, sha256)
+    except ModelFileError as error:
+        raise SystemExit(
+            f"register: the model of run {run.info.run_id} cannot be used: {error}\n"
+            f"  mend: uv run mlflow runs delete --run-id {run.info.run_id} && uv run poe track"
+        ) from None
     known = [each for each in models.versions(client, settings) if each.run_id == run.info.run_id]
     if known:
         return known[-1]
@@ -39,12 +57,14 @@ def register(client: MlflowClient, settings: Settings, run: Run) -> ModelVersion
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     tags = {name: value for name, value in run.data.tags.items() if name in CARRIED or name.startswith("dvc.md5.")}
+    if md5 := run.data.tags.get("model.md5"):
+        tags["md5"] = md5
     return client.create_model_version(
         settings.model_name,
-        source=run.data.tags["model.uri"],
+        source=uri,
         run_id=run.info.run_id,
-        tags={**tags, "sha256": run.data.tags["model.sha256"]},
-        model_id=run.data.tags["model.uri"].rpartition("/")[2],
+        tags={**tags, "sha256": sha256},
+        model_id=uri.rpartition("/")[2],
     )
 
 
@@ -57,10 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
     settings = load_settings(options.env)
     client = server.connect(settings)
     if options.release:
-        from copier_mlops.release import enter
+        from copier_mlops.release import promote
 
-        enter.main(client, settings)
+        promote.main(client, settings)
         return
+    from mlflow.exceptions import MlflowException
+
     run = tracked_run(client, settings)
     try:
         version = register(client, settings, run)

@@ -3,22 +3,22 @@
 Reads what the pipeline wrote and dvc.lock, so that a run can be tracked after the server was away, and never twice.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
 import warnings
-from pathlib import Path
-
-import mlflow
-import mlflow.sklearn
-import pandas as pd
-from mlflow.data.dataset import Dataset
-from mlflow.entities import Run
-from mlflow.models import infer_signature
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover, model_file
 from copier_mlops.project import load_settings, root, team
-from copier_mlops.tracking import lineage, server
+from copier_mlops.tracking import lineage, mlflow_model, server
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.data.dataset import Dataset
+    from mlflow.entities import Run
 
 MODEL = "build/model/model.skops"
 TRAIN = "data/processed/train.parquet"
@@ -69,38 +69,39 @@ def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
 
 def training_records() -> pd.DataFrame:
     """The training records; numbers as doubles, since MLflow's whole numbers have no room for a missing value."""
+    import pandas as pd
+
     return pd.read_parquet(root() / TRAIN).astype(dict.fromkeys(team("schema").NUMBERS, "float64"))
 
 
-def dataset(digest: str) -> Dataset:
+def dataset(records: pd.DataFrame, digest: str) -> Dataset:
     """What the model was trained on, by its hash in DVC."""
+    from mlflow.data.pandas_dataset import from_pandas
+
     with warnings.catch_warnings(action="ignore"):  # a path could be two kinds of source; both mean this file
-        return mlflow.data.from_pandas(
-            training_records(), source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest
-        )
+        return from_pandas(records, source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest)
 
 
-def log_model() -> None:
-    """Log the model as skops with its signature, tagged with the file's SHA-256, by which every reader checks it."""
-    model = model_file.load(root() / MODEL)
-    inputs = training_records()[team("schema").COLUMNS].head(3)
-    logged = mlflow.sklearn.log_model(
-        model,
-        name="model",
-        serialization_format="skops",
-        skops_trusted_types=model_file.TRUSTED,
-        signature=infer_signature(inputs, model.predict(inputs)),
-        input_example=inputs,
-        pip_requirements=[f"{name}=={found}" for name, found in lineage.library_versions().items() if name != "dvc"],
-    )
-    written = Path(mlflow.artifacts.download_artifacts(logged.model_uri)) / "model.skops"
-    mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": model_file.sha256(written)})
+def log_model(records: pd.DataFrame, md5: str) -> None:
+    """Log the bytes of the model file; tags of the run name its hashes: by SHA-256, every reader checks it.
+
+    Args:
+        records: The training records, whose first ones are the example.
+        md5: The hash of the file in dvc.lock.
+    """
+    import mlflow
+
+    schema, few = team("schema"), records.head(3)
+    needed = [f"{name}=={found}" for name, found in lineage.library_versions().items() if name != "dvc"]
+    logged = mlflow_model.log(root() / MODEL, few[schema.COLUMNS], few[schema.TARGET], needed)
+    sha256 = model_file.sha256(root() / MODEL)
+    mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": sha256, "model.md5": md5})
 
 
 DATA = "dvc.md5."
 
 
-def summary(run: Run) -> dict:
+def summary(run: Run) -> dict[str, Any]:
     """A tracked run as the document that build/train/run.json holds."""
     tags = run.data.tags
     return {
@@ -112,6 +113,8 @@ def summary(run: Run) -> dict:
         "metrics": run.data.metrics,
         "model_uri": tags["model.uri"],
         "sha256": tags["model.sha256"],
+        # A run of 0.2.0 has none: its model was written anew, and is not the file of dvc.lock.
+        "md5": tags.get("model.md5", ""),
     }
 
 
@@ -128,16 +131,19 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"track: this result is tracked already, as run {run.info.run_name} ({run.info.run_id})")
         handover.write("train", "run", summary(run))
         return
+    import mlflow
+
     chosen, figures = metrics()
+    records = training_records()
     print(f"track: logging to {settings.tracking_uri}", flush=True)
     with mlflow.start_run(experiment_id=experiment.experiment_id, tags=tags(chosen, pipeline, hashes)) as run:
         mlflow.log_params(lineage.parameters(root()))
         mlflow.log_metrics(figures)
-        mlflow.log_input(dataset(hashes[TRAIN]), context="training")
-        log_model()
+        mlflow.log_input(dataset(records, hashes[TRAIN]), context="training")
+        log_model(records, hashes[MODEL])
         for path in ("dvc.lock", "dvc.yaml", "params.yaml"):
-            mlflow.log_artifact(root() / path)
-        mlflow.log_artifacts(root() / "build" / "plots", "plots")
+            mlflow.log_artifact(str(root() / path))
+        mlflow.log_artifacts(str(root() / "build" / "plots"), "plots")
     print(f"track: run {run.info.run_name} ({run.info.run_id}) in experiment {experiment.name}")
     handover.write("train", "run", summary(client.get_run(run.info.run_id)))
 

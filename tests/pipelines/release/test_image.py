@@ -1,4 +1,7 @@
-"""The image of a release: hadolint passes its Dockerfile, and a Dockerfile with a fault is found."""
+"""The image of a release: hadolint passes its Dockerfile, and a Dockerfile with a fault is found.
+
+What it installs and runs is proven without docker in tests/package/release/test_image.py.
+"""
 
 import re
 import subprocess
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-RELEASE = Path("operation", "execution", "release")
+EXECUTION = Path("operation", "execution")
 # The image of Python names its system as well.
 FULL = r"\S+/uv:\d+\.\d+\.\d+|python:\d+\.\d+\.\d+-slim-\w+"
 
@@ -28,6 +31,7 @@ def lint(dockerfile: str) -> str:
         "curl": "curl" in dockerfile,
         "a distribution without its hash": "--require-hashes" not in dockerfile,
         "a secret": re.search(r"(?i)(password|token|secret|_key)\s*=", dockerfile),
+        "git or a login": re.search(r"(?im)^(?!#).*(\bgit\b|netrc|--mount=type=(secret|ssh))", dockerfile),
         "everything copied": re.search(r"^(COPY|ADD) \. ", dockerfile, re.MULTILINE),
     }
     return "\n".join(found + [name for name, is_there in faults.items() if is_there])
@@ -36,7 +40,7 @@ def lint(dockerfile: str) -> str:
 @pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("serving", [["batch", "online"], ["batch"], ["online"]], ids=",".join)
 def test_the_dockerfile_lints_clean(release, python_version, serving):
-    dockerfile = (release(python_version=python_version, serving=serving) / RELEASE / "image/Dockerfile").read_text()
+    dockerfile = (release(python_version=python_version, serving=serving) / EXECUTION / "image/Dockerfile").read_text()
     assert lint(dockerfile) == ""
     assert f"FROM python:{python_version}." in dockerfile
     assert ("EXPOSE 8080" in dockerfile) == ("online" in serving)
@@ -52,10 +56,12 @@ def test_the_dockerfile_lints_clean(release, python_version, serving):
         (r"USER .*", "USER root"),
         (r"USER .*", "USER app"),
         (r"HEALTHCHECK[^\n]*\\\n[^\n]*", ""),
-        (r"ENTRYPOINT .*", "ENTRYPOINT python -m operation.execution.serving.packaged"),
+        (r"ENTRYPOINT .*", "ENTRYPOINT mlops service"),
         (r" --require-hashes", ""),
-        (r"COPY src src", "COPY . ."),
-        (r"COPY src src", "RUN cd /app && pip install mlflow"),
+        (r"COPY operation operation", "COPY . ."),
+        (r"COPY operation operation", "RUN cd /app && pip install mlflow"),
+        (r"COPY wheels wheels", "RUN apt-get update && apt-get install --yes git"),
+        (r"RUN uv venv", "RUN --mount=type=secret,id=netrc,target=/root/.netrc uv venv"),
         (r"EXPOSE 8080", "EXPOSE 80800"),
         (r"EXPOSE 8080", "ENV API_TOKEN=abc"),
         (r"COPY model model", "RUN apt-get install curl"),
@@ -64,15 +70,21 @@ def test_the_dockerfile_lints_clean(release, python_version, serving):
     ],
 )
 def test_the_linter_would_find_a_fault(project, text, fault):
-    dockerfile = (project / RELEASE / "image/Dockerfile").read_text()
+    dockerfile = (project / EXECUTION / "image/Dockerfile").read_text()
     planted = re.sub(text, fault, dockerfile, flags=re.MULTILINE)
     assert planted != dockerfile
     assert lint(planted)
 
 
+def test_it_runs_the_service_of_the_package(project):
+    dockerfile = (project / EXECUTION / "image/Dockerfile").read_text()
+    assert dockerfile.endswith('ENTRYPOINT ["mlops", "service"]\n')
+    assert "uv pip install --no-cache --require-hashes --requirement requirements.txt" in dockerfile
+
+
 def test_the_context_is_listed_name_by_name(project):
-    dockerfile = (project / RELEASE / "image/Dockerfile").read_text()
-    ignored = (project / RELEASE / "image/.dockerignore").read_text().splitlines()
+    dockerfile = (project / EXECUTION / "image/Dockerfile").read_text()
+    ignored = (project / EXECUTION / "image/.dockerignore").read_text().splitlines()
     copied = set(re.findall(r"^COPY (?!--from)(\S+)", dockerfile, re.MULTILINE))
     assert "*" in ignored
     assert copied == {line[1:] for line in ignored if line.startswith("!")}

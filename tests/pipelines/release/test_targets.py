@@ -10,7 +10,7 @@ import yaml
 
 from tests.project import files
 
-RELEASE = Path("operation", "execution", "release")
+EXECUTION = Path("operation", "execution")
 MANIFESTS = ("deployment.yaml", "service.yaml", "disruption.yaml")
 LATEST = kubernetes_validate.latest_version()
 
@@ -43,7 +43,7 @@ def weaknesses(document: dict) -> list[str]:
 
 
 def manifest(project: Path, name: str) -> dict:
-    return yaml.safe_load((project / RELEASE / "kubernetes" / name).read_text())
+    return yaml.safe_load((project / EXECUTION / "kubernetes" / name).read_text())
 
 
 @pytest.mark.parametrize("package_name", ["german_credit", "c", "p" * 40])
@@ -133,7 +133,7 @@ def compose_faults(folder: Path, document: dict) -> str:
 
 
 def test_the_compose_file_is_valid(project, tmp_path):
-    assert compose_faults(tmp_path, yaml.safe_load((project / RELEASE / "compose.yaml").read_text())) == ""
+    assert compose_faults(tmp_path, yaml.safe_load((project / EXECUTION / "compose.yaml").read_text())) == ""
 
 
 @pytest.mark.parametrize(
@@ -151,18 +151,21 @@ def test_the_compose_file_is_valid(project, tmp_path):
     ],
 )
 def test_a_fault_in_the_compose_file_would_be_found(project, tmp_path, name, value):
-    document = yaml.safe_load((project / RELEASE / "compose.yaml").read_text())
+    document = yaml.safe_load((project / EXECUTION / "compose.yaml").read_text())
     document["services"]["service"][name] = value
     assert compose_faults(tmp_path, document)
 
 
 def test_without_the_http_door_there_is_no_target(release):
-    batch = {path for path in files(release(serving=["batch"])) if "release/" in path or "kustomization" in path}
-    assert not [path for path in batch if "targets" in path or "kubernetes" in path or "compose" in path]
-    assert "operation/execution/release/image/Dockerfile" in batch
+    names = {path for path in files(release(serving=["batch"])) if path.startswith("operation/")}
+    assert {path for path in names if path.startswith("operation/execution/")} == {
+        "operation/execution/image/.dockerignore",
+        "operation/execution/image/Dockerfile",
+    }
+    assert not [path for path in names if "kustomization" in path]
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_below_level_3_there_is_nothing_of_it(release, level):
     names = files(release(maturity_level=level))
-    assert not [name for name in names if "release" in name or "packaged" in name or "kustomization" in name]
+    assert not [name for name in names if "release" in name or "/image/" in name or "kustomization" in name]

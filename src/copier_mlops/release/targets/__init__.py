@@ -1,18 +1,52 @@
 """Where a package runs: `target(name)` is the module of the target that release.yaml names."""
 
+from __future__ import annotations
+
 import importlib
-from typing import Protocol, cast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from mlflow import MlflowClient
+from copier_mlops.project import Settings, root
 
-from copier_mlops.project import Settings
-from copier_mlops.release.targets.order import Order
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-__all__ = ["Order", "Target", "target"]
+
+@dataclass(frozen=True)
+class Order:
+    """Run this package in that environment. A target that cannot raises SystemExit with what went wrong."""
+
+    settings: Settings
+    url: str
+    package: dict[str, Any]
+    context: Path
+    """The build context that the package was made of."""
+    folder: Path
+    """Where the target writes what it needs: build/deploy-<environment>."""
+    client: MlflowClient
+
+    def image(self) -> tuple[str, str]:
+        """Return repository and tag of the image.
+
+        Raises:
+            SystemExit: It was never built.
+        """
+        if not self.package["built"]:
+            place = self.context.relative_to(root()).as_posix()
+            raise SystemExit(
+                f"deploy: the image {self.package['image']} was never built\n"
+                f"  mend: start docker or podman and run: uv run poe package; its context is {place}"
+            )
+        repository, _, tag = self.package["image"].rpartition(":")
+        return repository, tag
 
 
 class Target(Protocol):
     """What a target can do; each is a module of this folder."""
+
+    def check(self, settings: Settings) -> None:
+        """Refuse, by SystemExit, what the environment's files say if nothing can run by it."""
 
     def start(self, order: Order) -> None:
         """Run a package in the place of the one that runs."""

@@ -1,25 +1,34 @@
 """The target `compose`: the image as a container of docker or podman."""
 
-from urllib.parse import urlsplit
+from __future__ import annotations
 
-from mlflow import MlflowClient
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from copier_mlops.command import run, show
 from copier_mlops.project import Settings, root
 from copier_mlops.release import containers
-from copier_mlops.release.targets.order import Order
+from copier_mlops.release.targets import Order
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 FILE = "operation/execution/compose.yaml"
+
+
+def check(_: Settings) -> None:
+    """Refuse nothing: what this target reads of an environment are settings with types."""
 
 
 def start(order: Order) -> None:
     """Put the image of the package in the place of the container that runs.
 
     Raises:
-        SystemExit: It was never built, no engine answers, or the container is not healthy within two minutes.
+        SystemExit: It was never built, neither docker nor podman answers, or the container is not healthy within two
+            minutes.
     """
     repository, tag = order.image()
-    found = need_engine()
+    found = need_program()
     values = {
         "PROJECT": project(order.settings),
         "IMAGE": f"{repository}:{tag}",
@@ -33,25 +42,25 @@ def start(order: Order) -> None:
 
 
 def is_running(settings: Settings, _: MlflowClient) -> bool:
-    """Whether the environment has a container on this machine."""
-    return bool(run(need_engine(), "compose", f"--project-name={project(settings)}", "ps", "--quiet"))
+    """Return whether the environment has a container on this machine."""
+    return bool(run(need_program(), "compose", f"--project-name={project(settings)}", "ps", "--quiet"))
 
 
 def stop(settings: Settings, _: MlflowClient) -> None:
     """Stop and remove the environment's container."""
-    run(need_engine(), "compose", f"--project-name={project(settings)}", "down")
+    run(need_program(), "compose", f"--project-name={project(settings)}", "down")
 
 
 def project(settings: Settings) -> str:
-    """The name under which compose knows the environment."""
+    """Return the name under which compose knows the environment."""
     return f"{settings.model_name}-{settings.environment}"
 
 
-def need_engine() -> str:
-    """The engine that answers.
+def need_program() -> str:
+    """Return the one of docker and podman that answers.
 
     Raises:
-        SystemExit: None does.
+        SystemExit: Neither does.
     """
     found = containers.find()
     if found is None:

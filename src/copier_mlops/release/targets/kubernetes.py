@@ -1,21 +1,41 @@
 """The target `kubernetes`: the manifests of the environment with the image of the package, applied and waited for."""
 
+from __future__ import annotations
+
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from mlflow import MlflowClient
 
 from copier_mlops.command import CommandError, run, show
-from copier_mlops.project import Settings, environment_folder
+from copier_mlops.project import Settings, environment_folder, root
 from copier_mlops.release import containers
-from copier_mlops.release.targets.order import Order
+from copier_mlops.release.targets import Order
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# Where the manifests are, seen from the folder of an environment, and where projects of 0.2.0 have them.
+MANIFESTS = "../../execution/kubernetes"
+OLD_MANIFESTS = "../../execution/release/kubernetes"
+
+
+def check(settings: Settings) -> None:
+    """Refuse manifests that cannot be built.
+
+    Raises:
+        SystemExit: They name the place that the shared manifests had in 0.2.0.
+    """
+    own(settings.environment)
 
 
 def start(order: Order) -> None:
     """Apply the manifests and wait until the new pods answer; a rollout that fails is undone.
 
     Raises:
-        SystemExit: The image was never built, kubectl or the cluster refuse, or the pods do not become ready.
+        SystemExit: The image was never built, the manifests moved, kubectl or the cluster refuse, or the pods do not
+            become ready.
     """
     folder = str(write(order))
     try:
@@ -36,14 +56,31 @@ def start(order: Order) -> None:
                 raise
 
 
-def write(order: Order) -> os.PathLike[str]:
-    """The manifests of the environment with the image and the version of the package, in a folder of build/."""
+def own(environment: str) -> Path:
+    """Return the folder with the manifests of an environment.
+
+    Raises:
+        SystemExit: They name the place that the shared manifests had in 0.2.0.
+    """
+    folder = environment_folder(environment)
+    file = folder / "kustomization.yaml"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    if OLD_MANIFESTS in text and not (folder / OLD_MANIFESTS).exists():
+        raise SystemExit(
+            f"{file.relative_to(root()).as_posix()} names {OLD_MANIFESTS}, and the manifests are in {MANIFESTS} now\n"
+            f"  mend: write this line in its place:   - {MANIFESTS}"
+        )
+    return folder
+
+
+def write(order: Order) -> Path:
+    """Write the manifests of the environment with the image and the version of the package, in a folder of build/."""
     repository, tag = order.image()
     if not containers.is_elsewhere(repository):
         print(f"deploy: {repository} names no registry: the cluster's nodes must have the image already")
     folder = order.folder / "kubernetes"
     folder.mkdir(parents=True, exist_ok=True)
-    base = os.path.relpath(environment_folder(order.settings.environment), folder)
+    base = os.path.relpath(own(order.settings.environment), folder)
     document = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -56,11 +93,12 @@ def write(order: Order) -> os.PathLike[str]:
 
 
 def is_running(settings: Settings, _: MlflowClient) -> bool:
-    """Whether the cluster has anything of the environment's manifests."""
-    folder = str(environment_folder(settings.environment))
-    return bool(run("kubectl", "get", f"--kustomize={folder}", "--ignore-not-found", "--output=name"))
+    """Return whether the cluster has anything of the environment's manifests."""
+    return bool(
+        run("kubectl", "get", f"--kustomize={own(settings.environment)}", "--ignore-not-found", "--output=name")
+    )
 
 
 def stop(settings: Settings, _: MlflowClient) -> None:
     """Delete what the environment's manifests name."""
-    run("kubectl", "delete", f"--kustomize={environment_folder(settings.environment)}", "--ignore-not-found", "--wait")
+    run("kubectl", "delete", f"--kustomize={own(settings.environment)}", "--ignore-not-found", "--wait")

@@ -1,24 +1,31 @@
 """The target `local`: the packaged service as a process of this machine, which stays when the command ends.
 
-The new version is tried before the old one is stopped; where it then does not answer, the old one is brought back. Only
-a process that this project started is ever ended.
+The new version is tried before the old one is stopped; if it then does not answer, the old one is brought back. Only a
+process that this project started is ever ended.
 """
+
+from __future__ import annotations
 
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from mlflow import MlflowClient
 
 from copier_mlops.project import Settings
 from copier_mlops.release import context, health, history, wheels
-from copier_mlops.release.targets import process
-from copier_mlops.release.targets.order import Order
+from copier_mlops.release.targets import Order, process
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 SECONDS = 60
+
+
+def check(_: Settings) -> None:
+    """Refuse nothing: what this target reads of an environment are settings with types."""
 
 
 def start(order: Order) -> None:
@@ -52,12 +59,12 @@ def start(order: Order) -> None:
 
 
 def is_running(settings: Settings, client: MlflowClient) -> bool:
-    """Whether the environment's process runs on this machine."""
+    """Return whether the environment's process runs on this machine."""
     return process.found(history.service(client, settings)) is not None
 
 
 def stop(settings: Settings, client: MlflowClient) -> None:
-    """End the environment's process, where it runs on this machine."""
+    """End the environment's process, if it runs on this machine."""
     if known := process.found(history.service(client, settings)):
         process.end(known)
         history.keep_service(client, settings, None)
@@ -83,7 +90,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def copy(order: Order) -> Path:
-    """The service in a folder of its own, which no later package overwrites while it runs."""
+    """Copy the service to a folder of its own, which no later package overwrites while it runs."""
     name = f"{order.package['version']}-{order.package['context'][:12]}"
     folder = order.folder / "services" / name
     if not folder.is_dir() or context.digest(folder) != order.package["context"]:
@@ -92,9 +99,8 @@ def copy(order: Order) -> Path:
         shutil.copytree(order.context, draft)
         shutil.rmtree(folder, ignore_errors=True)
         draft.replace(folder)
-    code = process.code_of(folder)
-    shutil.rmtree(code, ignore_errors=True)
-    wheels.unpack(folder / "wheels", code)
+    # The same package may run from this code now: only files that differ are written.
+    wheels.unpack(folder / "wheels", process.code_of(folder))
     return folder
 
 
@@ -105,6 +111,7 @@ def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
         SystemExit: It cannot.
     """
     command = [*process.COMMAND, "--check"]
+    # Not by copier_mlops.command, which hands on all variables: the service gets none of our credentials.
     environment = process.environment(folder, variables)
     tried = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if tried.returncode:
@@ -114,14 +121,14 @@ def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
         )
 
 
-def launch(order: Order, wanted: dict) -> None:
+def launch(order: Order, wanted: dict[str, Any]) -> None:
     """Start a service, remember it, and wait until it answers.
 
     Raises:
         SystemExit: It ends, or does not answer in time; then it is ended.
     """
     log = order.folder / "service.log"
-    # Written down before and after, so that it is found again by whoever comes next, even where this is stopped here.
+    # Written down before and after, so that it is found again by the next deployment, even if this one is stopped here.
     history.keep_service(order.client, order.settings, wanted)
     started, known = process.launch(Path(wanted["folder"]), wanted["variables"], log)
     record = wanted | known

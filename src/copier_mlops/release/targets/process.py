@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -17,7 +18,7 @@ WITHHELD = ("OPERATION_TRACKING_URI",)
 
 
 def variables(environment: str, port: int) -> dict[str, str]:
-    """The settings of a service: those that are set here, and its environment and port."""
+    """Return the settings of a service: those that are set here, and its environment and port."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("OPERATION_") and name not in WITHHELD}
     return ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
 
@@ -28,20 +29,18 @@ def code_of(folder: Path) -> Path:
 
 
 def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
-    """What the process of a service sees: its own copy of the code comes first."""
+    """Return the variables of a service's process: its own copy of the code comes first."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return (
         kept | settings | {"PYTHONPATH": str(code_of(folder)), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     )
 
 
-def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subprocess.Popen, dict]:
+def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     """Start the service in a folder, apart from this command, and return what makes it known again later."""
-    apart = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-        if sys.platform == "win32"
-        else {"start_new_session": True}
-    )
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
     with log.open("wb") as output:
         started = subprocess.Popen(
             COMMAND,
@@ -56,21 +55,21 @@ def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subproces
     return started, {"pid": started.pid, "created": created}
 
 
-def describe(folder: Path) -> dict:
-    """What will be known of a process before it is started: where it runs, and on which machine."""
+def describe(folder: Path) -> dict[str, Any]:
+    """Return what will be known of a process before it is started: where it runs, and on which machine."""
     return {"machine": platform.node(), "folder": str(folder), "pid": None, "created": None}
 
 
-def found(record: dict | None) -> dict | None:
-    """The record, where the process that it describes still runs on this machine."""
+def found(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the record if the process that it describes still runs on this machine, else None."""
     if not record or record["machine"] != platform.node():
         return None
-    if record["pid"] is None:  # who started it was stopped before it could say more
+    if record["pid"] is None:  # the deployment was stopped before it could write down more
         record = next(filter(None, (_described(record, each) for each in psutil.process_iter())), None)
     return record if record and _process(record) else None
 
 
-def end(record: dict) -> None:
+def end(record: dict[str, Any]) -> None:
     """End the process that a record describes, and return when it is gone; any other process is left alone."""
     known = _process(record)
     if known is None:
@@ -90,11 +89,11 @@ def end(record: dict) -> None:
 
 
 def tail(text: str, lines: int = 12) -> str:
-    """The last lines of a text, indented."""
+    """Return the last lines of a text, indented."""
     return "\n".join(f"    {line}" for line in text.strip().splitlines()[-lines:]) or "    (nothing)"
 
 
-def _described(record: dict, each: psutil.Process) -> dict | None:
+def _described(record: dict[str, Any], each: psutil.Process) -> dict[str, Any] | None:
     try:
         if MODULE in each.cmdline() and Path(each.cwd()) == Path(record["folder"]):
             return {**record, "pid": each.pid, "created": each.create_time()}
@@ -103,7 +102,7 @@ def _described(record: dict, each: psutil.Process) -> dict | None:
     return None
 
 
-def _process(record: dict) -> psutil.Process | None:
+def _process(record: dict[str, Any]) -> psutil.Process | None:
     # A number of a process is given again: the time of its start and its command make sure.
     try:
         known = psutil.Process(record["pid"])
@@ -115,7 +114,7 @@ def _process(record: dict) -> psutil.Process | None:
 
 def _is_alive(known: psutil.Process) -> bool:
     try:
-        # Who has ended and waits for a parent to notice is gone already.
+        # A zombie counts as gone.
         return known.is_running() and known.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

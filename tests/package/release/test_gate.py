@@ -1,27 +1,31 @@
-"""The metric gate, approvals, and what jobs hand over. Managed by the template."""
+"""The metric gate, approvals, and what jobs hand over."""
 
 import json
 import math
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
 
-from operation.configuration import release
-from operation.execution import registry
-from operation.execution.host.interface import Approval
-from operation.execution.release import approval, enter, handover, judge
+from copier_mlops import handover
+from copier_mlops.hosts.interface import Approval
+from copier_mlops.release import approval, judge, promote
+from copier_mlops.release.settings import Gate
+from copier_mlops.tracking import models
 
 
 @pytest.fixture(autouse=True)
-def build(tmp_path, monkeypatch):
-    monkeypatch.setattr(handover, "BUILD", tmp_path)
-    monkeypatch.setattr(handover, "ROOT", tmp_path)
-    return tmp_path
+def build(inside, team_project):
+    """The folder of what is handed over, empty before and gone after."""
+    yield handover.build()
+    shutil.rmtree(team_project / "build", ignore_errors=True)
 
 
-def gate(direction: str = "higher", margin: float = 0.0) -> release.Gate:
-    return release.Gate(metric="roc_auc", direction=direction, margin=margin)
+def gate(direction: str = "higher", margin: float = 0.0) -> Gate:
+    """A gate on the area under the ROC curve."""
+    return Gate(metric="roc_auc", direction=direction, margin=margin)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +55,7 @@ def test_a_metric_that_nobody_measured_is_a_failure(metrics):
 
 def test_a_champion_without_the_metric_is_a_failure(monkeypatch):
     champion = SimpleNamespace(version="3", run_id="r")
-    monkeypatch.setattr(registry, "current", lambda *_: champion)
+    monkeypatch.setattr(models, "current", lambda *_: champion)
     client = SimpleNamespace(get_run=lambda _: SimpleNamespace(data=SimpleNamespace(metrics={})))
     with pytest.raises(SystemExit, match="version 3, the champion, has no metric roc_auc; it has none"):
         judge.verdict(client, {"metrics": {"roc_auc": 0.8}})
@@ -77,20 +81,20 @@ def test_an_approval_holds_for_what_was_seen_and_for_nothing_else():
 def test_nothing_is_registered_without_an_approval():
     handover.write("evaluate", "verdict", {"promoted": True, "reason": "", "run": {"run_id": "r"}})
     with pytest.raises(SystemExit, match=r"nobody has approved it\n  mend: uv run poe gate-check model"):
-        enter.enter(client=None, settings=None)
+        promote.promote(client=None, settings=None)
 
 
 def test_a_model_that_is_not_better_is_not_registered_and_needs_no_approval():
     handover.write("evaluate", "verdict", {"promoted": False, "reason": "not better"})
-    assert enter.enter(client=None, settings=None) == {"released": False, "reason": "not better"}
+    assert promote.promote(client=None, settings=None) == {"released": False, "reason": "not better"}
 
 
-def test_what_was_not_handed_over_is_named(build):
+def test_what_was_not_handed_over_is_named():
     with pytest.raises(SystemExit, match=r"train/run\.json is not here\n  mend: run the job `train` first"):
         handover.read("train", "run")
     handover.write("train", "run", {"a": 1})
     file = handover.file_of("train", "run")
-    for broken, text in (("{", "cannot be read"), ("[]", "is no JSON object")):
+    for broken, text in (("{", "cannot be read"), ("[]", "is not a JSON object")):
         file.write_text(broken, encoding="utf-8")
         with pytest.raises(SystemExit, match=text):
             handover.read("train", "run")
@@ -102,7 +106,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(handover.BUILD), "replace", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="No space"):
         handover.write("train", "run", {"a": 2})
     assert json.loads(handover.file_of("train", "run").read_text(encoding="utf-8")) == {"a": 1}

@@ -1,23 +1,25 @@
-"""What is asked of docker and kubectl, by programs of that name that write it down. Managed by the template."""
+"""What is asked of docker, podman and kubectl, by programs of that name that write it down."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from operation.configuration.settings import ROOT, folder_of, load
-from operation.execution.release import engine, handover
-from operation.execution.release.targets import compose, kubernetes
-from operation.execution.release.targets.order import Order
+from copier_mlops import handover
+from copier_mlops.project import environment_folder, load_settings, root
+from copier_mlops.release import containers, environment
+from copier_mlops.release.targets import Order, compose, kubernetes
+from tests.package.shared import new_database, settings_at, uri
 
 DEPLOYMENT = "{kind: Deployment, metadata: {name: service-prod, namespace: models}}"
 
 
 @pytest.fixture
-def programs(tmp_path, monkeypatch):
-    """Puts a program on the path that writes down its arguments and fails where they hold `failing`."""
+def programs(inside, tmp_path, monkeypatch):
+    """Puts a program on the path that writes down its arguments and fails if they hold `failing`."""
     log = tmp_path / "asked.txt"
     log.touch()
     folder = tmp_path / "bin"
@@ -39,29 +41,30 @@ def programs(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def order(tmp_path, monkeypatch) -> Order:
-    monkeypatch.setattr(handover, "BUILD", ROOT / "build" / tmp_path.name)
+def order(inside, team_project) -> Order:
     packaged = {"image": "registry.example.org:5000/credit:3-abc", "built": True, "version": "3", "model": "credit"}
     folder = handover.folder("deploy-prod")
-    return Order(load("prod"), "http://127.0.0.1:8123", packaged, folder / "image", folder, client=None)
+    yield Order(load_settings("prod"), "http://127.0.0.1:8123", packaged, folder / "image", folder, client=None)
+    shutil.rmtree(team_project / "build")
 
 
-def test_an_engine_that_does_not_answer_is_none(programs, monkeypatch):
-    monkeypatch.setattr(engine, "ENGINES", ("docker", "podman"))
-    programs("docker", failing="info")
-    programs("podman", failing="info")
-    assert engine.find() is None
+def test_the_first_program_that_answers_builds(programs):
+    programs("docker", failing="ps")
+    programs("podman", failing="ps")
+    assert containers.find() is None
     programs("podman")
-    assert engine.find() == "podman"
+    assert containers.find() == "podman"
+    programs("docker")
+    assert containers.find() == "docker"
 
 
 @pytest.mark.parametrize(
     ("image", "pushed"),
     [("credit:3", False), ("team/credit:3", False), ("example.org/credit:3", True), ("localhost/credit:3", True)],
 )
-def test_an_image_is_pushed_where_its_name_begins_with_a_registry(programs, image, pushed):
+def test_an_image_is_pushed_if_its_name_begins_with_a_registry(programs, image, pushed):
     asked = programs("docker")
-    engine.build("docker", Path("context"), image, {"version": "3"})
+    containers.build("docker", Path("context"), image, {"version": "3"})
     build, *push = asked.read_text().splitlines()
     assert build == f"docker build --tag={image} --label=org.opencontainers.image.version=3 context"
     assert push == ([f"docker push {image}"] if pushed else [])
@@ -70,7 +73,7 @@ def test_an_image_is_pushed_where_its_name_begins_with_a_registry(programs, imag
 def test_a_build_that_fails_is_named(programs):
     programs("docker", failing="build")
     with pytest.raises(SystemExit, match=r"package: `docker build .*` ended with 1"):
-        engine.build("docker", Path("context"), "credit:3", {})
+        containers.build("docker", Path("context"), "credit:3", {})
 
 
 def test_compose_gets_the_image_and_the_environment(programs, order):
@@ -80,8 +83,7 @@ def test_compose_gets_the_image_and_the_environment(programs, order):
     values = dict(line.split("=", 1) for line in (order.folder / "compose.env").read_text().splitlines())
     assert values["IMAGE"] == "registry.example.org:5000/credit:3-abc"
     assert (values["ENVIRONMENT"], values["PORT"]) == ("prod", "8123")
-    file = yaml.safe_load(compose.FILE.read_text())
-    used = str(file)
+    used = (root() / compose.FILE).read_text()
     assert all("${" + name in used for name in values)
 
 
@@ -106,7 +108,10 @@ def test_kubernetes_applies_and_waits(programs, order):
     (image,) = document["images"]
     assert image == {"name": "service", "newName": "registry.example.org:5000/credit", "newTag": "3-abc"}
     (resource,) = document["resources"]
-    assert (folder / resource / "kustomization.yaml").is_file()
+    environment = folder / resource / "kustomization.yaml"
+    (shared,) = yaml.safe_load(environment.read_text())["resources"]
+    assert shared == kubernetes.MANIFESTS
+    assert (environment.parent / shared / "kustomization.yaml").is_file()
 
 
 def test_a_rollout_that_fails_is_undone(programs, order):
@@ -118,7 +123,7 @@ def test_a_rollout_that_fails_is_undone(programs, order):
 
 def test_what_runs_in_containers_is_looked_for_and_taken_down(programs):
     asked = programs("docker")
-    settings = load("stage")
+    settings = load_settings("stage")
     assert not compose.is_running(settings, None)  # it lists nothing
     compose.stop(settings, None)
     calls = [line for line in asked.read_text().splitlines() if "compose" in line]
@@ -128,9 +133,49 @@ def test_what_runs_in_containers_is_looked_for_and_taken_down(programs):
 
 def test_what_runs_in_a_cluster_is_looked_for_and_taken_down(programs):
     asked = programs("kubectl")
-    assert not kubernetes.is_running(load("stage"), None)
-    kubernetes.stop(load("stage"), None)
+    assert not kubernetes.is_running(load_settings("stage"), None)
+    kubernetes.stop(load_settings("stage"), None)
     look, delete = asked.read_text().splitlines()
-    folder = folder_of("stage")
+    folder = environment_folder("stage")
     assert look == f"kubectl get --kustomize={folder} --ignore-not-found --output=name"
     assert delete == f"kubectl delete --kustomize={folder} --ignore-not-found --wait"
+
+
+@pytest.fixture
+def moved(inside):
+    """The manifests of prod name the place that the shared ones had in 0.2.0."""
+    file = environment_folder("prod") / "kustomization.yaml"
+    content = file.read_text()
+    file.write_text(content.replace(kubernetes.MANIFESTS, kubernetes.OLD_MANIFESTS))
+    yield file
+    file.write_text(content)
+
+
+def test_manifests_of_0_2_0_are_named_with_the_line_to_write(programs, order, moved, tmp_path, monkeypatch):
+    asked = programs("kubectl")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
+    monkeypatch.setenv("RELEASE_TARGET", "kubernetes")
+    new_database(tmp_path, settings_at(uri(tmp_path), "prod"))
+    sentence = (
+        "operation/configuration/environment_prod/kustomization.yaml names ../../execution/release/kubernetes, and the "
+        "manifests are in ../../execution/kubernetes now\n"
+        "  mend: write this line in its place:   - ../../execution/kubernetes"
+    )
+    with pytest.raises(SystemExit) as refused:
+        kubernetes.start(order)
+    assert str(refused.value) == sentence
+    for words in (["--env", "prod"], ["--env", "prod", "--teardown"]):
+        with pytest.raises(SystemExit) as refused:
+            environment.plan(words)
+        assert str(refused.value) == sentence
+    assert asked.read_text() == ""
+
+
+def test_a_plan_without_kubectl_is_one_sentence(inside, order, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
+    monkeypatch.setenv("RELEASE_TARGET", "kubernetes")
+    new_database(tmp_path, settings_at(uri(tmp_path), "prod"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit) as refused:
+        environment.plan(["--env", "prod", "--teardown"])
+    assert str(refused.value) == "plan: whether service of prod is there cannot be seen: kubectl is not installed"

@@ -1,17 +1,21 @@
-"""The registry's door: what was judged better and approved becomes a version, with the record of how it came there."""
+"""Register the model that was judged better and approved, and record where it came from."""
+
+from __future__ import annotations
 
 import json
-
-from mlflow import MlflowClient
+from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.project import Settings
 from copier_mlops.release import approval
 from copier_mlops.tracking import register
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-def record(verdict: dict, version: str, settings: Settings, approved: dict) -> dict:
-    """The document of build/register/release.json: from the version back to the data, the code and the person."""
+
+def record(verdict: dict[str, Any], version: str, settings: Settings, approved: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of build/register/release.json: from the version back to data, code and person."""
     run = verdict["run"]
     return {
         "released": True,
@@ -19,6 +23,7 @@ def record(verdict: dict, version: str, settings: Settings, approved: dict) -> d
         "model": settings.model_name,
         "version": version,
         "sha256": run["sha256"],
+        "md5": run.get("md5", ""),
         "run_id": run["run_id"],
         "commit": run["commit"],
         "data": run["data"],
@@ -29,7 +34,7 @@ def record(verdict: dict, version: str, settings: Settings, approved: dict) -> d
     }
 
 
-def enter(client: MlflowClient, settings: Settings) -> dict:
+def promote(client: MlflowClient, settings: Settings) -> dict[str, Any]:
     """Register the model of the verdict, and return the record of the release.
 
     Raises:
@@ -47,7 +52,7 @@ def enter(client: MlflowClient, settings: Settings) -> dict:
 
 def main(client: MlflowClient, settings: Settings) -> None:
     """Register what was judged better, or say why nothing is; both are handed on."""
-    document = enter(client, settings)
+    document = promote(client, settings)
     handover.write("register", "release", document)
     if document["released"]:
         by = document["approval"]["by"]

@@ -1,0 +1,17 @@
+"""What watches production: `problems` is what `operation/monitoring/watch.py` of a project begins with."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from copier_mlops.monitoring.watch import problems
+
+__all__ = ["problems"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late: what watches loads pandas and psutil, and the settings of monitoring need neither.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from copier_mlops.monitoring import watch
+
+    return getattr(watch, name)

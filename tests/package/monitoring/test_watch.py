@@ -1,0 +1,93 @@
+"""Watching production: the project's own `look` decides what is wrong."""
+
+import json
+import shutil
+
+import pytest
+
+from copier_mlops import handover
+from copier_mlops.monitoring import problems, watch
+from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.tracking import models, register
+from tests.package.shared import new_database, tracked, uri
+
+OWN = """
+from copier_mlops.monitoring import problems
+
+
+def look(version, settings):
+    return [*problems(version, settings), f"{settings.environment} has version {version.version}"]
+"""
+
+
+@pytest.fixture(scope="module")
+def prod(inside, team_project, tmp_path_factory) -> Settings:
+    """The settings of prod, whose alias is at a version that was never deployed."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    inside.setenv("MLFLOW_TRACKING_URI", uri(folder))
+    settings = load_settings("prod")
+    client = new_database(folder, settings)
+    run = tracked(settings, folder / "model.skops", pipeline="a")
+    models.point(client, settings, register.register(client, settings, run))
+    yield settings
+    shutil.rmtree(team_project / "build", ignore_errors=True)
+
+
+@pytest.fixture
+def file(inside):
+    """operation/monitoring/watch.py, which is brought back after the test."""
+    path = root() / watch.ENTRY
+    content = path.read_text()
+    yield path
+    path.write_text(content)
+
+
+NEVER = "version 1 has the alias champion, but was never deployed"
+
+
+def test_the_file_of_the_template_finds_what_the_package_finds(prod):
+    assert watch.watch("prod")["problems"] == [NEVER]
+
+
+def test_what_the_team_adds_is_found_and_handed_on(prod, file, capsys):
+    file.write_text(OWN)
+    with pytest.raises(SystemExit) as ended:
+        watch.main(["--json"])
+    assert ended.value.code == 1
+    seen = json.loads(capsys.readouterr().out)
+    assert seen["problems"] == [NEVER, "prod has version 1"]
+    assert handover.read("watch", "seen")["problems"] == seen["problems"]
+
+
+def test_a_project_without_the_file_is_watched_all_the_same(prod, file):
+    file.unlink()
+    assert watch.watch("prod")["problems"] == [NEVER]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("import moon\n", f"mlops: {watch.ENTRY}, line 1: ModuleNotFoundError: No module named 'moon'"),
+        ("def looks(version, settings):\n    return []\n", f"mlops: {watch.ENTRY} has no function look"),
+        (
+            "def look(version, settings):\n    return version.moon\n",
+            f"mlops: {watch.ENTRY}, line 2: AttributeError: 'ModelVersion' object has no attribute 'moon'",
+        ),
+        ("def look(version, settings):\n    pass\n", f"monitor: look of {watch.ENTRY} returns NoneType, not a list"),
+        ("def look(version, settings):\n    return 'x'\n", f"monitor: look of {watch.ENTRY} returns str, not a list"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(prod, file, text, sentence):
+    file.write_text(text)
+    with pytest.raises(SystemExit) as refused:
+        watch.watch("prod")
+    assert str(refused.value).startswith(sentence)
+
+
+def test_a_deployment_that_does_not_answer_is_a_problem(prod, monkeypatch):
+    document = {"version": "1", "sha256": "a", "md5": "b", "url": "http://127.0.0.1:9", "target": "local"}
+    version = models.current(models.server.connect(prod), prod)
+    version.tags["deployed.prod"] = json.dumps(document)
+    monkeypatch.setattr(watch, "SECONDS", 0)
+    (problem,) = problems(version, prod)
+    assert problem.startswith("version 1 does not answer at http://127.0.0.1:9 after 0 seconds")

@@ -1,0 +1,85 @@
+"""Tracking what the pipeline wrote: the hash of dvc.lock, the tags of the run and the bytes in the store."""
+
+import hashlib
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+from copier_mlops import handover, model_file
+from copier_mlops.project import load_settings, root, team
+from copier_mlops.tracking import models, server, track
+from tests.package.shared import SAMPLE, fitted, flip, loaded, new_database, uri
+
+
+@pytest.fixture
+def results(inside, tmp_path, monkeypatch):
+    """A project whose pipeline has run, as far as `track` reads it; all of it is gone after the test."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
+    new_database(tmp_path, load_settings("dev"))
+    before = {path for path in root().rglob("*") if path.is_file()}
+    model_file.save(fitted(), root() / track.MODEL)
+    records = team("ingest").ingest(SAMPLE)
+    written = {
+        "metrics/test.json": {"candidate": "logistic_regression", "roc_auc": 0.8},
+        "metrics/data.json": {"n": 125},
+    }
+    for name, document in written.items():
+        (root() / name).parent.mkdir(exist_ok=True)
+        (root() / name).write_text(json.dumps(document))
+    (root() / "build" / "plots").mkdir()
+    pd.DataFrame({"x": [1.0]}).to_csv(root() / "build" / "plots" / "roc.csv")
+    (root() / track.TRAIN).parent.mkdir(exist_ok=True)
+    records.to_parquet(root() / track.TRAIN)
+    outs = [{"path": path, "md5": hashlib.md5((root() / path).read_bytes()).hexdigest()} for path in track.RESULTS]  # noqa: S324
+    lock = {"schema": "2.0", "stages": {"evaluate": {"outs": outs, "params": {"params.yaml": {"seed": 42}}}}}
+    (root() / "dvc.lock").write_text(yaml.safe_dump(lock))
+    yield {each["path"]: each["md5"] for each in outs}
+    for path in {path for path in root().rglob("*") if path.is_file()} - before:
+        path.unlink()
+    (root() / "build" / "plots").rmdir()
+
+
+def test_the_tracked_model_is_the_file_of_dvc_lock(results, capsys):
+    track.main([])
+    tracked = handover.read("train", "run")
+    assert tracked["md5"] == results[track.MODEL] == tracked["data"][track.MODEL]
+    assert tracked["sha256"] == model_file.sha256(root() / track.MODEL)
+    stored = models.fetch(tracked["model_uri"], tracked["sha256"])
+    assert stored.read_bytes() == (root() / track.MODEL).read_bytes()
+    run = server.connect(load_settings()).get_run(tracked["run_id"])
+    assert run.data.tags["model.md5"] == results[track.MODEL]
+    assert run.data.params["seed"] == "42"
+    assert (run.data.metrics["roc_auc"], run.data.metrics["data.n"]) == (0.8, 125)
+    track.main([])
+    assert "is tracked already" in capsys.readouterr().out
+
+
+def test_a_changed_byte_is_not_tracked(results):
+    flip(root() / track.MODEL)
+    with pytest.raises(SystemExit, match=r"^track: build/model/model\.skops is damaged or was changed"):
+        track.main([])
+
+
+def test_what_a_run_of_0_2_0_named_is_handed_on_without_the_hash_of_dvc(results):
+    track.main([])
+    client = server.connect(load_settings())
+    run = client.get_run(handover.read("train", "run")["run_id"])
+    client.delete_tag(run.info.run_id, "model.md5")
+    track.main([])
+    assert handover.read("train", "run")["md5"] == ""
+
+
+def test_tracking_and_registering_do_without_scikit_learn(results):
+    for task in ("track", "track", "register"):
+        code = f"from copier_mlops.cli import main\nassert main([{task!r}]) == 0"
+        found = loaded(code, root(), PYTHONPATH=str(root() / "src"))
+        assert "mlflow" in found
+        assert not found & {"skops", "sklearn"}
+
+
+def test_what_can_be_said_without_mlflow_is_said_before_it_is_loaded(results):
+    (root() / track.MODEL).unlink()
+    code = "from copier_mlops.cli import main\ntry:\n    main(['track'])\nexcept SystemExit as error:\n    print(error)"
+    assert loaded(code, root()) == set()
