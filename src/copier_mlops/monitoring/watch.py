@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 # The team's file, which may look at more than `problems` does.
-ENTRY = "operation/monitoring/watch.py"
+ENTRY = "operation/monitoring/prediction_monitoring.py"
 DAY = 24 * 60 * 60
 # A service that answers does so at once.
 SECONDS = 10

@@ -35,7 +35,7 @@ def prod(inside, team_project, tmp_path_factory) -> Settings:
 
 @pytest.fixture
 def file(inside):
-    """operation/monitoring/watch.py, which is brought back after the test."""
+    """operation/monitoring/prediction_monitoring.py, which is brought back after the test."""
     path = root() / watch.ENTRY
     content = path.read_text()
     yield path
