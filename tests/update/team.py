@@ -20,7 +20,7 @@ CHANGES = {
     ],
     f"src/{PACKAGE}/prepare.py": [("", "\n\ndef ours() -> int:\n    return 1\n")],
     f"src/{PACKAGE}/train.py": [("import argparse\n", "import argparse  # ours\n")],
-    "operation/execution/checks.py": [("import os\n", "import os  # ours\n")],
+    "operation/tests/conftest.py": [("", "\n\nOURS = 1\n")],
     "dvc.yaml": [("stages:\n", "stages:\n  ours:\n    cmd: python -m german_credit.ours\n\n")],
     "params.yaml": [("seed: 42\n", "seed: 7\n")],
     "operation/configuration/environment_dev/settings.yaml": [("port: 8000\n", "port: 8010\n")],
