@@ -50,10 +50,14 @@ def content(project: Path) -> dict[str, object]:
 
 
 def starters(history: Path, version: str, level: int, target: int, names: Iterable[str]) -> set[str]:
-    """The team's files that come with an update: of new levels, and of those that brought nothing in this version."""
-    text = run(history, "git", "show", f"{version}:extensions/levels.yml")
-    known = yaml.safe_load(text)[: level + 1]
+    """Return the team's files that come with an update.
+
+    They are those of new levels, of levels that brought nothing in this version, and of a layout that it did not have.
+    """
+    known = yaml.safe_load(run(history, "git", "show", f"{version}:extensions/levels.yml"))
     due = [each for position, each in enumerate(LEVELS) if position > level or not known[position]["yours"]]
+    if not any("later" in each for each in known):
+        due += [{"yours": each.get("later", [])} for each in LEVELS]
     return yours(names, target) & yours(names, len(due), due)
 
 
