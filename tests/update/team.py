@@ -15,7 +15,7 @@ CHANGES = {
     "poe_tasks.toml": [('cmd = "pytest operation/tests/unit"\n', 'cmd = "pytest operation/tests/unit --verbose"\n')],
     "pyproject.toml": [
         ("dependencies = [\n", 'dependencies = [\n  "lightgbm>=4,<5",\n'),
-        ('  "pandas>=2.3,<3.1",\n', '  "pandas>=2.3,<2.4",\n'),
+        ('  "scikit-learn>=1.7,<1.10",\n', '  "scikit-learn>=1.8,<1.10",\n'),
         ("", '\n[tool.poe.tasks.ours]\nhelp = "Ours"\ncmd = "python -m ours"\n'),
     ],
     f"src/{PACKAGE}/prepare.py": [("", "\n\ndef ours() -> int:\n    return 1\n")],
