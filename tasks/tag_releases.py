@@ -1,7 +1,7 @@
 """Tag each release where its tag is missing.
 
-A release is a commit of the main line that raised the version in pyproject.toml to a final one (1.2.3) and that has an
-entry for it in CHANGELOG.md; its tag is the version. Safe to run again: tags that are there stay.
+A release is the first commit of the main line that has both: a higher version in pyproject.toml, a final one (1.2.3), and
+an entry for it in CHANGELOG.md. Its tag is the version. Safe to run again: tags that are there stay.
 """
 
 import argparse
@@ -64,27 +64,29 @@ def find_releases(repository: Path) -> list[Release]:
     """The releases in the history of HEAD, oldest first.
 
     Raises:
-        ReleaseError: The history is not all there, or a version was raised without an entry in the changelog.
+        ReleaseError: The history is not all there, or HEAD has a final version without an entry in the changelog.
     """
     if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise ReleaseError(
             "this clone is shallow and has not all commits; get them first: git fetch --unshallow --tags"
         )
-    commits = git(repository, "log", "--first-parent", "--reverse", "--format=%H", "--", "pyproject.toml").split()
-    highest, releases = Version("0.dev0"), []
+    paths = ("pyproject.toml", "CHANGELOG.md")
+    commits = git(repository, "log", "--first-parent", "--reverse", "--format=%H", "--", *paths).split()
+    highest, releases, early = Version("0.dev0"), [], None
     for commit in commits:
         version = version_at(repository, commit)
-        if version is None or version <= highest:
+        if version is None or version <= highest or not re.fullmatch(r"\d+\.\d+\.\d+", str(version)):
             continue
-        highest = version
-        if not re.fullmatch(r"\d+\.\d+\.\d+", str(version)):
-            continue
-        if not has_entry(file_at(repository, commit, "CHANGELOG.md"), str(version)):
-            raise ReleaseError(
-                f"commit {commit[:10]} raised the version to {version} without an entry in CHANGELOG.md: a "
-                f"release needs the heading `## {version}` in the same commit"
-            )
-        releases.append(Release(str(version), commit))
+        if has_entry(file_at(repository, commit, "CHANGELOG.md"), str(version)):
+            releases.append(Release(str(version), commit))
+            highest = version
+        elif early is None or early.version != str(version):
+            early = Release(str(version), commit)
+    if early and str(version_at(repository, "HEAD")) == early.version and Version(early.version) > highest:
+        raise ReleaseError(
+            f"commit {early.commit[:10]} raised the version to {early.version} without an entry in CHANGELOG.md: a "
+            f"release needs the heading `## {early.version}`"
+        )
     return releases
 
 

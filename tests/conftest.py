@@ -2,7 +2,20 @@
 
 import os
 
-IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
+import pytest
+from plumbum import local
 
-os.environ |= {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
-os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
+GIT = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
+GIT |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+os.environ |= GIT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_gitconfig(default_gitconfig, sessionpatch):
+    """Take back the settings of pytest-copier, among them `core.autocrlf`, which rewrites line ends of the team's."""
+    for name, text in GIT.items():
+        sessionpatch.setenv(name, text)
+        sessionpatch.setitem(local.env, name, text)
+    return default_gitconfig

@@ -34,7 +34,7 @@ def source() -> object:
 def test_every_way_to_name_it_is_an_address(source, given, address, installed):
     assert source.address(given) == (address or given)
     pin = json.loads(source.pin(given, COMMIT, False, "0.3.0"))
-    assert pin["source"] == f'{{ git = "{installed.removeprefix("git+")}", rev = "{COMMIT}" }}'
+    assert pin["source"] == f'git = "{installed.removeprefix("git+")}"\nrev = "{COMMIT}"'
     assert pin["tool"] == f"uv tool run --from 'copier-mlops[lint] @ {installed}@{COMMIT}'"
     assert pin["bound"] == ""
 

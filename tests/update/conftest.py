@@ -58,6 +58,7 @@ def make_older(history: Path) -> None:
         if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
             replace(path, *HEADER)
     for name in (DROPPED, LET_GO):
+        (history / "template" / name).parent.mkdir(parents=True, exist_ok=True)
         (history / "template" / name).write_text('"""Gone in the next version."""\n', encoding="utf-8")
     (history / "template" / f"{NEW_MANAGED}.jinja").unlink()
     (history / "template" / NEW_STARTER).unlink()

@@ -145,7 +145,7 @@ def test_a_renamed_package_without_its_answer_is_named_until_the_answer_follows(
         assert [each.check for each in lint(project)] == ["MLO114"]
         assert not (project / "src" / team.PACKAGE).exists()
         commit(project)
-    assert team.PACKAGE in (project / "operation/execution/release/context.py").read_text(encoding="utf-8")
+    assert team.PACKAGE in (project / "operation/tests/integration/test_pipeline.py").read_text(encoding="utf-8")
     first = content(project)
     update_project(project, package_name=team.RENAMED)
     assert_no_conflict(project)

@@ -99,6 +99,21 @@ def test_a_version_without_an_entry_in_the_changelog_is_refused(repository, entr
         main(["--repository", str(repository)])
 
 
+def test_a_version_that_was_raised_too_early_is_released_with_its_entry(repository):
+    write(repository, "0.1.0")
+    write(repository, "0.1.0.dev0")
+    assert find_releases(repository) == []
+    released = write(repository, "0.1.0", "## 0.1.0")
+    assert find_releases(repository) == [Release("0.1.0", released)]
+
+
+def test_an_entry_may_follow_the_version(repository):
+    write(repository, "0.1.0")
+    (repository / "CHANGELOG.md").write_text("# Changelog\n\n## 0.1.0\n", encoding="utf-8")
+    released = commit(repository, "Entry")
+    assert find_releases(repository) == [Release("0.1.0", released)]
+
+
 def test_a_version_that_falls_and_comes_back_is_no_second_release(released):
     repository, commits = released
     write(repository, "0.1.0")

@@ -24,6 +24,9 @@ from tests.update.updated import (
 )
 
 
+KUSTOMIZATIONS = [f"configuration/environment_{name}/kustomization.yaml" for name in ("dev", "stage", "prod")]
+
+
 def test_the_releases_can_be_found():
     assert [release.version for release in find_releases(TEMPLATE)] == RELEASES
 
@@ -53,7 +56,7 @@ def test_an_update_brings_and_takes_what_the_template_did(history, tmp_path):
     assert {path for path in first if path not in now} == {DROPPED}
     assert {path for path in now if path not in first} == {NEW_MANAGED}
     changed = {path for path in first if path in now and first[path] != now[path]}
-    assert {ANSWERS, "pyproject.toml", "ruff.toml", "operation/execution/checks.py"} <= changed
+    assert {ANSWERS, "pyproject.toml", "ruff.toml", "poe_tasks.toml"} <= changed
     assert changed.isdisjoint(yours(first, 2))
     assert NEW_STARTER not in now
     assert now[LET_GO] == b"# Ours\n"
@@ -112,7 +115,7 @@ def test_a_climb_leaves_files_alone_that_were_there_before(history, tmp_path):
 
 def test_what_a_team_deleted_does_not_come_back_with_a_level(history, tmp_path):
     project = copy_project(history, tmp_path / "project", NOW, maturity_level=2)
-    deleted = ["dvc.yaml", "README.md", "docs/data/README.md", "operation/execution/charts.py"]
+    deleted = ["dvc.yaml", "README.md", "docs/data/README.md", "operation/execution/serve.py"]
     for path in deleted:
         (project / path).unlink()
     commit(project)
@@ -141,6 +144,24 @@ def test_a_door_that_is_opened_later(history, tmp_path):
     assert content(project) == fresh | {"README.md": first_readme}
 
 
+def test_the_files_of_a_door_come_when_it_is_opened_and_stay_when_it_is_closed(history, tmp_path):
+    project = committed(history, tmp_path / "project", NOW, maturity_level=3, serving=["batch"])
+    served = [f"operation/{name}" for name in ("execution/serve.py", "tests/unit/test_serve.py", *KUSTOMIZATIONS)]
+    assert not [path for path in served if (project / path).exists()]
+    update(project, serving=["online"])
+    assert [path for path in served if (project / path).exists()] == served
+    for path in served[1:]:
+        (project / path).write_text("# Ours\n", encoding="utf-8")
+    (project / served[0]).unlink()
+    commit(project)
+    for doors in (["online", "batch"], ["batch"]):
+        update(project, serving=doors)
+        assert_no_conflict(project)
+        commit(project)
+        assert not (project / served[0]).exists()
+        assert {(project / path).read_text(encoding="utf-8") for path in served[1:]} == {"# Ours\n"}
+
+
 def test_a_cloud_that_is_chosen_later(history, tmp_path):
     project = committed(history, tmp_path / "project", NOW, maturity_level=3)
     assert not list(project.rglob("identity*"))
@@ -152,7 +173,7 @@ def test_a_cloud_that_is_chosen_later(history, tmp_path):
     update(project, cloud="gcp")
     assert_no_conflict(project)
     assert identity.read_text(encoding="utf-8") == "role_arn: ours\n"
-    assert {path.stem for path in (project / "operation/execution/identity").iterdir()} == {"federated", "gcp", "login"}
+    assert answers_of(project)["cloud"] == "gcp"
 
 
 def test_the_answers_file_can_be_read_by_any_yaml(history, tmp_path):

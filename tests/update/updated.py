@@ -1,6 +1,7 @@
 """Projects before and after an update, in the words of those who wonder what it did."""
 
 from collections.abc import Iterable
+from configparser import ConfigParser
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,7 @@ from tests.project import ANSWERS, commit, copy_project, files, matches, registr
 from tests.update.conftest import LET_GO
 from tests.update.team import Files
 
-LEVELS = registry("levels")
+LEVELS, REMOTES = registry("levels"), ".dvc/config"
 
 
 def committed(history: Path, path: Path, version: str, **answers: object) -> Path:
@@ -39,9 +40,20 @@ def yours(names: Iterable[str], level: int, levels: list[dict] = LEVELS) -> set[
 
 
 def parsed(contents: Files) -> dict[str, object]:
-    """Of the answers file the answers, without the version that they were given to; all others as they are."""
+    """Return the files: of the answers file what was answered, of DVC's the settings in any order, others as they are.
+
+    The answers are without the version that they were given to, and without the layout that the project was born with.
+    """
     answers = yaml.safe_load(contents[ANSWERS])
-    return contents | {ANSWERS: {name: value for name, value in answers.items() if name != "_commit"}}
+    kept = {name: value for name, value in answers.items() if name not in ("_commit", "first_layout")}
+    return contents | {ANSWERS: kept} | {path: sections(contents[path]) for path in {REMOTES} & contents.keys()}
+
+
+def sections(text: bytes) -> dict[str, dict[str, str]]:
+    """Return the settings of DVC by section."""
+    parser = ConfigParser()
+    parser.read_string(text.decode("utf-8"))
+    return {name: dict(parser[name]) for name in parser.sections()}
 
 
 def content(project: Path) -> dict[str, object]:
@@ -50,10 +62,14 @@ def content(project: Path) -> dict[str, object]:
 
 
 def starters(history: Path, version: str, level: int, target: int, names: Iterable[str]) -> set[str]:
-    """The team's files that come with an update: of new levels, and of those that brought nothing in this version."""
-    text = run(history, "git", "show", f"{version}:extensions/levels.yml")
-    known = yaml.safe_load(text)[: level + 1]
+    """Return the team's files that come with an update.
+
+    They are those of new levels, of levels that brought nothing in this version, and of a layout that it did not have.
+    """
+    known = yaml.safe_load(run(history, "git", "show", f"{version}:extensions/levels.yml"))
     due = [each for position, each in enumerate(LEVELS) if position > level or not known[position]["yours"]]
+    if not any("later" in each for each in known):
+        due += [{"yours": each.get("later", [])} for each in LEVELS]
     return yours(names, target) & yours(names, len(due), due)
 
 
