@@ -1,45 +1,47 @@
 """A model goes to stage and to prod, a second one follows, and prod goes back, by the commands that CI runs."""
 
+import hashlib
 import json
-import os
 import shutil
 import socket
+import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.run.project import Project, copy_project, request
 from tests.run.test_serving import records
 
-INSIDE = Path(__file__).parent / "inside" / "release"
-# The jobs before, in short: a version, made where it is not there yet, what they hand on about it, and its approval.
+# The jobs before, in short: a version, made if it is not there yet, what they hand on about it, and its approval.
 HAND_ON = """
 import sys
-from operation.configuration.settings import load
-from operation.execution import registry, tracking
-from operation.execution.host.interface import Approval
-from operation.execution.release import approval, handover
-settings = load()
-client = tracking.connect(settings)
-if len(registry.versions(client, settings)) < int(sys.argv[1]):
+from copier_mlops import handover
+from copier_mlops.hosts.interface import Approval
+from copier_mlops.project import load_settings
+from copier_mlops.release import approval
+from copier_mlops.tracking import connect, models
+settings = load_settings()
+client = connect(settings)
+if len(models.versions(client, settings)) < int(sys.argv[1]):
     first = client.get_model_version(settings.model_name, "1")
     client.create_model_version(settings.model_name, first.source, first.run_id, first.tags)
 version = client.get_model_version(settings.model_name, sys.argv[1])
 record = {"released": True, "reason": "better", "model": version.name, "version": version.version}
-record |= {"sha256": version.tags["sha256"], "run_id": version.run_id, "commit": version.tags["git.commit"]}
-handover.write("register", "release", record | {"data": {"data": version.tags["dvc.md5.data/raw/german_credit.csv"]}})
+record |= {"sha256": version.tags["sha256"], "md5": version.tags["md5"], "run_id": version.run_id}
+record |= {"commit": version.tags["git.commit"], "data": {"data": version.tags["dvc.md5.data/raw/german_credit.csv"]}}
+handover.write("register", "release", record)
 approval.grant("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"))
 """
 # Ends the processes that this project has started, and no other.
 END = """
-from operation.configuration.settings import load
-from operation.execution import tracking
-from operation.execution.release import history
-from operation.execution.release.targets import process
+from copier_mlops.project import load_settings
+from copier_mlops.release import history
+from copier_mlops.release.targets import process
+from copier_mlops.tracking import connect
 for environment in ("stage", "prod"):
-    settings = load(environment)
-    if record := process.found(history.service(tracking.connect(settings), settings)):
+    settings = load_settings(environment)
+    if record := process.found(history.service(connect(settings), settings)):
         process.end(record)
 """
 
@@ -59,7 +61,7 @@ class Released:
     def script(self, text: str, *arguments: str) -> None:
         file = self.project.path / "build" / "script.py"
         file.write_text(text)
-        self.project.run(f"uv run python build/script.py {' '.join(arguments)}", PYTHONPATH=".")
+        self.project.run(f"uv run python build/script.py {' '.join(arguments)}")
 
     def ask(self, environment: str) -> tuple[str, list]:
         """The version that answers, and what it answers to the sample."""
@@ -97,6 +99,11 @@ def test_from_a_registered_model_to_prod_and_back(released):
         assert "verify: 125 records are answered" in released.poe("verify", environment)
     version, answers = released.ask("prod")
     assert version == "1"
+    health = request(f"http://127.0.0.1:{released.ports['prod']}/health")[2]
+    lock = yaml.safe_load(project.text("dvc.lock"))["stages"]["evaluate"]["outs"]
+    assert health["model_sha256"] == released.document("deploy-prod/deployment")["sha256"]
+    assert released.document("deploy-prod/deployment")["md5"] == lock[0]["md5"]
+    assert hashlib.sha256((project.path / lock[0]["path"]).read_bytes()).hexdigest() == health["model_sha256"]
     # The image's model and the registry's give the same answers.
     project.run("uv run poe predict --data operation/tests/sample.csv --out build/answers.json")
     assert answers == pytest.approx([each["probability"] for each in released.document("answers")])
@@ -130,16 +137,6 @@ def test_nothing_is_released_where_nothing_was_promoted(released):
     assert released.ask("stage") == kept
 
 
-def test_the_managed_code_keeps_its_promises(released):
-    folder = released.project.path / "operation" / "tests" / "inside"
-    folder.mkdir()
-    for file in INSIDE.glob("*.jinja"):
-        text = file.read_text().replace("{{ package_name }}", "german_credit")
-        (folder / file.name.removesuffix(".jinja")).write_text(text)
-    released.project.run("uv run pytest operation/tests/inside")
-    shutil.rmtree(folder)
-
-
 def test_without_the_http_door_the_batch_is_packaged_and_the_alias_moves(released, tmp_path):
     registry = f"sqlite:///{released.project.path / 'mlflow.db'}"
     project = copy_project(tmp_path / "project", maturity_level=3, serving=["batch"])
@@ -149,12 +146,25 @@ def test_without_the_http_door_the_batch_is_packaged_and_the_alias_moves(release
     batch = Released(project, {"stage": 9})
     batch.script(HAND_ON, "2")
     assert "build/package/image is ready to be built" in project.run("uv run poe package")
-    assert "the alias alone moves" in batch.poe("deploy", "stage")
+    assert "only the alias moves" in batch.poe("deploy", "stage")
     assert "challenger is version 2; there is no HTTP service to ask" in batch.poe("verify", "stage")
     assert "challenger is version 1" in batch.poe("rollback", "stage")
-    image = project.path / "build" / "package" / "image"
-    command = "uv run python -m operation.execution.serving.packaged --data"
+    # What the image does: the batch is scored by the context and the environment that its requirements make.
+    image = tmp_path / "image"
+    shutil.copytree(project.path / "build" / "package" / "image", image)
+    run = Project(image, project.environment).run
+    run("uv venv --quiet --python " + sys.executable)
+    run("uv pip install --quiet --require-hashes --requirement requirements.txt")
     sample = project.path / "operation" / "tests" / "sample.csv"
-    paths = {"PYTHONPATH": f"{image}{os.pathsep}{image / 'src'}", "UV_PROJECT": str(project.path)}
-    Project(image, project.environment).run(f"{command} {sample} --out answers.json", **paths)
-    assert len(json.loads((image / "answers.json").read_text())) == 125
+    service = f"{image / '.venv' / 'bin' / 'mlops'} service"
+    assert "the batch door is ready with version 2" in run(f"{service} --check")
+    run(f"{service} --data {sample} --out answers.json")
+    answers = json.loads((image / "answers.json").read_text())
+    assert {each["model_version"] for each in answers} == {"2"}
+    assert len(answers) == 125
+    model = image / "model" / "model.skops"
+    content = model.read_bytes()
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    printed = run(f"{service} --data {sample} --out answers.json", fails=True)
+    assert printed.startswith("service: the packaged german-credit cannot be used: ")
+    assert "is damaged: its SHA-256 is" in printed

@@ -1,5 +1,6 @@
 """MLflow: what a run holds, registering, going back, and a server that is away."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from tests.run.project import NO_JOBS
 READ = """
 import json
 from mlflow import MlflowClient
-from operation.configuration.settings import load
-from operation.execution import tracking
+from copier_mlops.project import load_settings
+from copier_mlops.tracking import connect, server
 
-settings = load()
-client = tracking.connect(settings)
-experiment = tracking.experiment(client, settings)
+settings = load_settings()
+client = connect(settings)
+experiment = server.experiment(client, settings)
 runs = client.search_runs([experiment.experiment_id])
 version = client.get_model_version_by_alias(settings.model_name, settings.model_alias)
 run = client.get_run(version.run_id)
@@ -34,7 +35,7 @@ print(json.dumps({
 def tracked(project) -> dict:
     """What MLflow holds about the model that is registered."""
     (project.path / "build" / "read.py").write_text(READ)
-    printed = project.run("uv run --quiet python build/read.py", PYTHONPATH=".")
+    printed = project.run("uv run --quiet python build/read.py")
     return json.loads(printed.splitlines()[-1])
 
 
@@ -54,6 +55,16 @@ def test_a_run_holds_parameters_metrics_model_code_data_and_libraries(project, t
     described = yaml.safe_load((Path(tracked["model"]) / "MLmodel").read_text())
     assert len(json.loads(described["signature"]["inputs"])) == 20
     assert (Path(tracked["model"]) / "input_example.json").is_file()
+
+
+def test_one_hash_from_the_lock_to_the_version(project, tracked):
+    lock = yaml.safe_load(project.text("dvc.lock"))
+    hashes = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+    content = (Path(tracked["model"]) / "model.skops").read_bytes()
+    assert content == (project.path / "build/model/model.skops").read_bytes()
+    assert hashlib.md5(content).hexdigest() == hashes["build/model/model.skops"]  # noqa: S324 (DVC's own)
+    assert tracked["tags"]["model.md5"] == tracked["version_tags"]["md5"] == hashes["build/model/model.skops"]
+    assert tracked["tags"]["model.sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_the_registered_version_leads_back_to_the_run(tracked):
@@ -86,6 +97,21 @@ def test_a_damaged_result_is_not_tracked(unchanged):
     assert "build/model/model.skops is damaged or was changed" in printed
     unchanged.run("uv run dvc checkout --force build/model/model.skops")
     assert "is tracked already" in unchanged.run("uv run poe track")
+
+
+def test_a_model_that_changed_in_the_store_is_tracked_anew_by_the_command_that_is_named(project, tmp_path):
+    own = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/own.db"}
+    for task in ("setup", "track"):
+        project.run(f"uv run poe {task}", **own)
+    stored = max((project.path / "mlruns").rglob("model.skops"), key=lambda file: file.stat().st_mtime)
+    content = stored.read_bytes()
+    stored.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    printed = project.run("uv run poe register", fails=True, **own)
+    assert "register: the model of run " in printed
+    assert "is damaged: its SHA-256 is" in printed
+    for command in printed.partition("  mend: ")[2].splitlines()[0].split(" && "):
+        project.run(command, **own)
+    assert "is version 1" in project.run("uv run poe register", **own)
 
 
 def test_before_anything_ran_each_task_names_the_one_to_run(project, tmp_path):
