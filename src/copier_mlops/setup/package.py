@@ -24,13 +24,14 @@ BEHIND = re.compile(r"^(.+)-\d+-g([0-9a-f]+)$")
 def look_package() -> Finding:
     """Return whether the installed package is the pinned one, and fits the version that rendered the project."""
     document = read()
-    requirement = named(document)
+    try:
+        requirement, source = named(document), taken_from(document)
+    except (AttributeError, TypeError):  # a list in place of a table, for example
+        raise _wrong(f"{FILE} has not the form that uv asks for: `uv lock` says where", f"git restore {FILE}") from None
     check_environment()
-    source = taken_from(document)
     if not source and not requirement.url and not answer("package_index"):
-        raise _wrong(
-            f"{FILE} names {NAME} but does not pin it, so that uv asks an index that anybody may publish to", pin()
-        )
+        text = f"{FILE} does not pin {NAME}, so that uv asks an index that anybody may publish to"
+        raise _wrong(text, pin())
     try:
         installed = distribution(NAME)
     except PackageNotFoundError:

@@ -1,0 +1,160 @@
+"""Setup and doctor: what runs side by side, what is mended, and in which order."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from copier_mlops import command
+from copier_mlops.setup import checks, prepare
+from copier_mlops.setup.checks import Check, Finding
+
+
+def finding(ok: bool) -> Finding:
+    return Finding(ok, "it is so" if ok else "it is not so", "mend it")
+
+
+def never() -> None:
+    pytest.fail("nothing was to be mended")
+
+
+def test_what_is_right_is_left_alone():
+    assert checks.prepare(Check("thing", lambda: finding(True), never, "files")) == ("ok", finding(True))
+
+
+def test_what_is_wrong_is_mended_and_looked_at_again():
+    looks, state = [], {"ok": False}
+    check = Check("thing", lambda: looks.append(1) or finding(state["ok"]), lambda: state.update(ok=True), "files")
+    assert checks.prepare(check) == ("done", finding(True))
+    assert len(looks) == 2
+
+
+def test_what_is_wrong_is_looked_at_once_if_nothing_may_be_mended():
+    looks = []
+    check = Check("thing", lambda: looks.append(1) or finding(False), never, "files")
+    assert checks.prepare(check, mends=False) == ("FAILED", finding(False))
+    assert len(looks) == 1
+
+
+def test_a_check_that_fails_is_a_finding_with_the_command_that_it_names():
+    def fail() -> Finding:
+        raise SystemExit("mlops: it is broken\n  mend: uv sync")
+
+    found = Check("thing", fail, never, "files").look()
+    assert found == Finding(False, "it is broken", "uv sync")
+    assert Finding.of(OSError()).text == "OSError"
+
+
+def use(monkeypatch, *found: Check) -> None:
+    monkeypatch.setattr(prepare, "all_checks", lambda: list(found))
+
+
+def test_a_step_that_fails_says_why_and_stops_no_other(inside, monkeypatch, capsys):
+    def fail() -> None:
+        raise OSError("disk full")
+
+    broken = Check("broken", lambda: finding(False), fail, "git")
+    use(monkeypatch, broken, Check("good", lambda: finding(True), never, "git"))
+    with pytest.raises(SystemExit, match="1 of 2 steps"):
+        prepare.setup([])
+    printed = capsys.readouterr().out
+    assert "FAILED broken: it is not so; disk full" in printed
+    assert "-> mend it" in printed
+    assert "ok good" in printed
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_doctor_changes_nothing_and_ends_with_1_if_something_is_wrong(monkeypatch, capsys, ok):
+    use(monkeypatch, Check("thing", lambda: finding(ok), never, "files"))
+    with pytest.raises(SystemExit) as end:
+        prepare.doctor(["--json"])
+    assert end.value.code == (0 if ok else 1)
+    document = json.loads(capsys.readouterr().out)
+    assert document["ok"] is ok
+    assert document["checks"] == [{"name": "thing", **vars(finding(ok))}]
+
+
+def test_places_are_looked_at_side_by_side_and_told_in_order():
+    """Each waits for the other: one after the other, they would wait for ever."""
+    meet = threading.Barrier(2, timeout=20)
+
+    def see() -> Finding:
+        meet.wait()
+        return finding(True)
+
+    found = [Check("first", see, never, "files"), Check("second", see, never, "environment")]
+    assert [(check.name, state) for check, state, _ in prepare.walk(found, True)] == [("first", "ok"), ("second", "ok")]
+
+
+def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs():
+    log, mended = [], set()
+
+    def check(name: str, place: str) -> Check:
+        def mend() -> None:
+            log.append(f"{name} begins")
+            time.sleep(0.05)
+            log.append(f"{name} ends")
+            mended.add(name)
+
+        return Check(name, lambda: finding(name in mended), mend, place)
+
+    found = [check("data", "data"), check("git", "git"), check("hooks", "git"), check("environment", "environment")]
+    states = [(check.name, state) for check, state, _ in prepare.walk(found, mends=True)]
+    assert states == [(name, "done") for name in ("data", "git", "hooks", "environment")]
+    assert log == [f"{name} {what}" for name in ("environment", "git", "hooks", "data") for what in ("begins", "ends")]
+
+
+def test_every_project_is_asked_for_its_package_and_tracking_from_level_2_on(inside, monkeypatch):
+    names = [check.name for check in prepare.all_checks()]
+    assert names[:4] == ["update", "environment", "package", "git"]
+    assert names[-2:] == ["tracking server", "experiment"]
+    monkeypatch.setattr(prepare, "level", lambda: 1)
+    assert [check.name for check in prepare.all_checks()] == names[:-2]
+
+
+def test_a_command_that_fails_says_what_it_said(inside):
+    with pytest.raises(command.CommandError, match="not a git command"):
+        command.run("git", "no-such-command")
+    with pytest.raises(command.CommandError, match="not installed"):
+        command.run("no-such-program")
+
+
+HEAD = "error: Failed to download and build `copier-mlops @ {0}`\n  cause: Git operation failed\n  --- stderr\n  "
+
+
+@pytest.mark.parametrize(
+    ("address", "said", "advice"),
+    [
+        (
+            "git+https://git.example.org/t.git@1",
+            "fatal: unable to access: Could not resolve host",
+            "check network and address",
+        ),
+        (
+            "git+https://git.example.org/t.git@1",
+            "fatal: could not read Username for 'https://git.example.org'",
+            "a private",
+        ),
+        ("git+ssh://git@git.example.org/t.git@1", "git@git.example.org: Permission denied (publickey).", "a private"),
+        (
+            "git+file:///srv/template@1",
+            "fatal: '/srv/template' does not appear to be a git repository",
+            "bring the template",
+        ),
+    ],
+)
+def test_a_pin_that_cannot_be_reached_is_named_with_what_to_do(address, said, advice):
+    found = checks._unreachable(HEAD.format(address) + said)
+    assert address in found.text
+    assert said.removeprefix("fatal: ") in found.text
+    assert len(found.text.splitlines()) == 1
+    assert found.advice.startswith(advice)
+
+
+def test_an_index_without_the_package_is_named():
+    found = checks._unreachable(
+        "error: Failed to fetch: `https://index.example.org/simple/copier-mlops/`\n  cause: no route"
+    )
+    assert "cannot be fetched from https://index.example.org/simple/copier-mlops/" in found.text
+    assert checks._unreachable("error: Failed to fetch: `https://index.example.org/simple/pandas/`") is None

@@ -1,0 +1,94 @@
+"""The tracking server and the experiment, in a process of their own."""
+
+import os
+import sqlite3
+import sys
+
+import pytest
+
+from copier_mlops.command import run
+from copier_mlops.project import load_settings
+from copier_mlops.setup import prepare, tracking
+from copier_mlops.tracking import server
+
+
+@pytest.fixture
+def database(inside, tmp_path, monkeypatch):
+    """The file of a tracking database that is not there yet."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}")
+    tracking._ask.cache_clear()
+    yield tmp_path / "mlflow.db"
+    tracking._ask.cache_clear()
+
+
+def walked(mends: bool) -> list[tuple[str, str]]:
+    return [(state, found.text) for _, state, found in prepare.walk(tracking.CHECKS, mends)]
+
+
+def test_a_database_is_made_with_its_experiment_and_found_again(database):
+    (state, text), (_, said) = walked(mends=False)
+    assert (state, text) == ("FAILED", f"sqlite:///{database.as_posix()} is not there yet")
+    assert said == "cannot be looked up while the tracking server is away"
+    assert not database.exists()
+    assert [state for state, _ in walked(mends=True)] == ["done", "done"]
+    assert walked(mends=True) == [
+        ("ok", f"sqlite:///{database.as_posix()} answers"),
+        ("ok", "lending, number 1"),
+    ]
+    assert [path.name for path in database.parent.iterdir()] == ["mlflow.db"]
+
+
+def test_to_look_for_a_file_that_is_not_there_imports_no_mlflow(database):
+    script = (
+        "import sys; from copier_mlops.setup import tracking;"
+        "found = [check.look() for check in tracking.CHECKS];"
+        "assert not any(each.ok for each in found) and 'mlflow' not in sys.modules"
+    )
+    run(sys.executable, "-c", script)
+
+
+def test_a_database_has_the_tables_that_mlflow_makes_by_itself(database):
+    from mlflow import MlflowClient
+
+    def schema(file) -> list[tuple]:
+        with sqlite3.connect(file) as connection:
+            tables = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+            return [tables, connection.execute("SELECT name, lifecycle_stage FROM experiments").fetchall()]
+
+    other = database.with_name("other.db")
+    MlflowClient(f"sqlite:///{other.as_posix()}").search_experiments(max_results=1)
+    server.connect(load_settings())
+    assert schema(database) == schema(other)
+    assert "MLFLOW_SQLALCHEMYSTORE_POOLCLASS" not in os.environ
+
+
+def test_a_database_that_cannot_be_made_is_named_and_leaves_no_draft(database, monkeypatch):
+    (database.parent / "no").write_text("a file")
+    absent = database.parent / "no" / "mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{absent.as_posix()}")
+    (state, text), (other, _) = walked(mends=True)
+    assert (state, other) == ("FAILED", "FAILED")
+    assert "is not there yet" in text or "does not answer" in text
+    assert [path.name for path in database.parent.iterdir()] == ["no"]
+
+
+def test_a_server_that_is_away_is_asked_once(inside, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    tracking._ask.cache_clear()
+    asked, connect = [], server.connect
+    monkeypatch.setattr(server, "connect", lambda settings: asked.append(1) or connect(settings))
+    found = [check.look() for check in tracking.CHECKS]
+    assert "http://127.0.0.1:9 does not answer" in found[0].text
+    assert found[1].advice == server.MEND
+    assert len(asked) == 1
+    tracking._ask.cache_clear()
+
+
+def test_a_setting_that_is_wrong_is_named(inside, monkeypatch):
+    monkeypatch.setenv("OPERATION_PORT", "many")
+    assert all("port" in text for _, text in walked(mends=False))
+
+
+def test_a_process_that_cannot_run_is_a_finding(inside, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "no-such-python")
+    assert walked(mends=False) == [("FAILED", "no-such-python is not installed")] * 2

@@ -1,0 +1,109 @@
+"""Where a project's things are: settings from YAML and the environment, and the team's package."""
+
+import shutil
+import sys
+
+import pytest
+
+from copier_mlops import project
+from copier_mlops.project import ANSWERS, CONFIGURATION, load_settings
+from tests.package.conftest import PACKAGE
+
+
+@pytest.fixture
+def copied(inside, team_project, tmp_path, monkeypatch):
+    """Another project with the same answers and settings, without src; the working directory."""
+    shutil.copytree(team_project / CONFIGURATION, tmp_path / CONFIGURATION)
+    shutil.copy(team_project / ANSWERS, tmp_path / ANSWERS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_environment_can_be_read_and_serves_an_alias_of_its_own(inside):
+    aliases = {load_settings(name).model_alias for name in ("dev", "stage", "prod")}
+    assert len(aliases) == 3
+
+
+def test_a_variable_wins_over_the_file(inside, monkeypatch):
+    monkeypatch.setenv("OPERATION_PORT", "1234")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    loaded = load_settings("dev")
+    assert (loaded.port, loaded.tracking_uri) == (1234, "http://127.0.0.1:1")
+
+
+def test_a_wrong_variable_is_named(inside, monkeypatch):
+    monkeypatch.setenv("OPERATION_PORT", "many")
+    with pytest.raises(SystemExit, match="port"):
+        load_settings("dev")
+
+
+def test_an_unknown_environment_is_refused_with_those_that_exist(inside):
+    with pytest.raises(SystemExit, match="unknown environment 'moon': expected dev, stage, prod"):
+        load_settings("moon")
+
+
+def test_an_environment_of_the_teams_own_comes_after_those_of_a_release(copied):
+    shutil.copytree(copied / CONFIGURATION / "environment_dev", copied / CONFIGURATION / "environment_canary")
+    assert project.environments() == ["dev", "stage", "prod", "canary"]
+    assert load_settings("canary").environment == "canary"
+
+
+def test_a_sqlite_file_is_the_same_from_every_folder(inside, team_project, monkeypatch):
+    found = project.absolute("sqlite:///mlflow.db")
+    assert found == f"sqlite:///{(team_project / 'mlflow.db').as_posix()}"
+    assert project.sqlite_file(found) == team_project / "mlflow.db"
+    monkeypatch.chdir(team_project / "operation")
+    assert project.absolute("sqlite:///mlflow.db") == found
+    assert project.absolute("http://localhost:5000") == "http://localhost:5000"
+    assert project.sqlite_file("http://localhost:5000") is None
+
+
+def test_the_answer_holds_for_each_environment_that_names_no_server_of_its_own(copied):
+    with (copied / CONFIGURATION / "environment_prod" / "settings.yaml").open("a", encoding="utf-8") as file:
+        file.write("tracking_uri: https://mlflow.example.org\n")
+    assert load_settings("prod").tracking_uri == "https://mlflow.example.org"
+    assert load_settings("stage").tracking_uri == project.absolute(project.answer("tracking_uri"))
+
+
+def test_a_folder_without_a_project_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"no project here: neither .* has \.copier-answers\.yml\n  mend: change into"):
+        project.root()
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a list\n", "\x00"])
+def test_answers_that_cannot_be_read_are_named(copied, text):
+    (copied / ANSWERS).write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=rf"{ANSWERS} (cannot be read|holds no answers).*\n  mend: git restore"):
+        project.answer("package_name")
+
+
+def test_the_teams_package_is_imported_by_its_answer(inside):
+    assert project.team("schema").TARGET in project.team("ingest").__dict__["TARGET"]
+    project.check_environment()
+    with pytest.raises(
+        SystemExit, match=rf"mlops: {PACKAGE}.no_such cannot be imported; it is src/{PACKAGE}/no_such.py"
+    ):
+        project.team("no_such")
+
+
+def test_a_package_that_is_not_installed_is_named(copied):
+    answers = (copied / ANSWERS).read_text(encoding="utf-8")
+    (copied / ANSWERS).write_text(
+        answers.replace(f"package_name: {PACKAGE}", "package_name: elsewhere"), encoding="utf-8"
+    )
+    with pytest.raises(SystemExit) as end:
+        project.check_environment()
+    assert str(end.value) == f"mlops: elsewhere is not installed in the environment {sys.prefix}\n  mend: uv sync"
+    with pytest.raises(SystemExit, match="mlops: elsewhere cannot be imported; it is src/elsewhere\n  mend: uv sync"):
+        project.team("schema")
+
+
+def test_two_projects_in_one_environment_are_named(copied, team_project):
+    (copied / "src" / PACKAGE).mkdir(parents=True)
+    for refused in (project.check_environment, lambda: project.team("schema")):
+        with pytest.raises(SystemExit) as end:
+            refused()
+        said, command = str(end.value).splitlines()
+        assert f"{PACKAGE} comes from {team_project / 'src' / PACKAGE}, not from {copied}" in said
+        assert command == "  mend: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
