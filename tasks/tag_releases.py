@@ -1,7 +1,7 @@
 """Tag each release where its tag is missing.
 
-A release is the first commit of the main line that has both: a higher version in pyproject.toml, a final one (1.2.3), and
-an entry for it in CHANGELOG.md. Its tag is the version. Safe to run again: tags that are there stay.
+A release is the first commit of the main line that has both: a higher version in pyproject.toml, a final one (1.2.3),
+and an entry for it in CHANGELOG.md. Its tag is the version. Safe to run again: tags that are there stay.
 """
 
 import argparse

@@ -7,7 +7,7 @@ import pytest
 
 from copier_mlops import project
 from copier_mlops.project import ANSWERS, CONFIGURATION, load_settings
-from tests.package.conftest import PACKAGE
+from tests.package.shared import PACKAGE
 
 
 @pytest.fixture

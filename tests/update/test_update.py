@@ -23,7 +23,6 @@ from tests.update.updated import (
     yours,
 )
 
-
 KUSTOMIZATIONS = [f"configuration/environment_{name}/kustomization.yaml" for name in ("dev", "stage", "prod")]
 
 

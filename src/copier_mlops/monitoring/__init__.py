@@ -1,4 +1,4 @@
-"""What watches production: `problems` is what `operation/monitoring/prediction_monitoring.py` of a project begins with."""
+"""What watches production; a project's operation/monitoring/prediction_monitoring.py begins with `problems`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -8,7 +8,7 @@ import pytest
 
 from copier_mlops.project import ANSWERS
 from copier_mlops.setup.package import CHECK, FILE, pin
-from tests.package.conftest import PACKAGE
+from tests.package.shared import PACKAGE
 
 URL = "https://git.example.org/team/template.git"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
