@@ -1,17 +1,25 @@
 """The hook `poe setup` and `poe doctor` on real machines' troubles."""
 
 import json
+import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
-from tests.project import commit, copy_template, replace, run, update_project
+import pytest
+
+from tests.project import TEMPLATE, commit, replace, run, update_project
 from tests.project import copy_project as render
 from tests.run.project import Project, copy_project
 
+DOCTOR = "uv run --quiet poe --quiet doctor --json"
+# As it is installed: uv runs nothing in a project that it cannot read, or whose pin it cannot reach.
+INSTALLED = str(Path(".venv", "Scripts" if sys.platform == "win32" else "bin", "mlops")) + " doctor --json"
 
-def doctor(project, **variables: str) -> dict[str, dict]:
+
+def doctor(project, command: str = DOCTOR, **variables: str) -> dict[str, dict]:
     """The checks of `poe doctor --json`, by name."""
-    command = "uv run --quiet poe --quiet doctor --json"
     done = subprocess.run(
         command.split(),
         cwd=project.path,
@@ -52,7 +60,7 @@ def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(tmp_path):
     remote.write_text("a file where the data remote should be")
     printed = project.run("uv run poe setup", fails=True)
     assert "FAILED data remote" in printed
-    assert "1 of 6 steps could not be done" in printed
+    assert "1 of 7 steps could not be done" in printed
     assert "done git" in printed
     assert "done data: every tracked file is here" in printed
     assert remote.read_text() == "a file where the data remote should be"
@@ -117,20 +125,117 @@ def test_doctor_names_the_files_that_name_another_server_than_the_answer(unchang
     assert found["text"].endswith(f"; the answer is sqlite:///mlflow.db, but another one stands in {file}")
 
 
-def test_doctor_names_a_file_in_conflict_even_where_it_has_to_read_it(unchanged):
-    file = "operation/configuration/settings.py"
-    replace(
-        unchanged.path / file, "import os\n", "<<<<<<< before updating\nimport os\n=======\n>>>>>>> after updating\n"
-    )
+def test_doctor_names_a_file_in_conflict_even_if_it_has_to_read_it(unchanged):
+    file = "operation/configuration/environment_dev/settings.yaml"
+    replace(unchanged.path / file, "port: ", "<<<<<<< before updating\n=======\n>>>>>>> after updating\nport: ")
     (unchanged.path / "data" / "README.md.rej").write_text("ignored, as all but pointers is below data")
     (unchanged.path / "params.yaml.rej").write_text("+lost")
     found = doctor(unchanged)
     assert next(iter(found)) == "update"
     assert found["update"]["text"] == f"left to decide: {file}, params.yaml.rej"
-    assert "settings.py" in found["tracking"]["text"]
+    assert "settings.yaml cannot be read" in found["tracking server"]["text"]
     assert found["data"]["ok"] is True
     for name in ("data/README.md.rej", "params.yaml.rej"):
         (unchanged.path / name).unlink()
+
+
+def test_doctor_names_the_line_of_a_conflict_in_pyproject(unchanged):
+    file = unchanged.path / "pyproject.toml"
+    text = file.read_text(encoding="utf-8")
+    line = text.splitlines().index('version = "0.1.0"') + 1
+    marked = '<<<<<<< before updating\nversion = "0.1.0"\n=======\nversion = "0.2.0"\n>>>>>>> after updating\n'
+    file.write_text(text.replace('version = "0.1.0"\n', marked), encoding="utf-8")
+    found = doctor(unchanged, INSTALLED)
+    assert found["package"]["text"] == f"pyproject.toml, line {line}: an update or a merge left a conflict"
+    assert found["package"]["advice"] == "decide the place, delete the markers, then: uv sync"
+    assert "TOML parse error at line" in found["environment"]["text"]
+    assert found["data"]["ok"] is True
+
+
+def test_doctor_names_two_projects_in_one_environment(project, tmp_path):
+    other = copy_project(tmp_path / "other", maturity_level=0)
+    found = doctor(other, str(project.path / INSTALLED))["package"]
+    assert found["text"].startswith("german_credit comes from ")
+    assert "two projects share the environment" in found["text"]
+    assert found["advice"] == "unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
+
+
+def copy_repository(folder: Path) -> Path:
+    """The template with its package, without its history."""
+    ignored = shutil.ignore_patterns(".git", ".*_cache", ".venv", "build", "uv.lock")
+    return shutil.copytree(TEMPLATE, folder, ignore=ignored)
+
+
+def release(folder: Path, version: str) -> None:
+    """Give template and package a version, commit and tag it."""
+    file = folder / "pyproject.toml"
+    text = re.sub(r'^version = ".*"$', f'version = "{version}"', file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    file.write_text(text, encoding="utf-8")
+    commit(folder)
+    run(folder, "git", "tag", version)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory) -> Path:
+    """A repository of the template, its package in it, with two commits of one version."""
+    folder = copy_repository(tmp_path_factory.mktemp("history") / "template")
+    release(folder, "0.3.0")
+    (folder / "README.md").write_text("More of it.\n", encoding="utf-8")
+    commit(folder)
+    return folder
+
+
+def move_pin(project: Project, source: str) -> None:
+    """Write another source of the package into pyproject.toml."""
+    lines = project.text("pyproject.toml").splitlines()
+    moved = [f"copier-mlops = {source}" if line.startswith("copier-mlops = ") else line for line in lines]
+    assert moved != lines
+    (project.path / "pyproject.toml").write_text("\n".join(moved) + "\n", encoding="utf-8")
+
+
+def test_a_pin_that_moved_is_named_and_setup_follows_it(history, tmp_path):
+    address = history.as_uri()
+    project = Project(render(f"git+{address}", tmp_path / "project", "0.3.0", maturity_level=0))
+    project.run("uv run poe setup")
+    found = doctor(project)
+    assert found["package"]["text"] == "copier-mlops 0.3.0 is the pinned one"
+    first, second = (run(history, "git", "rev-parse", name).strip() for name in ("0.3.0", "HEAD"))
+    assert first in project.text("pyproject.toml")
+
+    move_pin(project, f'{{ git = "{address}", rev = "{second}" }}')
+    named = f"the installed copier-mlops is commit {first[:12]}, but pyproject.toml pins {second[:12]}"
+    found = doctor(project, INSTALLED)
+    assert (found["package"]["text"], found["package"]["advice"]) == (named, "uv sync")
+    assert found["environment"]["ok"] is False
+    printed = project.run(INSTALLED.replace("doctor --json", "setup"))
+    assert "done environment" in printed
+    assert "ok package" in printed
+
+    lines = project.text("pyproject.toml").splitlines()
+    unpinned = [line for line in lines if not line.startswith("copier-mlops = ")]
+    (project.path / "pyproject.toml").write_text("\n".join(unpinned) + "\n", encoding="utf-8")
+    found = doctor(project, INSTALLED)["package"]
+    assert found["text"].startswith("pyproject.toml does not pin copier-mlops")
+    project.run(found["advice"])
+    assert doctor(project)["package"]["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("address", "reason", "advice"),
+    [
+        ("https://127.0.0.1:9/team/template.git", "127.0.0.1 port 9", "check network and address, log in to its host"),
+        ("file:///no/such/template", "'/no/such/template' does not appear", "bring the template's folder back"),
+    ],
+)
+def test_a_pin_that_cannot_be_reached_is_named_in_one_sentence(unchanged, address, reason, advice):
+    move_pin(unchanged, f'{{ git = "{address}", rev = "{"0" * 40}" }}')
+    found = doctor(unchanged, INSTALLED)["environment"]
+    assert found["text"].startswith(f"the copier-mlops that pyproject.toml pins cannot be fetched from git+{address}@")
+    assert reason in found["text"]
+    assert len(found["text"].splitlines()) == 1
+    assert found["advice"].startswith(advice)
+    printed = unchanged.run(INSTALLED.replace("doctor --json", "setup"), fails=True)
+    assert f"FAILED environment: {found['text']}\n        -> {found['advice']}\n" in printed
 
 
 def test_doctor_names_a_setting_that_is_wrong(project):
@@ -159,9 +264,8 @@ HOOK = """\
 
 
 def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_and_hooks_in_step(tmp_path):
-    history = copy_template(tmp_path / "history")
-    commit(history)
-    run(history, "git", "tag", "1.0.0")
+    history = copy_repository(tmp_path / "history")
+    release(history, "1.0.0")
     project = Project(render(history, tmp_path / "project", "1.0.0", maturity_level=0))
     project.run("uv run poe setup")
     replace(project.path / "ruff.toml", "# Lint", "# Our lint")
@@ -174,8 +278,7 @@ def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_an
     replace(hooks, "repos:\n", "default_install_hook_types: [pre-commit, pre-push]\nrepos:\n")
     with hooks.open("a", encoding="utf-8") as file:
         file.write(HOOK)
-    commit(history)
-    run(history, "git", "tag", "2.0.0")
+    release(history, "2.0.0")
     update_project(project.path)
 
     printed = project.run("uv run poe setup", fails=True)

@@ -93,7 +93,7 @@ def mend_environment() -> None:
 
 
 # How uv names the package of the template if it cannot get it, and how git says why.
-PINNED = re.compile(r"copier-mlops @ (\S+?)`|[Ff]ailed to fetch: `(\S*/copier-mlops/?)`", re.MULTILINE)
+PINNED = re.compile(r"copier-mlops @ ([^\s`]+)|[Ff]ailed to fetch: `?([^\s`]*/copier-mlops/?)(?:`|$)", re.MULTILINE)
 REASON = re.compile(r"^\W*((?:fatal|remote|ERROR|error): .*|.*Permission denied.*)$", re.MULTILINE)
 CAUSE = re.compile(r"(?:cause: |[├╰]─▶ )(.*)")
 LOGIN = re.compile("could not read Username|Permission denied|Authentication failed|not found|access rights", re.I)
