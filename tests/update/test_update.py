@@ -17,8 +17,8 @@ from tests.update.updated import (
     committed,
     content,
     expected,
-    lint,
     starters,
+    unsolved,
     written,
     yours,
 )
@@ -41,7 +41,7 @@ def test_an_unedited_project_becomes_a_fresh_one(history, tmp_path, version, lev
     come = starters(history, version, level, level, fresh) - first.keys()
     assert content(project) == expected(first, fresh, level, come)
     assert answers_of(project)["_commit"] == NOW
-    assert lint(project) == []
+    assert unsolved(project) == set()
 
 
 def test_an_update_brings_and_takes_what_the_template_did(history, tmp_path):
