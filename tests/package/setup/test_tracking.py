@@ -50,10 +50,13 @@ def test_to_look_for_a_file_that_is_not_there_imports_no_mlflow(database):
 def test_a_database_has_the_tables_that_mlflow_makes_by_itself(database):
     from mlflow import MlflowClient
 
-    def schema(file) -> list[tuple]:
+    def schema(file) -> list[list[tuple]]:
+        """Names and columns: in which order a table has its constraints is different each time."""
         with sqlite3.connect(file) as connection:
-            tables = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
-            return [tables, connection.execute("SELECT name, lifecycle_stage FROM experiments").fetchall()]
+            names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+            columns = [connection.execute(f"SELECT * FROM pragma_table_info('{name}')").fetchall() for (name,) in names]
+            versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+            return [names, columns, versions, connection.execute("SELECT name FROM experiments").fetchall()]
 
     other = database.with_name("other.db")
     MlflowClient(f"sqlite:///{other.as_posix()}").search_experiments(max_results=1)
