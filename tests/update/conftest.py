@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.tag_releases import Release, ReleaseError, find_releases, tag_releases
-from tests.project import PARTS, TEMPLATE, commit, copy_template, replace, run
+from tests.project import PARTS, TEMPLATE, commit, copy_template, registry, replace, run
 
 NOW, BEFORE = "1001.0.0", "1000.0.0"
 NEW_MANAGED, NEW_STARTER = ".pre-commit-config.yaml", "docs/data/README.md"
@@ -29,13 +29,17 @@ def known_releases() -> list[Release]:
 RELEASES = [release.version for release in known_releases()]
 
 
-def replace_template(history: Path) -> None:
-    """Put the work tree's template, with the package that lints, into the scratch clone."""
-    for name in PARTS:
+def replace_template(history: Path, version: str) -> None:
+    """Put the work tree's template and its package into the scratch clone, as those of a version."""
+    for name in (*PARTS, "src"):
         if (history / name).is_dir():
             shutil.rmtree(history / name)
     copy_template(history)
+    shutil.copytree(TEMPLATE / "src", history / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TEMPLATE / "pyproject.toml", history)
+    now = registry("tested")["version"]
+    replace(history / "pyproject.toml", f'version = "{now}"', f'version = "{version}"')
+    replace(history / "extensions" / "tested.yml", f"version: {now}", f"version: {version}")
 
 
 # What the version before said in place of what is there now.
@@ -71,10 +75,10 @@ def history(tmp_path_factory) -> Path:
     run(path.parent, "git", "clone", "--quiet", str(TEMPLATE), path.name)
     if RELEASES:
         tag_releases(path)
-    replace_template(path)
+    replace_template(path, BEFORE)
     make_older(path)
     run(path, "git", "tag", BEFORE, commit(path, "The version before"))
-    replace_template(path)
+    replace_template(path, NOW)
     replace(path / "copier.yml", "_exclude:\n", f"_exclude:\n  - /{LET_GO}\n")
     run(path, "git", "tag", NOW, commit(path, "The work tree"))
     return path

@@ -143,10 +143,13 @@ def fits(installed: Version) -> None:
     """
     commit = str(answer("_commit") or "")
     behind = BEHIND.match(commit)
+    name = behind[1] if behind else commit
     try:
-        rendered = Version(behind[1] if behind else commit)
+        rendered = Version(name)
     except InvalidVersion:
         return  # a commit of a template without versions
+    if "." not in name:
+        return  # the hash of such a commit, which has only digits
     text = f"{NAME} {installed} is {{}} than the template {rendered} that rendered this project"
     if installed < rendered:
         raise _wrong(text.format("older"), pin())
