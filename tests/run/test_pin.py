@@ -1,0 +1,188 @@
+"""How a project gets the package: by a pin that moves with updates, from a folder, from an index, and without network."""
+
+import shlex
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.project import TEMPLATE, registry, replace, run
+from tests.run.project import Project, request
+from tests.run.published import copied, index, repository, set_version, tree, wheel
+
+FIRST, SECOND = "900.0.0", "900.1.0"
+INSTALLED = "python -c 'from importlib.metadata import version; print(version(\"copier-mlops\"))'"
+LOWEST = registry("tested")["uv_lowest"]
+# A proxy that nobody answers at: whatever asks for another machine fails at once.
+NOWHERE = "http://127.0.0.1:9"
+CUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE) | {
+    "UV_OFFLINE": "1",
+    "NO_PROXY": "127.0.0.1,localhost",
+}
+COPIER = f"{shlex.quote(sys.executable)} -m copier"
+PLACE = "# Yours: groups that conflict, default-groups, an index.\n"
+INDEX = """\
+
+[tool.uv.sources]
+copier-mlops = { index = "ours" }
+
+[[tool.uv.index]]
+name = "ours"
+url = "URL"
+explicit = true
+"""
+# What a task needs to be told.
+OPTIONS = {"predict": "--data operation/tests/sample.csv --out build/scored.csv"}
+
+
+def toml(project: Project) -> dict:
+    return tomllib.loads(project.text("pyproject.toml"))
+
+
+def pin(project: Project) -> dict:
+    return toml(project)["tool"]["uv"]["sources"]["copier-mlops"]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Path:
+    """A repository of the template with two versions."""
+    return repository(tmp_path_factory.mktemp("published"), FIRST, SECOND)
+
+
+def test_an_update_moves_the_pin_and_setup_is_all_that_is_needed(template, tmp_path):
+    source = template.as_uri()
+    project = copied(source, tmp_path / "project", FIRST, maturity_level=1)
+    assert pin(project) == {"git": source, "rev": run(template, "git", "rev-parse", FIRST).strip()}
+    project.run("uv run poe setup")
+    project.commit()
+    assert FIRST in project.run(f"uv run --frozen {INSTALLED}")
+    project.run(f"{COPIER} update --defaults --quiet")
+    assert pin(project) == {"git": source, "rev": run(template, "git", "rev-parse", SECOND).strip()}
+    assert "Ready." in project.run("uv run poe setup")
+    assert SECOND in project.run(f"uv run --frozen {INSTALLED}")
+    assert pin(project)["rev"] in project.text("uv.lock")
+    project.run("uv lock --check")
+    assert "copier-mlops" in project.run("uv run poe doctor")
+
+
+def test_a_folder_is_installed_as_it_is_now(tmp_path):
+    folder = tree(tmp_path / "template")
+    project = copied(str(folder), tmp_path / "project", maturity_level=0)
+    assert pin(project) == {"path": str(folder)}
+    set_version(folder, FIRST)
+    assert FIRST in project.run(f"uv run {INSTALLED}")
+    set_version(folder, SECOND)
+    assert SECOND in project.run(f"uv run {INSTALLED}")
+
+
+def test_an_index_of_the_teams_own(template, tmp_path):
+    source = template.as_uri()
+    project = copied(source, tmp_path / "project", FIRST, maturity_level=1, package_index=True)
+    assert "copier-mlops" not in toml(project)["tool"]["uv"].get("sources", {})
+    assert "copier-mlops>=900.0.0,<900.1" in toml(project)["project"]["dependencies"]
+    wheels = tmp_path / "wheels"
+    for version in (FIRST, "900.0.1", SECOND):
+        wheel(wheels, version)
+    with index(tmp_path / "index", wheels) as url:
+        replace(project.path / "pyproject.toml", PLACE, f'{PLACE}{INDEX.replace("URL", url)}')
+        project.run("uv run poe setup")
+        assert "900.0.1" in project.run(f"uv run --frozen {INSTALLED}"), "the newest within the bound"
+        assert url in project.text("uv.lock")
+        project.commit()
+        assert "0 errors, 0 warnings" in project.run("uv run poe lint-template")
+        project.run(f"{COPIER} update --defaults --quiet")
+        project.run("uv run poe setup")
+        assert SECOND in project.run(f"uv run --frozen {INSTALLED}")
+        # A tool of uv reads no project: its index is given to it.
+        assert "0 errors, 0 warnings" in project.run("uv run poe drift", UV_INDEX=url)
+        replace(project.path / "pyproject.toml", "exclude-newer-package = { copier-mlops = false }\n", "")
+        assert "copier-mlops" in project.run("uv lock", fails=True), "the index does not say when it got the wheel"
+
+
+# What asks the template, what runs until one ends it, and what runs nothing but other tasks.
+NOT_HERE = {"serve", "drift", "ci"}
+# What a project with one version of its model refuses.
+NOT_YET = {"rollback"}
+
+
+def test_an_installed_project_needs_no_network(tmp_path, port):
+    template = repository(tmp_path / "published", FIRST)
+    project = copied(template.as_uri(), tmp_path / "project", FIRST)
+    project.run("uv run poe setup")
+    project.commit()
+    shutil.move(template, tmp_path / "moved.git")
+    shutil.rmtree(project.path / ".venv")
+    project.run("uv sync --frozen", **CUT)
+    project.run("uv lock --check", **CUT)
+    tasks = tomllib.loads(project.text("poe_tasks.toml"))["tasks"].keys() - NOT_HERE
+    first = ["train", "register"]
+    for task in [*first, *sorted(tasks - {*first})]:
+        project.run(f"uv run poe {task} {OPTIONS.get(task, '')}", fails=task in NOT_YET, **CUT)
+    url = f"http://127.0.0.1:{port}"
+    with project.serve("uv run poe serve", f"{url}/health", OPERATION_PORT=str(port), **CUT):
+        assert request(f"{url}/health")[0] == 200
+
+
+@pytest.fixture
+def project(template, tmp_path) -> Project:
+    """A project of level 0 that is pinned to a commit, and not set up."""
+    return copied(template.as_uri(), tmp_path / "project", FIRST, maturity_level=0)
+
+
+LINT = f"uv tool run --from {shlex.quote(str(TEMPLATE))} mlops lint"
+
+
+@pytest.mark.parametrize("part", ["git", "rev"])
+def test_a_pin_that_cannot_be_reached_is_named_by_uv(project, part):
+    said = {"git": "file:///nowhere/template.git", "rev": "0" * 40}
+    replace(project.path / "pyproject.toml", pin(project)[part], said[part])
+    printed = project.run("uv run poe setup", fails=True)
+    assert "Failed to download and build `copier-mlops @ git+" in printed
+    assert said[part] in printed
+    assert "0 errors" in project.run(LINT), "it judges a repository that cannot run `uv run`"
+
+
+def test_a_project_without_its_pin_is_named_with_the_line_that_is_missing(project):
+    text = "".join(f'{name} = "{value}"\n' for name, value in pin(project).items())
+    replace(project.path / "pyproject.toml", f"[tool.uv.sources.copier-mlops]\n{text}", "")
+    assert "copier-mlops was not found in the package registry" in project.run("uv run poe setup", fails=True)
+    printed = project.run(LINT, fails=True)
+    assert "MLO901" in printed
+    assert "copier-mlops = { git = " in printed
+
+
+OLDER = "0.9.24"  # the release before the lowest
+
+
+@pytest.mark.parametrize("version", ["0.8.0", OLDER])
+def test_an_older_uv_says_which_one_is_needed(project, version):
+    printed = project.run(f"uv tool run uv=={version} run poe setup", fails=True)
+    assert f"Required uv version `>={LOWEST}` does not match the running version `{version}`." in printed
+
+
+def test_the_lowest_uv_does_all_that_is_asked_of_it(project):
+    project.run("uv lock")
+    left_out = "--no-default-groups --no-emit-project --no-emit-package=copier-mlops"
+    for command in (
+        "lock --check",
+        "sync --frozen",
+        "sync --frozen --check",
+        "run poe lint",
+        f"export --frozen --no-header --format=requirements-txt {left_out}",
+        f"export --frozen --format=cyclonedx1.5 --preview-features=sbom-export {left_out}",
+        "build --wheel --quiet --out-dir build/wheels",
+    ):
+        printed = project.run(f"uv tool run uv=={LOWEST} {command}")
+        assert "warning" not in printed, command
+
+
+def test_the_uv_before_the_lowest_does_not_understand_every_project(template, tmp_path):
+    project = copied(template.as_uri(), tmp_path / "project", FIRST, maturity_level=0, package_index=True)
+    replace(project.path / "pyproject.toml", f">={LOWEST}", f">={OLDER}")
+    reads = {
+        version: "Failed to parse `pyproject.toml`" not in project.run(f"uv tool run uv=={version} lock", fails=True)
+        for version in (OLDER, LOWEST)
+    }  # both fail at last: no index has this package
+    assert reads == {OLDER: False, LOWEST: True}
