@@ -1,4 +1,4 @@
-"""How a project gets the package: by a pin that moves with updates, from a folder, from an index, and without network."""
+"""How a project gets the package: by a pin that moves with updates, from a folder or an index, without network."""
 
 import shlex
 import shutil
@@ -86,7 +86,7 @@ def test_an_index_of_the_teams_own(template, tmp_path):
     for version in (FIRST, "900.0.1", SECOND):
         wheel(wheels, version)
     with index(tmp_path / "index", wheels) as url:
-        replace(project.path / "pyproject.toml", PLACE, f'{PLACE}{INDEX.replace("URL", url)}')
+        replace(project.path / "pyproject.toml", PLACE, f"{PLACE}{INDEX.replace('URL', url)}")
         project.run("uv run poe setup")
         assert "900.0.1" in project.run(f"uv run --frozen {INSTALLED}"), "the newest within the bound"
         assert url in project.text("uv.lock")

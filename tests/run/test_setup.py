@@ -186,11 +186,12 @@ def history(tmp_path_factory) -> Path:
 
 
 def move_pin(project: Project, source: str) -> None:
-    """Write another source of the package into pyproject.toml."""
-    lines = project.text("pyproject.toml").splitlines()
-    moved = [f"copier-mlops = {source}" if line.startswith("copier-mlops = ") else line for line in lines]
-    assert moved != lines
-    (project.path / "pyproject.toml").write_text("\n".join(moved) + "\n", encoding="utf-8")
+    """Write another source of the package into pyproject.toml, or none."""
+    text = project.text("pyproject.toml")
+    table = re.compile(r"^\[tool\.uv\.sources\.copier-mlops\]\n(?:.+\n)*", re.MULTILINE)
+    assert table.search(text)
+    moved = table.sub(f"[tool.uv.sources.copier-mlops]\n{source}\n" if source else "", text)
+    (project.path / "pyproject.toml").write_text(moved, encoding="utf-8")
 
 
 def test_a_pin_that_moved_is_named_and_setup_follows_it(history, tmp_path):
@@ -202,7 +203,7 @@ def test_a_pin_that_moved_is_named_and_setup_follows_it(history, tmp_path):
     first, second = (run(history, "git", "rev-parse", name).strip() for name in ("0.3.0", "HEAD"))
     assert first in project.text("pyproject.toml")
 
-    move_pin(project, f'{{ git = "{address}", rev = "{second}" }}')
+    move_pin(project, f'git = "{address}"\nrev = "{second}"')
     named = f"the installed copier-mlops is commit {first[:12]}, but pyproject.toml pins {second[:12]}"
     found = doctor(project, INSTALLED)
     assert (found["package"]["text"], found["package"]["advice"]) == (named, "uv sync")
@@ -211,9 +212,7 @@ def test_a_pin_that_moved_is_named_and_setup_follows_it(history, tmp_path):
     assert "done environment" in printed
     assert "ok package" in printed
 
-    lines = project.text("pyproject.toml").splitlines()
-    unpinned = [line for line in lines if not line.startswith("copier-mlops = ")]
-    (project.path / "pyproject.toml").write_text("\n".join(unpinned) + "\n", encoding="utf-8")
+    move_pin(project, "")
     found = doctor(project, INSTALLED)["package"]
     assert found["text"].startswith("pyproject.toml does not pin copier-mlops")
     project.run(found["advice"])
@@ -228,7 +227,7 @@ def test_a_pin_that_moved_is_named_and_setup_follows_it(history, tmp_path):
     ],
 )
 def test_a_pin_that_cannot_be_reached_is_named_in_one_sentence(unchanged, address, reason, advice):
-    move_pin(unchanged, f'{{ git = "{address}", rev = "{"0" * 40}" }}')
+    move_pin(unchanged, f'git = "{address}"\nrev = "{"0" * 40}"')
     found = doctor(unchanged, INSTALLED)["environment"]
     assert found["text"].startswith(f"the copier-mlops that pyproject.toml pins cannot be fetched from git+{address}@")
     assert reason in found["text"]

@@ -95,7 +95,9 @@ def _toml() -> list[Mark]:
 
 def _managed() -> list[Mark]:
     return [
-        Mark("an edited task", "poe_tasks.toml", 'cmd = "pytest operation/tests/unit"\n', 'cmd = "mark"\n', instead=True),
+        Mark(
+            "an edited task", "poe_tasks.toml", 'cmd = "pytest operation/tests/unit"\n', 'cmd = "mark"\n', instead=True
+        ),
         Mark("a task at the end", "poe_tasks.toml", "", '\n[tasks.mark-end]\ncmd = "mark"\n', since=NOW),
         Mark("a hook", ".pre-commit-config.yaml", "", HOOK),
         Mark("ignored files", ".gitignore", "", "\n# Ours\n/mark/\n"),
@@ -126,8 +128,16 @@ def _yours() -> list[Mark]:
 
 # Where a team adds steps at the end of `ci`: behind these words before there was a place, in the place since then.
 STEPS = {
-    "github": (".github/workflows/ci.yml", "        run: uv run poe smoke\n", "      - name: Mark\n        run: mark\n"),
-    "forgejo": (".forgejo/workflows/ci.yml", "        run: uv run poe smoke\n", "      - name: Mark\n        run: mark\n"),
+    "github": (
+        ".github/workflows/ci.yml",
+        "        run: uv run poe smoke\n",
+        "      - name: Mark\n        run: mark\n",
+    ),
+    "forgejo": (
+        ".forgejo/workflows/ci.yml",
+        "        run: uv run poe smoke\n",
+        "      - name: Mark\n        run: mark\n",
+    ),
     "azure_devops": (
         "azure_pipelines/ci.yml",
         "        displayName: Smoke run on a sample\n",

@@ -1,4 +1,4 @@
-"""A team's edits of every kind over every route: each is still there, and none is in conflict in a place of the team's."""
+"""A team's edits of every kind over every route: each stays, and none is in conflict in a place of the team's."""
 
 from pathlib import Path
 
@@ -28,7 +28,10 @@ CHANGES = {
     "template/.pre-commit-config.yaml.jinja": [
         ("      - id: private-key\n", "      - id: coming\n        language: system\n      - id: private-key\n")
     ],
-    "template/ruff.toml.jinja": [('  "RUF002",\n', '  "RUF002",\n  "COM001",\n'), ("[lint]\n", "preview = true\n\n[lint]\n")],
+    "template/ruff.toml.jinja": [
+        ('  "RUF002",\n', '  "RUF002",\n  "COM001",\n'),
+        ("[lint]\n", "preview = true\n\n[lint]\n"),
+    ],
     "template/.dvc/config.jinja": [("    url =", "    timeout = 10\n    url =")],
     "template/operation/tests/conftest.py.jinja": [("import pytest\n", "import coming\nimport pytest\n")],
 }
@@ -40,7 +43,7 @@ def template(history, tmp_path_factory) -> Path:
     """The history, and a version to come that changes every managed file."""
     path = tmp_path_factory.mktemp("coming") / "template"
     run(path.parent, "git", "clone", "--quiet", str(history), path.name)
-    replace_template(path)
+    replace_template(path, COMING)
     for name, changes in CHANGES.items():
         for before, after in changes:
             replace(path / name, before, after)
@@ -68,7 +71,7 @@ def marked(template: Path, path: Path, version: str, without: list[Mark] = (), *
 
 
 def go(path: Path, route: str, made: list[Mark], version: str = NOW, gone: set[str] = frozenset(), **answers: object):
-    """Update the project, check that it keeps the edits, all but those in files that are `gone`, and return conflicts."""
+    """Update the project, check that it keeps the edits but for files that are `gone`, and return the conflicts."""
     update_project(path / "project", version, **answers)
     found, clashing = files(path / "project"), conflicts(path / "project")
     lost = [mark.name for mark in made if not mark.is_kept(found) and mark.path not in gone]

@@ -38,6 +38,7 @@ def yours(names: Iterable[str], level: int, levels: list[dict] = LEVELS) -> set[
     patterns = [pattern for each in levels[: level + 1] for pattern in each["yours"]]
     return set(matches(patterns).match_files(names))
 
+
 ENVIRONMENTS = ("dev", "stage", "prod")
 
 
@@ -48,9 +49,11 @@ def parsed(contents: Files) -> dict[str, object]:
     """
     answers = yaml.safe_load(contents[ANSWERS])
     kept = {name: value for name, value in answers.items() if name not in ("_commit", "first_layout")}
-    return contents | {ANSWERS: kept} | {
-        path: sections(contents[path]) for path in {REMOTES} & contents.keys() if is_configuration(contents[path])
-    }
+    return (
+        contents
+        | {ANSWERS: kept}
+        | {path: sections(contents[path]) for path in {REMOTES} & contents.keys() if is_configuration(contents[path])}
+    )
 
 
 def is_configuration(text: bytes) -> bool:

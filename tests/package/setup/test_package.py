@@ -118,7 +118,9 @@ def test_the_command_pins_to_where_the_project_came_from(here, source, commit, c
     assert pin() == command
 
 
-@pytest.mark.parametrize("commit", ["0.3.0", "v0.3.0", "0.2.9-12-gabc1234", "0.2.0-1-gabc1234", COMMIT, "0304987", "", "0.3.7"])
+@pytest.mark.parametrize(
+    "commit", ["0.3.0", "v0.3.0", "0.2.9-12-gabc1234", "0.2.0-1-gabc1234", COMMIT, "0304987", "", "0.3.7"]
+)
 def test_a_package_of_the_version_that_rendered_the_project_fits(here, commit):
     answers(here, commit)
     installed(here, "0.3.7", vcs_info={"vcs": "git", "commit_id": COMMIT})

@@ -54,7 +54,7 @@ def test_a_database_has_the_tables_that_mlflow_makes_by_itself(database):
         """Names and columns: in which order a table has its constraints is different each time."""
         with sqlite3.connect(file) as connection:
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-            columns = [connection.execute(f"SELECT * FROM pragma_table_info('{name}')").fetchall() for (name,) in names]
+            columns = [connection.execute("SELECT * FROM pragma_table_info(?)", name).fetchall() for name in names]
             versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
             return [names, columns, versions, connection.execute("SELECT name FROM experiments").fetchall()]
 

@@ -48,6 +48,9 @@ def the_first_model_is_released(shop: Shop, run: Run, store: Path) -> None:
     deployed = document(store, "deploy-prod", "deployment")
     assert (deployed["version"], deployed["approval"]["gate"]) == ("1", "prod")
     assert document(store, "deploy-prod", "verification")["ok"]
+    # One hash from dvc.lock to the service.
+    assert record["md5"] == deployed["md5"] == record["data"]["build/model/model.skops"]
+    assert record["sha256"] == deployed["sha256"] == shop.model_file("prod")
 
 
 def the_same_model_is_not_released_again(shop: Shop, run: Run, store: Path) -> None:

@@ -17,11 +17,12 @@ from tests.run.project import NO_JOBS, Project, copy_project, request
 
 READ = """
 import json
-from operation.configuration.settings import load
-from operation.execution import tracking
-from operation.execution.release import history
+from copier_mlops.project import load_settings
+from copier_mlops.release import history
+from copier_mlops.tracking import connect
 
-print(json.dumps([history.service(tracking.connect(each), each) for each in map(load, ("dev", "stage", "prod"))]))
+settings = map(load_settings, ("dev", "stage", "prod"))
+print(json.dumps([history.service(connect(each), each) for each in settings]))
 """
 
 
@@ -54,6 +55,10 @@ class Shop:
             return request(f"{self.urls[environment]}/health")[2]["model_version"]
         except OSError:
             return None
+
+    def model_file(self, environment: str) -> str:
+        """The SHA-256 of the model file that an environment's service names."""
+        return request(f"{self.urls[environment]}/health")[2]["model_sha256"]
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Change a file and commit it."""
@@ -116,7 +121,7 @@ def stop_services(project: Project) -> None:
     """End the services that deployments left behind: they outlive their jobs on purpose."""
     (project.path / "build").mkdir(exist_ok=True)
     (project.path / "build" / "read.py").write_text(READ)
-    printed = project.run("uv run --quiet python build/read.py", PYTHONPATH=".")
+    printed = project.run("uv run --quiet python build/read.py")
     for known in json.loads(printed.splitlines()[-1]):
         if known and known["pid"]:
             with suppress(ProcessLookupError):  # a test may have ended it

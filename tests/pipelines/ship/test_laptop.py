@@ -14,13 +14,13 @@ PLOTS = re.compile(
 )
 # Ends the service of prod behind the back of everybody, as a crash would.
 STOP = """
-from operation.configuration.settings import load
-from operation.execution import tracking
-from operation.execution.release import history
-from operation.execution.release.targets import process
+from copier_mlops.project import load_settings
+from copier_mlops.release import history
+from copier_mlops.release.targets import process
+from copier_mlops.tracking import connect
 
-settings = load("prod")
-process.end(history.service(tracking.connect(settings), settings))
+settings = load_settings("prod")
+process.end(history.service(connect(settings), settings))
 """
 
 
@@ -99,5 +99,5 @@ def test_an_environment_is_taken_down_and_nothing_else(shop):
 
 def test_a_service_that_is_gone_is_named(shop):
     (shop.project.path / "build" / "stop.py").write_text(STOP)
-    shop.project.run("uv run python build/stop.py", PYTHONPATH=".")
+    shop.project.run("uv run python build/stop.py")
     assert "does not answer" in shop.project.run("uv run poe monitor", fails=True)
