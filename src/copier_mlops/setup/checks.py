@@ -66,9 +66,20 @@ def prepare(check: Check, mends: bool = True) -> tuple[str, Finding]:
     return "done" if finding.ok else "FAILED", finding
 
 
+# As `uv run` does: what somebody installed beside it stays, for example the group of a build for a GPU.
+SYNC = ("uv", "sync", "--inexact")
+
+
+def is_kept() -> bool:
+    """Return whether this machine's environment is left as it is, as `UV_NO_SYNC` tells `uv run`."""
+    return os.environ.get("UV_NO_SYNC", "").lower() in ("1", "true", "t", "yes", "y", "on")
+
+
 def look_environment() -> Finding:
     """Return whether uv.lock follows pyproject.toml and the environment follows uv.lock."""
-    commands = (("uv", "lock", "--check"), ("uv", "sync", "--frozen", "--check"))
+    commands: list[tuple[str, ...]] = [("uv", "lock", "--check")]
+    if not is_kept():
+        commands.append((*SYNC, "--frozen", "--check"))
     with ThreadPoolExecutor() as pool:
         started = [pool.submit(run, *command) for command in commands]
     try:
@@ -76,7 +87,9 @@ def look_environment() -> Finding:
             each.result()
     except CommandError as error:
         text = f"not in step with pyproject.toml: {_said(error)}"
-        return _unreachable(str(error)) or Finding(False, text, "uv sync")
+        return _unreachable(str(error)) or Finding(False, text, "uv lock" if is_kept() else " ".join(SYNC))
+    if is_kept():
+        return Finding(True, "uv.lock is in step with pyproject.toml; UV_NO_SYNC leaves the environment as it is")
     return Finding(True, "in step with pyproject.toml and uv.lock")
 
 
@@ -87,7 +100,7 @@ def mend_environment() -> None:
         CommandError: It cannot be done; the text is empty if the finding has said why.
     """
     try:
-        run("uv", "sync")
+        run(*(("uv", "lock") if is_kept() else SYNC))
     except CommandError as error:
         raise CommandError("" if _unreachable(str(error)) else _said(error)) from None
 
