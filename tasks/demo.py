@@ -51,7 +51,7 @@ def ask(project: Path, port: int) -> object:
     Raises:
         SystemExit: The service ended or did not answer within a minute.
     """
-    command = ["uv", "run", "python", "-m", "operation.execution.serving.online"]
+    command = ["uv", "run", "mlops", "serve"]
     server = subprocess.Popen(command, cwd=project, env=environment() | {"OPERATION_PORT": str(port)})
     body = json.dumps(first_record(project)).encode()
     message = urllib.request.Request(f"http://127.0.0.1:{port}/predict", body, {"Content-Type": "application/json"})

@@ -37,7 +37,8 @@ def look_package() -> Finding:
     except PackageNotFoundError:
         raise _wrong(f"{NAME} is not installed", "uv sync") from None
     compare(installed, source, requirement)
-    fits(Version(installed.version))
+    if "path" not in source:  # a folder is the template as it is now, whatever rendered the project
+        fits(Version(installed.version))
     return Finding(True, f"{NAME} {installed.version} is the pinned one")
 
 

@@ -74,8 +74,9 @@ def test_a_pin_by_a_tag_is_right(here):
 
 def test_a_folder_has_nothing_to_compare(here):
     pyproject(here, source='{ path = "/srv/template" }')
-    installed(here, "0.3.0", dir_info={})
-    assert CHECK.look().ok
+    for version in ("0.2.0", "0.3.0", "0.4.0"):
+        installed(here, version, dir_info={})
+        assert CHECK.look().ok
 
 
 def test_another_commit_than_the_pinned_one_is_named(here):
