@@ -158,7 +158,11 @@ FAULTS = [
         {".copier-answers.yml": ("license: MIT", "license: BSD-3-Clause")},
     ),
     Fault("MLO113", {".copier-answers.yml": ("python_version: '3.11'", "python_version: 3.11")}, ".copier-answers.yml"),
-    Fault("MLO113", {".copier-answers.yml": ("- online", "- onlin")}, ".copier-answers.yml"),
+    Fault(
+        "MLO113",
+        {".copier-answers.yml": ("serving:\n- batch\n- online", "serving:\n- batch\n- onlin")},
+        ".copier-answers.yml",
+    ),
     Fault(
         "MLO114",
         {".copier-answers.yml": ("package_name: german_credit", "package_name: ours")},
@@ -210,19 +214,14 @@ FAULTS = [
     Fault("MLO301", {"notebooks/README.md": None}, "", {"docs/data/README.md": None}),
     Fault(
         "MLO401",
-        {".dvc/config": ("\n['remote", "\n['remote \"b\"']\n    secret_access_key = hunter22\n['remote")},
+        {".dvc/config": ("[core]", "['remote \"b\"']\n    secret_access_key = hunter22\n[core]")},
         ".dvc/config",
-        {
-            ".dvc/config": (
-                "\n['remote",
-                "\n['remote \"b\"']\n    profile = ours\n    url = ssh://me@example.org/x\n['remote",
-            )
-        },
+        {".dvc/config": ("[core]", "['remote \"b\"']\n    profile = ours\n    url = ssh://me@example.org/x\n[core]")},
         hidden="hunter22",
     ),
     Fault(
         "MLO401",
-        {".dvc/config": ("\n['remote", "\n['remote \"b\"']\n    url = https://hunter22@example.org/x\n['remote")},
+        {".dvc/config": ("[core]", "['remote \"b\"']\n    url = https://hunter22@example.org/x\n[core]")},
         ".dvc/config",
         hidden="hunter22",
     ),
@@ -307,11 +306,11 @@ FAULTS = [
     Fault("MLO702", {SETTINGS: "1: 2\n"}, SETTINGS),
     Fault(
         "MLO901",
-        {PROJECT: ("copier-mlops = {", "# copier-mlops = {")},
+        {PROJECT: ("[tool.uv.sources.copier-mlops]\npath", "[tool.ours]\npath")},
         PROJECT,
-        {PROJECT: ("copier-mlops = { path", 'copier-mlops = { rev = "1.0.0", git')},
+        {PROJECT: ("sources.copier-mlops]\npath", 'sources.copier-mlops]\nrev = "1.0.0"\ngit')},
     ),
-    Fault("MLO901", {PROJECT: ("copier-mlops = { path", "copier-mlops = { git")}, PROJECT),
+    Fault("MLO901", {PROJECT: ("sources.copier-mlops]\npath", "sources.copier-mlops]\ngit")}, PROJECT),
     Fault("MLO901", {PROJECT: '[project]\nname = "ours"\nversion = "1"\n'}, PROJECT),
     Fault(
         "MLO902",
