@@ -160,7 +160,7 @@ FAULTS = [
     Fault("MLO113", {".copier-answers.yml": ("python_version: '3.11'", "python_version: 3.11")}, ".copier-answers.yml"),
     Fault(
         "MLO113",
-        {".copier-answers.yml": ("serving:\n- batch\n- online", "serving:\n- batch\n- onlin")},
+        {".copier-answers.yml": ("\nserving:\n- batch\n- online", "\nserving:\n- batch\n- onlin")},
         ".copier-answers.yml",
     ),
     Fault(
