@@ -1,0 +1,84 @@
+"""`mlops`: its help, and what it says if a task, a project or a library is not there."""
+
+import importlib
+import inspect
+import tomllib
+
+import pytest
+
+from copier_mlops import cli
+from copier_mlops.cli import TASKS, main
+from tests.package.shared import loaded
+from tests.project import TEMPLATE, registry
+
+EXTRAS = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+# Tasks that poe_tasks.toml calls by other words, or that an image runs.
+UNLISTED = {"lint", "service"}
+
+
+def test_the_help_has_every_task_and_loads_nothing_slow(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert [name for name, task in TASKS.items() if f"  {name} " not in printed or task.help not in printed] == []
+    assert loaded("from copier_mlops.cli import main\nmain(['--help'])") == set()
+
+
+def test_without_a_task_the_help_is_an_error(capsys):
+    assert main([]) == 2
+    assert "usage: mlops TASK" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mlops {registry('tested')['version']}\n"
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_a_task_is_a_function_that_explains_itself(task, capsys):
+    module, _, name = task.target.partition(":")
+    function = getattr(importlib.import_module(f"copier_mlops.{module}"), name)
+    assert next(iter(inspect.signature(function).parameters)) == "arguments"
+    assert not task.extra or task.extra in EXTRAS
+    if task.name == "service":
+        return  # it is an image's command, with no options but those of a batch
+    with pytest.raises(SystemExit) as stopped:
+        main([task.name, "--help"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ")
+
+
+def test_every_task_belongs_to_a_level():
+    of_levels = {name for level in registry("levels") for name in level["tasks"]}
+    assert TASKS.keys() - of_levels - UNLISTED == set()
+
+
+@pytest.mark.parametrize(("word", "hint"), [("regster", "; did you mean register?"), ("moon", "\n")])
+def test_a_task_that_is_not_there_is_named_with_one_that_is_near(word, hint, capsys):
+    assert main([word]) == 2
+    assert f"mlops: there is no task {word!r}{hint}" in capsys.readouterr().err
+
+
+def test_a_library_that_is_missing_is_named_with_the_extra_that_brings_it(monkeypatch, capsys):
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
+
+    monkeypatch.setattr(cli.importlib, "import_module", missing)
+    assert main(["track"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("mlops: track needs mlflow, which is not installed\n")
+    assert "copier-mlops[tracking]" in said
+
+
+def test_outside_of_a_project_a_task_says_where_it_looked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=r"mlops: no project here: neither .* has \.copier-answers\.yml"):
+        main(["register"])
+
+
+def test_a_person_may_interrupt_a_task(monkeypatch, capsys):
+    def interrupted(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("copier_mlops.maturity.cli.main", interrupted)
+    assert main(["maturity"]) == 130
+    assert capsys.readouterr().err == "mlops: maturity was interrupted\n"
