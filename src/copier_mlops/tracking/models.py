@@ -91,13 +91,15 @@ def predictor(settings: Settings) -> Predictor:
 
 
 def about(version: ModelVersion) -> dict[str, object]:
-    """A version and what it can be traced back to: its run, commit and data by path and MD5."""
+    """Return a version and what it can be traced back to: its run, commit, model file and data by path and MD5."""
     data = {name.removeprefix("dvc.md5."): md5 for name, md5 in version.tags.items() if name.startswith("dvc.md5.")}
     return {
         "version": str(version.version),
         "registered": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
         "run": version.run_id,
         "commit": version.tags.get("git.commit", ""),
+        "sha256": version.tags.get("sha256", ""),
+        "md5": version.tags.get("md5", ""),
         "data": data,
         "deployed": sorted(name for name in environments() if f"deployed.{name}" in version.tags),
     }

@@ -25,6 +25,12 @@ def test_from_run_to_version_to_rollback(settings, table, tmp_path, monkeypatch,
     assert register.register(client, settings, first).version == version.version
     assert version.tags["sha256"] == first.data.tags["model.sha256"]
     assert version.tags["md5"] == first.data.tags["model.md5"]
+    traced = models.about(version)
+    assert (traced["run"], traced["sha256"], traced["md5"]) == (
+        first.info.run_id,
+        first.data.tags["model.sha256"],
+        first.data.tags["model.md5"],
+    )
     models.point(client, settings, version)
     assert models.predictor(settings).version == str(version.version)
 
