@@ -14,6 +14,7 @@ DOCS = TEMPLATE / "docs"
 ELSEWHERE = {
     "adopting.md": "tests/run/test_adopting.py",
     "contributing.md": "what is run to build the template",
+    "dependencies.md": "tests/run/test_groups.py",
     "failed.md": "tests/package/hosts/test_failed_page.py",
     "figures.md": "tests/run/test_benchmarks.py",
 } | {
