@@ -135,6 +135,12 @@ def test_an_older_or_newer_package_than_the_project_is_named(here):
     wrong(text.format("newer", "0.2.0"), "uvx copier update")
 
 
+def test_a_folder_is_as_new_as_it_is_now(here):
+    answers(here, "0.2.0")
+    pyproject(here, source='{ path = "/work/template" }')
+    assert CHECK.look().ok
+
+
 def test_conflict_markers_are_named_with_their_line(here):
     text = (here / FILE).read_text(encoding="utf-8").splitlines()
     text[1:2] = ["<<<<<<< before updating", text[1], "=======", text[1], ">>>>>>> after updating"]
