@@ -3,12 +3,14 @@
 import pytest
 
 from tests.project import replace
-from tests.run.project import Project, copy_project
+from tests.run.project import TEMPLATE, Project, commands, copy_project
 
 BUILD = {"cpu": "0.12.1", "gpu": "1.0.0"}
 GROUPS = "".join(f'{name} = ["toolz=={version}"]\n' for name, version in BUILD.items())
 CONFLICTS = 'conflicts = [[{ group = "cpu" }, { group = "gpu" }]]\n'
 LAST = '  "ruff>=0.12,<0.18",\n]\n'
+# The first command of the page, for a machine without network, is run in test_pin.py.
+_, CHOICE, OTHER = commands((TEMPLATE / "docs" / "dependencies.md").read_text(encoding="utf-8"))
 # Tasks that call uv, or that uv is asked to sync for.
 TASKS = ("uv run poe lint", "uv run poe test", "uv run poe setup", "uv run poe doctor")
 
@@ -43,7 +45,7 @@ def change(project: Project) -> None:
 def test_tasks_and_hooks_keep_the_build_that_was_synced(project, group):
     assert build(project) == ""
     assert "incompatible with the conflicts" in project.run("uv sync --all-groups", fails=True)
-    project.run(f"uv sync --group {group}")
+    project.run(CHOICE.replace("gpu", group))
     for task in TASKS:
         project.run(task)
         assert build(project) == BUILD[group], task
@@ -56,7 +58,7 @@ def test_a_default_is_the_choice_of_all_and_one_machine_may_have_another(project
     project.run("uv run poe setup")
     project.commit()
     assert build(project) == BUILD["cpu"]
-    project.run("uv sync --no-group cpu --group gpu")
+    project.run(OTHER)
     for task in TASKS:
         project.run(task, UV_NO_SYNC="1")
         assert build(project) == BUILD["gpu"], task

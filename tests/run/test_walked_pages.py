@@ -14,6 +14,7 @@ DOCS = TEMPLATE / "docs"
 ELSEWHERE = {
     "adopting.md": "tests/run/test_adopting.py",
     "contributing.md": "what is run to build the template",
+    "dependencies.md": "tests/run/test_groups.py",
     "failed.md": "tests/package/hosts/test_failed_page.py",
     "figures.md": "tests/run/test_benchmarks.py",
 } | {
@@ -50,11 +51,10 @@ def test_an_update_a_new_name_and_a_level(history, tmp_path):
     project.run("git add --all")
     project.run("git commit --message Updated")
 
-    move, *rest = rename
-    follow([move])
+    follow(rename[:2])
     for path in [*project.path.glob("src/**/*.py"), *project.path.glob("operation/tests/**/*.py")]:
         path.write_text(path.read_text("utf-8").replace("german_credit", "credit_risk"), encoding="utf-8")
-    follow(rest)
+    follow(rename[2:])
     assert answers_of(project.path)["package_name"] == "credit_risk"
     project.commit()
     project.run("uv run poe ci")

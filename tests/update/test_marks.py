@@ -6,7 +6,7 @@ import pytest
 
 from tests.project import answers_of, commit, copy_project, files, replace, run, update_project
 from tests.update.conftest import HEADER, NOW, RELEASES, replace_template
-from tests.update.marks import LAYOUTS, STEPS, Mark, mark_all
+from tests.update.marks import DAY, LAYOUTS, STEPS, Mark, mark_all
 from tests.update.marks import NOW as PLACES
 from tests.update.updated import conflicts, written
 
@@ -157,3 +157,22 @@ def test_only_a_line_that_both_changed_is_in_conflict(template, tmp_path):
     assert go(tmp_path, "an edited line that the version to come changes", made, COMING) == {"pyproject.toml"}
     (left,) = regions(tmp_path / "project" / "pyproject.toml")
     assert "pandera>=0.26,<2" in left and "pandera>=0.27,<1" in left and "mark" not in left
+
+
+# Edits of 0.2.0 that had no place in its files, and that 0.3.0 stands beside: docs/updates.md lists them.
+BESIDE = {
+    "a task at the end": ("poe_tasks.toml", "", '\n[tasks.mark]\ncmd = "mark"\n'),
+    "a group behind the others": ("pyproject.toml", '  "uvicorn>=0.35,<1",\n]\n', 'mark = ["mark"]\n'),
+    "a line behind the day": ("pyproject.toml", DAY, "mark = true\n"),
+    "the bound of a neighbour": ("pyproject.toml", '  "pandas>=2.3,<3.1",\n', '  "pandas>=2.3,<2.4",\n'),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_stood_in_no_place_asks_once(template, tmp_path, name):
+    path, after, text = BESIDE[name]
+    mark = Mark(name, path, after, text, instead="bound" in name)
+    fresh = files(copy_project(template, tmp_path / "fresh", RELEASES[-1]))
+    project = written(mark.made(fresh), tmp_path / "project")
+    assert go(tmp_path, f"{RELEASES[-1]}, {name} -> now", [mark]) == {path}
+    assert len(regions(project / path)) == 1

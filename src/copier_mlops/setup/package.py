@@ -37,8 +37,7 @@ def look_package() -> Finding:
     except PackageNotFoundError:
         raise _wrong(f"{NAME} is not installed", "uv sync") from None
     compare(installed, source, requirement)
-    if "path" not in source:  # a folder is the template as it is now, whatever rendered the project
-        fits(Version(installed.version))
+    fits(Version(installed.version), "path" in source)
     return Finding(True, f"{NAME} {installed.version} is the pinned one")
 
 
@@ -136,8 +135,10 @@ def compare(installed: Distribution, source: dict[str, Any], requirement: Requir
         raise _wrong(f"the installed {NAME} is {installed.version}, but {FILE} asks for {bound}", "uv sync")
 
 
-def fits(installed: Version) -> None:
+def fits(installed: Version, is_folder: bool = False) -> None:
     """Refuse a package that is older than the template that rendered the project, or of a later minor version.
+
+    A folder is installed as it is now, which is later than the version of it that copier takes: its newest tag.
 
     Raises:
         SystemExit: It does not fit; the text names both versions.
@@ -155,7 +156,7 @@ def fits(installed: Version) -> None:
     if installed < rendered:
         raise _wrong(text.format("older"), pin())
     # A commit behind a version may have the next one.
-    if not behind and installed.release[:2] > rendered.release[:2]:
+    if not (behind or is_folder) and installed.release[:2] > rendered.release[:2]:
         raise _wrong(text.format("newer"), "uvx copier update")
 
 

@@ -74,7 +74,7 @@ def test_a_pin_by_a_tag_is_right(here):
 
 def test_a_folder_has_nothing_to_compare(here):
     pyproject(here, source='{ path = "/srv/template" }')
-    for version in ("0.2.0", "0.3.0", "0.4.0"):
+    for version in ("0.3.0", "0.4.0"):
         installed(here, version, dir_info={})
         assert CHECK.look().ok
 
@@ -134,6 +134,12 @@ def test_an_older_or_newer_package_than_the_project_is_named(here):
     wrong(text.format("older", "0.4.1"), f"uv add --rev abc1234 'copier-mlops @ git+{URL}'")
     answers(here, "0.2.0")
     wrong(text.format("newer", "0.2.0"), "uvx copier update")
+
+
+def test_a_folder_is_as_new_as_it_is_now(here):
+    answers(here, "0.2.0")
+    pyproject(here, source='{ path = "/work/template" }')
+    assert CHECK.look().ok
 
 
 def test_conflict_markers_are_named_with_their_line(here):
