@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from tests.run.project import Project, copy_project, request
+from tests.run.project import TEMPLATE, Project, commands, copy_project, request
 from tests.run.test_serving import records
 
 # The jobs before, in short: a version, made if it is not there yet, what they hand on about it, and its approval.
@@ -108,6 +108,8 @@ def test_from_a_registered_model_to_prod_and_back(released):
     project.run("uv run poe predict --data operation/tests/sample.csv --out build/answers.json")
     assert answers == pytest.approx([each["probability"] for each in released.document("answers")])
     assert released.document("deploy-prod/deployment")["approval"]["by"] == "Ada"
+    for command in commands((TEMPLATE / "docs" / "releases.md").read_text(encoding="utf-8")):
+        assert health["model_sha256"] in project.run(command)
 
     released.script(HAND_ON, "2")
     project.run("uv run poe package")

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "dependencies.md": "tests/run/test_groups.py",
     "failed.md": "tests/package/hosts/test_failed_page.py",
     "figures.md": "tests/run/test_benchmarks.py",
+    "releases.md": "tests/run/test_release.py",
 } | {
     f"hosts/{name}.md": "tests/package/hosts/test_host_pages.py"
     for name in ("azure_devops", "bitbucket", "github", "gitlab")
@@ -63,7 +64,8 @@ def test_an_update_a_new_name_and_a_level(history, tmp_path):
     assert answers_of(project.path)["maturity_level"] == 2
     project.commit()
     assert "(the answers say 2)" in follow(commands(page("maturity.md")))[0]
-    assert "0 errors" in follow(commands(page("lint.md")))[0]
+    new_version = {"copier-mlops[lint] @ git+https://…@NEW-VERSION": f"{history}[lint]"}
+    assert "0 errors" in follow(commands(page("lint.md")), **new_version)[0]
 
 
 def test_an_update_that_arrives_as_a_branch_with_a_conflict(history, tmp_path):
