@@ -12,6 +12,8 @@ from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
 # Copier reads these and nothing else.
+# What uv builds the package of.
+PACKAGE = ("src", "pyproject.toml", "README.md")
 TEMPLATE = ("copier.yml", "extensions", "template")
 UNREAD = shutil.ignore_patterns("__pycache__", ".*_cache")
 
@@ -156,12 +158,15 @@ def cost(*command: str | Path, cwd: Path, ends: tuple[int, ...] = (0,)) -> tuple
     return cpu, wall
 
 
-def clean_template(workspace: Path) -> Path:
-    """A copy of the template as it lies in the work tree, outside git, so that copier does not look for a tag."""
+def clean_template(workspace: Path, with_package: bool = False) -> Path:
+    """Copy the template as it lies in the work tree, outside git, so that copier does not look for a tag.
+
+    A project that is installed needs the package beside it, which copier does not read.
+    """
     target = workspace / "template"
     if not target.exists():
         target.mkdir(parents=True)
-        for name in TEMPLATE:
+        for name in (*TEMPLATE, *(PACKAGE if with_package else ())):
             source = ROOT / name
             if source.is_dir():
                 shutil.copytree(source, target / name, ignore=UNREAD)

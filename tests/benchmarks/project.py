@@ -65,7 +65,7 @@ def walked(walk: Callable[[Path], dict[str, float]], folder: Path) -> dict[str, 
 
 
 def _ours(workspace: Path) -> Callable[[Path], dict[str, float]]:
-    template = measure.clean_template(workspace)
+    template = measure.clean_template(workspace, with_package=True)
 
     def walk(folder: Path) -> dict[str, float]:
         project = folder / "project"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import measure
 
-GOAL = 1.5
+GOAL = 1.4
 NOTHING, NEW = "nothing to do", "a new version"
 VERSIONS = {NOTHING: "1.0.0", NEW: "2.0.0"}
 ANSWERS = ".copier-answers.yml"
