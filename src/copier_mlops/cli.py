@@ -23,6 +23,7 @@ _TASKS = (
     Task("doctor", "setup.prepare:doctor", "Check what setup prepares and change nothing"),
     Task("lint", "lint.cli:main", "Check that a repository is what its template promises"),
     Task("maturity", "maturity.cli:main", "Say which maturity level a repository has, by what is there and works"),
+    Task("train", "tracking.train:main", "Run the pipeline of dvc.yaml and track it in MLflow", "tracking"),
     Task("track", "tracking.track:main", "Track the last run of the pipeline in MLflow", "tracking"),
     Task("evaluate", "reporting.evaluate:main", "Compare the candidates, and the best with what is served", "tracking"),
     Task("register", "tracking.register:main", "Register the tracked model and move its alias", "tracking"),

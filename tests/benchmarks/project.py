@@ -14,7 +14,8 @@ import yaml
 
 from . import measure
 
-GOAL = 1.0
+# On the way to 1.0.
+GOAL = 1.6
 STARTERS = "kedro-starters"
 URL = "https://github.com/kedro-org/kedro-starters"
 STARTER = "spaceflights-pandas"

@@ -7,9 +7,11 @@ there is something to ask: `python -m copier_mlops.setup.tracking`.
 import argparse
 import functools
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copier_mlops.command import CommandError, run
@@ -19,6 +21,7 @@ from copier_mlops.setup.checks import Check, Finding, prepare
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+FOLDER = "make it, or name another: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
 # How the file of an environment names a server of its own.
 OWN = re.compile(r"^tracking_uri: *[\"']?([^\"'\s]+)", re.MULTILINE)
 
@@ -36,17 +39,21 @@ def _ask(settings: Settings) -> "tuple[MlflowClient | None, Finding]":
 
 
 def look_server() -> Finding:
-    """Return whether the tracking server answers; a SQLite file that is not there yet is not made by looking."""
+    """Return whether the tracking server answers; a SQLite file that is not there yet needs a folder for it."""
     settings = load_settings()
-    if _is_absent(settings):
-        return Finding(False, f"{settings.tracking_uri} is not there yet{_others()}", "uv run poe setup")
-    _, found = _ask(settings)
+    if (file := _absent_file(settings)) is None:
+        _, found = _ask(settings)
+    elif file.parent.is_dir() and os.access(file.parent, os.W_OK):
+        found = Finding(True, f"{settings.tracking_uri} is made by the first training")
+    else:
+        found = Finding(False, f"the folder {file.parent} is not there, or cannot be written", FOLDER)
     return Finding(found.ok, found.text + _others(), found.advice)
 
 
-def _is_absent(settings: Settings) -> bool:
+def _absent_file(settings: Settings) -> Path | None:
+    """Return the SQLite file of the settings if it is not there yet: asking MLflow for it would make it."""
     file = sqlite_file(settings.tracking_uri)
-    return file is not None and not file.is_file()
+    return file if file is not None and not file.is_file() else None
 
 
 def _others() -> str:
@@ -60,9 +67,11 @@ def _others() -> str:
 
 
 def look_experiment() -> Finding:
-    """Return whether the project's experiment is there."""
+    """Return whether the project's experiment is there; the first training makes it with a SQLite file."""
     settings = load_settings()
-    client, found = (None, look_server()) if _is_absent(settings) else _ask(settings)
+    if _absent_file(settings):
+        return Finding(True, f"{settings.experiment} is made by the first training")
+    client, found = _ask(settings)
     if client is None:
         return Finding(False, "cannot be looked up while the tracking server is away", found.advice)
     from copier_mlops.tracking import server
@@ -72,14 +81,6 @@ def look_experiment() -> Finding:
     except server.TrackingError as error:
         return Finding.of(error, "tracking: ")
     return Finding(True, f"{experiment.name}, number {experiment.experiment_id}")
-
-
-def mend_server() -> None:
-    """Make a SQLite file that is not there yet; whoever runs a server has to start it."""
-    settings = load_settings()
-    if _is_absent(settings):
-        _ask.cache_clear()
-        _ask(settings)
 
 
 def mend_experiment() -> None:
@@ -92,7 +93,7 @@ def mend_experiment() -> None:
 
 
 CHECKS = [
-    Check("tracking server", look_server, mend_server, "tracking"),
+    Check("tracking server", look_server, lambda: None, "tracking"),
     Check("experiment", look_experiment, mend_experiment, "tracking"),
 ]
 

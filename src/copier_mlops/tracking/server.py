@@ -93,7 +93,7 @@ def experiment(client: MlflowClient, settings: Settings) -> Experiment:
     """
     found = client.get_experiment_by_name(settings.experiment)
     if found is None:
-        raise TrackingError(f"tracking: no experiment {settings.experiment}\n  mend: uv run poe setup")
+        raise TrackingError(f"tracking: no experiment {settings.experiment}\n  mend: uv run poe train, which makes it")
     if found.lifecycle_stage != "active":
         restore = f"uv run mlflow experiments restore --experiment-id {found.experiment_id}"
         raise TrackingError(f"tracking: the experiment {settings.experiment} was deleted\n  mend: {restore}")
