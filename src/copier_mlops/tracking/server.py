@@ -107,13 +107,26 @@ def find_run(client: MlflowClient, experiment_id: str, pipeline: str) -> Run | N
     return runs[0] if runs else None
 
 
-def mend_experiment() -> None:
-    """Create the experiment; artefacts of a SQLite file go to mlruns/ beside it."""
-    settings = load_settings()
-    client = connect(settings)
+def make_experiment(client: MlflowClient, settings: Settings) -> Experiment:
+    """Return the experiment of this project, made if there is none; artifacts of a SQLite file go to mlruns/ beside it.
+
+    Raises:
+        TrackingError: It was deleted.
+    """
     if client.get_experiment_by_name(settings.experiment) is None:
         place = (root() / "mlruns").as_uri() if settings.tracking_uri.startswith("sqlite:") else None
         client.create_experiment(settings.experiment, artifact_location=place and f"{place}/{settings.experiment}")
+    return experiment(client, settings)
+
+
+def mend_experiment() -> None:
+    """Make the experiment of the chosen environment if there is none.
+
+    Raises:
+        TrackingError: The server does not answer, or the experiment was deleted.
+    """
+    settings = load_settings()
+    make_experiment(connect(settings), settings)
 
 
 def _reason(error: Exception) -> str:

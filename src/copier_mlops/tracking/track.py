@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> None:
     pipeline = lineage.pipeline_hash(root())
     settings = load_settings()
     client = server.connect(settings)
-    experiment = server.experiment(client, settings)
+    experiment = server.make_experiment(client, settings)
     if run := server.find_run(client, experiment.experiment_id, pipeline):
         print(f"track: this result is tracked already, as run {run.info.run_name} ({run.info.run_id})")
         handover.write("train", "run", summary(run))
