@@ -1,0 +1,56 @@
+"""YAML as a person would write it: what the renderers of all hosts need of ruamel.yaml."""
+
+import io
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+YOURS = "‹yours›"
+# Not at the end of a job: there, teams have had steps of their own since before this place, and a line beside those
+# would conflict with them in an update.
+PLACE = re.compile(rf"^( *)- {YOURS}$", re.MULTILINE)
+PLACE_LINES = r"\1# Yours: steps of your own, which no update meets.\n\1# End of yours."
+
+
+def text_of(*sections: dict[str, Any]) -> str:
+    """Return a YAML document: the sections one after the other, an empty line between them."""
+    return "\n".join(_dumped(each) for each in sections)
+
+
+def _dumped(section: dict[str, Any]) -> str:
+    writer = YAML()
+    writer.indent(mapping=2, sequence=4, offset=2)
+    writer.width = 10_000
+    stream = io.StringIO()
+    writer.dump(section, stream)
+    return PLACE.sub(PLACE_LINES, stream.getvalue())
+
+
+def mapping(**entries: Any) -> CommentedMap:
+    """Return a mapping without the entries that are None; an underscore in a name stands for a dash."""
+    return CommentedMap((key.replace("_", "-"), value) for key, value in entries.items() if value is not None)
+
+
+def inline(items: list[Any] | dict[str, Any]) -> CommentedSeq | CommentedMap:
+    """Return a list or a mapping that is written on one line, as `[a, b]`."""
+    found = CommentedSeq(items) if isinstance(items, list) else CommentedMap(items)
+    found.fa.set_flow_style()
+    return found
+
+
+def quoted(text: str) -> DoubleQuotedScalarString:
+    """Return a text that is written in double quotes."""
+    return DoubleQuotedScalarString(text)
+
+
+def before(entries: CommentedMap | CommentedSeq, key: str | int, comment: str, indent: int) -> None:
+    """Write a comment above an entry, `indent` spaces from the left."""
+    entries.yaml_set_comment_before_after_key(key, before=comment, indent=indent)
+
+
+def after(entries: CommentedMap, key: str, comment: str) -> None:
+    """Write a comment behind an entry, on its line."""
+    entries.yaml_add_eol_comment(comment, key, column=0)

@@ -1,0 +1,145 @@
+"""The flows as GitLab CI: a pipeline is one flow, which the variable FLOW names; a file per flow, a job per job."""
+
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from extensions.flows import Answers, Flow, Job, flows_of
+from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
+from extensions.hosts.variants import answer
+
+Flows = dict[str, Flow]
+ROOT = ".gitlab-ci.yml"
+TO_MAIN = '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'
+FROM_HERE = (
+    '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID'
+)
+
+
+def files(answers: Answers) -> dict[str, str]:
+    """Return the files of a project by their paths."""
+    flows = flows_of(answers)
+    return {ROOT: root(flows, answers)} | {f".gitlab/flows/{id}.yml": flow_file(id, flows, answers) for id in flows}
+
+
+def root(flows: Flows, answers: Answers) -> str:
+    """Return the file that GitLab reads: what starts which flow, and what all jobs share."""
+    stages = dict.fromkeys(id for flow in flows.values() for id in flow.jobs)
+    about = "# What starts which flow, and what all jobs share; a file per flow is in .gitlab/flows. Managed by the template."
+    workflow = {
+        "name": "$FLOW",
+        "auto_cancel": {"on_new_commit": "interruptible"},
+        "rules": starts(flows),
+    }
+    cloud = [{".cloud": {"id_tokens": {"HOST_ID_TOKEN": {"aud": answer("cloud_audience")}}}}] if answers.cloud else []
+    sections = [
+        {"include": [{"local": f"/.gitlab/flows/{id}.yml"} for id in flows]},
+        {"stages": inline(list(stages))},
+        {"workflow": workflow},
+        {"variables": variables(flows)},
+        {"default": default()},
+        *cloud,
+    ]
+    return f"{about}\n{text_of(*sections)}"
+
+
+def starts(flows: Flows) -> CommentedSeq:
+    """Return the rules of the workflow: each names the flow that a merge request or a push starts."""
+    rules = CommentedSeq()
+    for id, flow in flows.items():
+        if flow.change_request:
+            rules.append({"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', "variables": {"FLOW": id}})
+    always = [id for id, flow in flows.items() if flow.push == []]
+    for id, flow in flows.items():
+        if flow.push:
+            paths = [path.replace("/**", "/**/*") for path in flow.push]
+            rules.append({"if": TO_MAIN, "changes": inline(paths), "variables": {"FLOW": " ".join([*always, id])}})
+    rules.append({"if": TO_MAIN, "variables": {"FLOW": " ".join(always)}})
+    if len(flows) > 1:
+        rules.append({"if": "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"})
+        before(rules, len(rules) - 1, "By hand, by schedule or by another flow, FLOW is given.", 4)
+    return rules
+
+
+def variables(flows: Flows) -> dict[str, Any]:
+    """Return what a person who starts a pipeline chooses, and what uv reads."""
+    asked: dict[str, Any] = {}
+    if len(flows) > 1:
+        asked["FLOW"] = {"description": "Which flow?", "value": next(iter(flows)), "options": inline(list(flows))}
+    for each in {each.name: each for flow in flows.values() for each in flow.inputs}.values():
+        askers = " and ".join(id for id, flow in flows.items() if each.name in [other.name for other in flow.inputs])
+        choice = {"description": f"{each.help} For {askers}.", "value": each.default, "options": inline(each.choices)}
+        asked[each.name.upper()] = choice
+    return asked | {"UV_LOCKED": quoted("1"), "UV_CACHE_DIR": "$CI_PROJECT_DIR/.uv-cache"}
+
+
+def default() -> dict[str, Any]:
+    """Return the image and the caches of every job."""
+    caches = [("uv", "uv.lock", ".uv-cache"), ("dvc", "dvc.lock", ".dvc/cache")]
+    return {
+        "image": answer("image"),
+        "cache": [
+            {"key": {"prefix": name, "files": inline([file])}, "paths": inline([path])} for name, file, path in caches
+        ],
+    }
+
+
+def flow_file(id: str, flows: Flows, answers: Answers) -> str:
+    """Return the file of one flow: when it runs, and its jobs."""
+    flow = flows[id]
+    rule = f"$FLOW =~ /\\b{id}\\b/" if flow.push is not None else f'$FLOW == "{id}"'
+    group = "-".join([id, *(f"${each.variable}" for each in flow.inputs)])
+    base = mapping(
+        rules=[{"if": rule}],
+        interruptible=True if flow.replaces else None,
+        resource_group=None,
+        variables={each.variable: f"${each.name.upper()}" for each in flow.inputs} or None,
+    )
+    if not flow.replaces:
+        base.insert(1, "resource_group", group)
+    sections: list[dict[str, Any]] = [{f".{id}": base}]
+    if flow.has_gate:
+        waits = {"if": rule, "when": "manual", "allow_failure": False}
+        sections.append({f".{id}-gate": {"extends": f".{id}", "rules": [waits]}})
+    sections += [{job_name(id, name, flows): job(flow, each, flows, answers)} for name, each in flow.jobs.items()]
+    return f"# {flow.title}\n{text_of(*sections)}"
+
+
+def job_name(flow: str, id: str, flows: Flows) -> str:
+    """Return a job's name, one namespace for all flows: if two have a job of this id, each has it under its own name."""
+    return id if sum(id in each.jobs for each in flows.values()) == 1 else f"{flow}-{id}"
+
+
+def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
+    """Return one job; every line of its script is one task of poe_tasks.toml."""
+    parent = f".{flow.id}-gate" if each.gate else f".{flow.id}"
+    found = CommentedMap(extends=inline([parent, ".cloud"]) if "cloud" in each.may else parent, stage=each.id)
+    if each.only == "change_request":
+        found["rules"] = CommentedSeq([{"if": FROM_HERE}])
+        before(found["rules"], 0, "A merge request from a fork has no right to comment.", 4)
+    needs = needed(flow, each, flows)
+    if needs or flow.push:
+        found["needs"] = inline(needs)
+    if each.heavy and answers.heavy:
+        found["tags"] = inline([answer("heavy_runner")])
+    found["timeout"] = f"{each.minutes} minutes"
+    if each.environment:
+        found["environment"] = each.environment
+    if each.stage:
+        found["resource_group"] = each.stage
+    if each.history:
+        found["variables"] = {"GIT_DEPTH": quoted("0")}
+    found["script"] = [line for step in each.steps for line in [f"uv run poe {step.run}", *([YOURS] * step.yours)]]
+    if each.keeps:
+        found["artifacts"] = {"paths": inline([f"build/{each.id}"])}
+    return found
+
+
+def needed(flow: Flow, each: Job, flows: Flows) -> list[Any]:
+    """Return the jobs before this one; GitLab brings along what they keep, unless it is told not to."""
+    found: list[Any] = [job_name(flow.id, other, flows) for other in each.takes]
+    for other in each.needs:
+        if other not in each.takes:
+            name = job_name(flow.id, other, flows)
+            found.append(inline({"job": name, "artifacts": False}) if flow.jobs[other].keeps else name)
+    return found
