@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from copier_mlops.lint import fixes, rewriting
-from copier_mlops.lint.project import Project
+from copier_mlops.lint.project import READ_LIMIT, Project
 from copier_mlops.lint.retired import mentioned, retired
 from copier_mlops.lint.rewriting import LeftAloneError, Place
 
@@ -36,7 +36,7 @@ def old_line(root: Path, file: Path) -> int:
         return 0
     try:
         with file.open("rb") as opened:
-            text = opened.read(rewriting.LONGEST).decode("utf-8-sig", "replace")
+            text = opened.read(READ_LIMIT).decode("utf-8-sig", "replace")
     except OSError:
         return 0
     return next((line for line, name in mentioned(text.splitlines()) if name == MOVED), 0)

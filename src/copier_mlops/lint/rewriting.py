@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # Where a value is: the keys and positions that lead to it.
 Place = tuple[Any, ...]
 BOM = b"\xef\xbb\xbf"
-# Bytes. ruamel.yaml reads 700 kB a second.
-LONGEST = 200_000
+# Bytes: what people write takes ruamel.yaml a moment, but so many brackets or blanks take it seconds.
+LONGEST = 30_000
 BEFORE_COMMENT = re.compile(r" +#")
 
 

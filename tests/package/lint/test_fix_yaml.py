@@ -1,5 +1,6 @@
 """--fix changes single values of a team's YAML file: every other byte stays, and where that is not sure, all do."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,14 @@ def test_other_files_name_it_as_they_like(released, lint):
     path.write_text(f"resources:\n- {OLD}\n", encoding="utf-8")
     assert lint(released, "--fix")[0] == 1
     assert path.read_text(encoding="utf-8") == f"resources:\n- {OLD}\n"
+
+
+@pytest.mark.parametrize("tail", ["[" + "[]," * 9000 + "]", "'b" + " " * 27000 + "c'", "\n" + " k:\n" * 7000])
+def test_a_text_that_is_made_to_be_slow_costs_seconds_at_most(released, lint, tail):
+    (released / PATH).write_text(f"resources:\n- {OLD}\na: {tail}\n", encoding="utf-8")
+    started = time.monotonic()
+    lint(released, "--fix", "--select", "MLO903")
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("value", ["a: b", "a #b", "- a", "true", "1.0", "", " a", "'", "a\nb", "*a", "\x00"])
