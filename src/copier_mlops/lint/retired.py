@@ -59,7 +59,7 @@ def uses(project: Project) -> Iterator[Use]:
     for path, content in project.texts(*CODE, *SETTINGS):
         if path in retired() or not (b"operation" in content or b"../execution/" in content):
             continue
-        lines = content.decode("utf-8", "replace").splitlines()
+        lines = content.decode("utf-8-sig", "replace").splitlines()
         for line, name in dict.fromkeys(imported(lines) if path.endswith(CODE) else mentioned(lines)):
             yield Use(path, line, name, retired()[name])
 
@@ -98,9 +98,13 @@ def module_of(name: str) -> str:
 def mentioned(lines: list[str]) -> Iterator[tuple[int, str]]:
     """Yield each line of settings that names one of those files, as a module or as a path, with the file's path."""
     for number, line in enumerate(lines, 1):
-        if line.lstrip().startswith("#"):
-            continue
-        for after, beside in NAMED.findall(line[:LONGEST]):
+        for after, beside in NAMED.findall(uncommented(line[:LONGEST])):
             name = (f"operation{after}" if after else f"operation/{beside}").rstrip("./-")
             if path := name if name in retired() else module_of(name):
                 yield number, path
+
+
+def uncommented(line: str) -> str:
+    """Return a line of settings without its comment; with quotes behind the `#`, it may be none, and stays."""
+    setting, _, comment = f" {line}".partition(" #")
+    return line if setting.strip() and set("'\"") & set(comment) else setting[1:]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from copier_mlops.command import CommandError, run
+from copier_mlops.lint import kustomize
 from copier_mlops.project import level, root
 from copier_mlops.setup import checks, package, tracking
 from copier_mlops.setup.checks import Check, Finding
@@ -16,7 +17,10 @@ PIPELINE = 2
 
 
 def look_update() -> Finding:
-    """Return whether an update left a file to decide on: in conflict, added with markers in it, or rejected."""
+    """Return whether an update left something to do in a file of the team's.
+
+    That is a conflict, markers in an added file, rejected lines, or a path that moved.
+    """
     left = listed("diff", "--name-only", "--relative", "--diff-filter=U")
     left += listed("grep", "--untracked", "-IlE", "-e", "^(<{7} before|>{7} after) updating")
     known = listed("ls-files", "--cached", "--others", "--exclude-standard")
@@ -24,6 +28,10 @@ def look_update() -> Finding:
     if left:
         mend = "decide each place, delete the markers and the *.rej files, then: git add FILE"
         return Finding(False, f"left to decide: {', '.join(sorted(set(left)))}", mend)
+    if old := kustomize.old_files(root()):
+        names = ", ".join(file.relative_to(root()).as_posix() for file in old)
+        text = f"{kustomize.MOVED} is {kustomize.NOW} now, and is still named in {names}"
+        return Finding(False, text, kustomize.way_out(root(), old[0]))
     return Finding(True, "nothing is left to decide")
 
 

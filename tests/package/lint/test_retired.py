@@ -162,6 +162,10 @@ def test_what_is_an_import_of_code(code, expected):
         ("- ../../execution/kubernetes", ""),
         ("cmd = 'python -m operation.execution.tracks'", ""),
         ("# python -m operation.execution.track", ""),
+        ("#python -m operation.execution.track, 'ours'", ""),
+        ("- ../../execution/kubernetes # ../../execution/release/kubernetes", ""),
+        ("- ../../execution/release/kubernetes # ../../execution/kubernetes", "release/kubernetes"),
+        ("cmd = 'echo # && python -m operation.execution.track'", "track.py"),
     ],
 )
 def test_what_is_a_mention_in_settings(line, expected):

@@ -126,7 +126,7 @@ def test_without_copier_the_option_says_what_to_install(project, lint, monkeypat
     assert code == 2 and "copier-mlops[lint]" in said
 
 
-HEAVY = ("copier", "jinja2", "mlflow", "pandas", "pathspec", "requests", "sklearn")
+HEAVY = ("copier", "jinja2", "mlflow", "pandas", "pathspec", "requests", "ruamel", "sklearn")
 
 
 @pytest.mark.parametrize(("options", "needed"), [([], ["pydantic"]), (["--ignore", "MLO7"], [])])

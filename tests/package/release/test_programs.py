@@ -151,7 +151,7 @@ def moved(inside):
     file.write_text(content)
 
 
-def test_manifests_of_0_2_0_are_named_with_the_line_to_write(programs, order, moved, tmp_path, monkeypatch):
+def test_manifests_of_0_2_0_are_named_with_the_command(programs, order, moved, tmp_path, monkeypatch):
     asked = programs("kubectl")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
     monkeypatch.setenv("RELEASE_TARGET", "kubernetes")
@@ -159,7 +159,7 @@ def test_manifests_of_0_2_0_are_named_with_the_line_to_write(programs, order, mo
     sentence = (
         "operation/configuration/environment_prod/kustomization.yaml names ../../execution/release/kubernetes, and the "
         "manifests are in ../../execution/kubernetes now\n"
-        "  mend: write this line in its place:   - ../../execution/kubernetes"
+        "  mend: uv run poe lint-template --fix"
     )
     with pytest.raises(SystemExit) as refused:
         kubernetes.start(order)

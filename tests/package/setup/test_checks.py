@@ -7,6 +7,8 @@ import time
 import pytest
 
 from copier_mlops import command
+from copier_mlops.lint.cli import main
+from copier_mlops.project import environment_folder
 from copier_mlops.setup import checks, prepare
 from copier_mlops.setup.checks import Check, Finding
 
@@ -158,3 +160,24 @@ def test_an_index_without_the_package_is_named():
     )
     assert "cannot be fetched from https://index.example.org/simple/copier-mlops/" in found.text
     assert checks._unreachable("error: Failed to fetch: `https://index.example.org/simple/pandas/`") is None
+
+
+def test_a_path_that_an_update_moved_is_named_with_the_command_and_left_to_the_team(inside):
+    files = [environment_folder(name) / "kustomization.yaml" for name in ("dev", "prod")]
+    before = {file: file.read_bytes() for file in files}
+    try:
+        for file, content in before.items():
+            file.write_bytes(content.replace(b"../../execution/kubernetes", b"../../execution/release/kubernetes"))
+        state, found = checks.prepare(prepare.all_checks()[0])
+        assert state == "FAILED" and found.advice == "uv run poe lint-template --fix"
+        assert found.text.startswith("operation/execution/release/kubernetes is operation/execution/kubernetes now")
+        assert found.text.endswith(
+            "environment_dev/kustomization.yaml, operation/configuration/environment_prod/kustomization.yaml"
+        )
+        assert b"release/kubernetes" in files[0].read_bytes()
+        assert main(["--fix", "--select", "MLO903"]) == 0
+        assert prepare.look_update().ok
+        assert {file: file.read_bytes() for file in files} == before
+    finally:
+        for file, content in before.items():
+            file.write_bytes(content)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from copier_mlops.lint import kustomize
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project, subtable
-from copier_mlops.lint.retired import left, uses
+from copier_mlops.lint.retired import left, retired, uses
 
 FILE, NAME = "pyproject.toml", "copier-mlops"
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)", re.DOTALL)
@@ -103,7 +104,16 @@ def machinery_left(project: Project) -> Iterator[Finding]:
 @check("MLO903")
 def machinery_used(project: Project) -> Iterator[Finding]:
     """A line of the team's own that names such a file."""
-    if follows(project):
-        for use in uses(project):
-            said = f"{use.name} is gone; what replaces it is {use.replacement}"
-            yield Finding(use.path, use.line, "MLO903", said)
+    if not follows(project):
+        return
+    offers: dict[str, kustomize.Offer] = {}
+    for use in uses(project):
+        said = f"{use.name} is gone; what replaces it is {use.replacement}"
+        if use.path not in offers:
+            offers[use.path] = kustomize.offer(project, use.path)
+        found = offers[use.path]
+        why = f"; {found.refusal}" if found.refusal else ""
+        yield Finding(use.path, use.line, "MLO903", said + why, found.mend if use.line in found.lines else None)
+    for path, line in kustomize.links(project):
+        said = f"{kustomize.MOVED} is gone; what replaces it is {retired()[kustomize.MOVED]}"
+        yield Finding(path, line, "MLO903", f"{said}; --fix leaves this file alone: it is a link, or lies behind one")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from copier_mlops.command import CommandError, run, show
+from copier_mlops.lint import kustomize
 from copier_mlops.project import Settings, environment_folder, root
 from copier_mlops.release import containers
 from copier_mlops.release.targets import Order
@@ -64,11 +65,10 @@ def own(environment: str) -> Path:
     """
     folder = environment_folder(environment)
     file = folder / "kustomization.yaml"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    if OLD_MANIFESTS in text and not (folder / OLD_MANIFESTS).exists():
+    if kustomize.old_line(root(), file):
         raise SystemExit(
             f"{file.relative_to(root()).as_posix()} names {OLD_MANIFESTS}, and the manifests are in {MANIFESTS} now\n"
-            f"  mend: write this line in its place:   - {MANIFESTS}"
+            f"  mend: {kustomize.way_out(root(), file)}"
         )
     return folder
 
