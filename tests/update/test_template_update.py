@@ -15,6 +15,7 @@ from copier_mlops.fleet.proposal import Update, describe
 from tests.package.hosts.conftest import HOSTS
 from tests.package.hosts.server import Server
 from tests.project import commit, copy_project, copy_template, files, registry, run
+from tests.run.private import TOKEN, private
 from tests.update.conftest import BEFORE, NEW_MANAGED, NOW
 
 BRANCH = f"template-update/{NOW}"
@@ -82,13 +83,13 @@ class Home:
             run(self.project, "git", "clone", "--quiet", "--bare", ".", str(self.remote))
             run(self.project, "git", "remote", "add", "origin", self.remote.as_uri())
 
-    def update(self, *arguments: str, code: int = 0, where: Path | None = None) -> str:
+    def update(self, *arguments: str, code: int = 0, where: Path | None = None, **variables: str) -> str:
         """What the task prints in a run on the host."""
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         done = subprocess.run(
             [sys.executable, "-m", "copier_mlops.cli", "template-update", *arguments],
             cwd=where or self.project,
-            env=environment | self.variables,
+            env=environment | self.variables | variables,
             capture_output=True,
             text=True,
             timeout=300,
@@ -312,3 +313,50 @@ def test_here_it_makes_a_branch_once_and_pushes_nothing(bare, configuration):
     assert run(bare.project, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
     assert run(bare.project, "git", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [TITLE]
     assert f"{BRANCH} is here already" in bare.update("--local", code=1)
+
+
+@pytest.fixture
+def hidden(home, tmp_path) -> Iterator[Home]:
+    """Its template is private, on a server that wants a login, and has a package that the project is pinned to."""
+    run(tmp_path, "git", "clone", "--quiet", str(home.template), "work")
+    (tmp_path / "work" / "package").mkdir()
+    (tmp_path / "work" / "package" / "pyproject.toml").write_text('[project]\nname = "small"\nversion = "1.0"\n')
+    rev = commit(tmp_path / "work")
+    run(tmp_path, "git", "clone", "--quiet", "--bare", "work", "small.git")
+    with private(tmp_path) as server:
+        address = f"{server.url}/{tmp_path.name}/small.git"
+        answers = home.project / ".copier-answers.yml"
+        text = answers.read_text(encoding="utf-8").replace(str(home.template), address)
+        answers.write_text(text, encoding="utf-8")
+        pin = f'[tool.uv.sources]\nsmall = {{ git = "{address}", rev = "{rev}", subdirectory = "package" }}\n'
+        (home.project / "pyproject.toml").write_text(PYPROJECT.replace("[]", '["small"]') + pin)
+        home.publish()
+        del home.variables["UV_OFFLINE"]
+        home.variables |= {"COPIER_CACHE_DIR": str(tmp_path / "mirrors"), "GIT_TERMINAL_PROMPT": "0"}
+        # The machine has a setting of its own already.
+        home.variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gc.auto", "GIT_CONFIG_VALUE_0": "0"}
+        home.logins = server.logins
+        yield home
+
+
+@on("github", "bitbucket")
+def test_a_private_template_is_read_with_its_token(hidden):
+    printed = hidden.update(TEMPLATE_TOKEN=TOKEN)
+    assert TOKEN not in printed
+    assert set(hidden.logins) == {f"x-token-auth:{TOKEN}"}
+    assert run(hidden.remote, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
+    assert "small.git?subdirectory=package" in run(hidden.remote, "git", "show", f"{BRANCH}:uv.lock")
+    assert TOKEN not in run(hidden.remote, "git", "log", "--patch", BRANCH)
+    assert "is open" in hidden.update(TEMPLATE_TOKEN=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"), [("", "could not read Username for 'http"), ("another", "Authentication failed for 'http")]
+)
+def test_a_private_template_without_its_token_is_a_sentence(hidden, token, reason):
+    printed = hidden.update(code=1, TEMPLATE_TOKEN=token)
+    assert f"template-update: the template cannot be read: {reason}" in printed
+    assert "mend: `git ls-remote http://" in printed
+    assert "TEMPLATE_TOKEN has to be a token that may read it" in printed
+    assert "another" not in printed
+    assert hidden.branches() == ["main"]
