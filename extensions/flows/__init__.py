@@ -3,6 +3,7 @@
 A host's renderer (extensions/hosts) gets the flows that a project has and writes them in the words of its host.
 """
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,20 @@ class Answers:
         level: Maturity level that was reached, 1 to 4.
         cloud: Whether the flows log in to a cloud, from level 3 on.
         heavy: Whether heavy steps have a runner of their own, from level 3 on.
+        template_on_server: Whether git reads the template over HTTP, where a private one asks for a login.
+        package_index: Whether the package of the template comes from an index.
     """
 
     level: int
     cloud: bool = False
     heavy: bool = False
+    template_on_server: bool = False
+    package_index: bool = False
+
+    @property
+    def installs_from_server(self) -> bool:
+        """Whether an installation reads the template over HTTP."""
+        return self.template_on_server and not self.package_index
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Step:
     level: int
     cloud: bool = False
     token: bool = False
+    template: bool = False
     yours: bool = False
 
 
@@ -113,6 +124,7 @@ def flows_of(answers: Answers) -> dict[str, Flow]:
     return {id: flow for id, flow in flows.items() if flow.jobs}
 
 
+@functools.cache
 def load(name: str) -> Any:
     """Return a registry of this repository, for example `hosts`."""
     return yaml.safe_load((EXTENSIONS / f"{name}.yml").read_text(encoding="utf-8"))

@@ -2,11 +2,12 @@
 
 import io
 import re
+from itertools import accumulate
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, FoldedScalarString
 
 YOURS = "‹yours›"
 # Not at the end of a job: there, teams have had steps of their own since before this place, and a line beside those
@@ -18,6 +19,12 @@ PLACE_LINES = r"\1# Yours: steps of your own, which no update meets.\n\1# End of
 def text_of(*sections: dict[str, Any]) -> str:
     """Return a YAML document: the sections one after the other, an empty line between them."""
     return "\n".join(_dumped(each) for each in sections)
+
+
+def text_below(key: str, *sections: dict[str, Any], as_list: bool = False) -> str:
+    """Return sections below one key, as entries of a mapping or of a list, an empty line between them."""
+    bodies = [_dumped({key: [each] if as_list else each}).partition("\n")[2] for each in sections]
+    return f"{key}:\n" + "\n".join(bodies)
 
 
 def _dumped(section: dict[str, Any]) -> str:
@@ -44,6 +51,14 @@ def inline(items: list[Any] | dict[str, Any]) -> CommentedSeq | CommentedMap:
 def quoted(text: str) -> DoubleQuotedScalarString:
     """Return a text that is written in double quotes."""
     return DoubleQuotedScalarString(text)
+
+
+def folded(*lines: str) -> FoldedScalarString:
+    """Return lines that YAML reads as one, written below `>-`."""
+    text = FoldedScalarString(" ".join(lines))
+    ends = accumulate(len(line) + 1 for line in lines[:-1])
+    text.fold_pos = [end - 1 for end in ends]
+    return text
 
 
 def before(entries: CommentedMap | CommentedSeq, key: str | int, comment: str, indent: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.flows import Answers, Flow, Job, flows_of
+from extensions.hosts import login
 from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
 from extensions.hosts.variants import answer
 
@@ -37,7 +38,7 @@ def root(flows: Flows, answers: Answers) -> str:
         {"stages": inline(list(stages))},
         {"workflow": workflow},
         {"variables": variables(flows)},
-        {"default": default()},
+        {"default": default(answers)},
         *cloud,
     ]
     return f"{about}\n{text_of(*sections)}"
@@ -73,15 +74,17 @@ def variables(flows: Flows) -> dict[str, Any]:
     return asked | {"UV_LOCKED": quoted("1"), "UV_CACHE_DIR": "$CI_PROJECT_DIR/.uv-cache"}
 
 
-def default() -> dict[str, Any]:
-    """Return the image and the caches of every job."""
+def default(answers: Answers) -> CommentedMap:
+    """Return the image, the login and the caches of every job."""
     caches = [("uv", "uv.lock", ".uv-cache"), ("dvc", "dvc.lock", ".dvc/cache")]
-    return {
-        "image": answer("image"),
-        "cache": [
-            {"key": {"prefix": name, "files": inline([file])}, "paths": inline([path])} for name, file, path in caches
-        ],
-    }
+    found = CommentedMap(image=answer("image"))
+    if answers.installs_from_server:
+        found["before_script"] = [login.command()]
+        before(found, "before_script", login.WHY_COMMAND, 2)
+    found["cache"] = [
+        {"key": {"prefix": name, "files": inline([file])}, "paths": inline([path])} for name, file, path in caches
+    ]
+    return found
 
 
 def flow_file(id: str, flows: Flows, answers: Answers) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
-from itertools import groupby
+from itertools import groupby, product
+from typing import Any
 
 from extensions.flows import Answers
 
@@ -18,15 +19,25 @@ CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "from_level_4": lambda answers: answers.level >= 4,
     "logs_in": lambda answers: answers.cloud,
     "heavy_runner": lambda answers: answers.heavy,
+    "installs_from_server": lambda answers: answers.installs_from_server,
+    "template_server": lambda answers: answers.template_on_server,
 }
 
-Line = tuple[str, frozenset[Answers]]
+Who = frozenset[Answers]
+Line = tuple[str, Who]
+# A line, behind the lines that it is part of.
+Place = tuple[str, ...]
 
 
 def all_answers() -> list[Answers]:
     """Return every combination of answers that changes a file: the cloud and the runner are asked from level 3 on."""
-    release = [Answers(level, cloud, heavy) for level in (3, 4) for cloud in (False, True) for heavy in (False, True)]
-    return [Answers(1), Answers(2), *release]
+    both, only_no = (False, True), (False,)
+    return [
+        Answers(level, cloud, heavy, server, index)
+        for level in (1, 2, 3, 4)
+        for cloud, heavy in product(*[both if level >= 3 else only_no] * 2)
+        for server, index in product(both, both)
+    ]
 
 
 def answer(name: str) -> str:
@@ -43,31 +54,60 @@ def template(texts: dict[Answers, str]) -> str:
     Raises:
         ValueError: Lines are there for answers that no condition of `CONDITIONS` describes.
     """
-    groups = [(who, [text for text, _ in lines]) for who, lines in groupby(merged(texts), key=lambda line: line[1])]
-    everybody, found = frozenset(texts), []
-    for position, (who, lines) in enumerate(groups):
-        before = groups[position - 1][0] if position else everybody
-        after = groups[position + 1][0] if position + 1 < len(groups) else everybody
-        if who == everybody:
-            found += lines
+    return "".join(f"{_jinja(line)}\n" for line in _conditional(merged(texts), frozenset(texts)))
+
+
+def _conditional(lines: list[Line], context: Who) -> Iterator[str]:
+    """Yield lines, and conditions around those that not all answers of the context have."""
+    blocks = list(_blocks(lines, context))
+    while blocks:
+        who, block = blocks.pop(0)
+        if who == context:
+            yield from (text for text, _ in block)
             continue
-        is_else = not before & who and before | who == everybody and before != everybody
-        has_else = not after & who and after | who == everybody and not is_else
-        found += ["{% else %}" if is_else else f"{{% if {condition(who, everybody)} %}}", *lines]
-        found += [] if has_else else ["{% endif %}"]
-    return "".join(f"{_jinja(line)}\n" for line in found)
+        name = condition(who, context)
+        other = blocks.pop(0)[1] if blocks and blocks[0][0] == context - who else []
+        if other and name.startswith("not "):
+            name, who, block, other = name.removeprefix("not "), context - who, other, block
+        yield f"{{% if {name} %}}"
+        yield from _conditional(block, who)
+        if other:
+            yield "{% else %}"
+            yield from _conditional(other, context - who)
+        yield "{% endif %}"
 
 
-def condition(who: frozenset[Answers], everybody: frozenset[Answers]) -> str:
-    """Return the shortest condition that holds for these answers and for none of the others.
+def _blocks(lines: list[Line], context: Who) -> Iterator[tuple[Who, list[Line]]]:
+    """Yield runs of lines that stand below one condition, each as long as it can be, with the answers of that condition."""
+    start = 0
+    while start < len(lines):
+        found = who = lines[start][1]
+        end = last = start + 1
+        while found != context and last < len(lines) and _belongs(lines[last], lines[start], found, context):
+            found |= lines[last][1]
+            last += 1
+            if found != context and _name(found, context):
+                who, end = found, last
+        if who == context:
+            end = next((here for here in range(start, len(lines)) if lines[here][1] != context), len(lines))
+        yield who, lines[start:end]
+        start = end
+
+
+def _belongs(line: Line, first: Line, found: Who, context: Who) -> bool:
+    """Return whether a line may stand below the condition of a block's first line: it is not of a part further out."""
+    return line[1] != context and (line[1] == found or _indent(line[0]) >= _indent(first[0]))
+
+
+def condition(who: Who, context: Who) -> str:
+    """Return a condition that holds for these answers and for no others of the context.
 
     Raises:
         ValueError: There is none.
     """
-    named = list(_named(everybody))
-    for name, those in named:
-        if those == who:
-            return name
+    if name := _name(who, context):
+        return name
+    named = list(_named(context))
     for name, those in named:
         for other, others in named:
             if those & others == who:
@@ -75,30 +115,58 @@ def condition(who: frozenset[Answers], everybody: frozenset[Answers]) -> str:
     raise ValueError(f"no condition says: {sorted(who, key=repr)}")
 
 
-def _named(everybody: frozenset[Answers]) -> Iterator[tuple[str, frozenset[Answers]]]:
+def _name(who: Who, context: Who) -> str:
+    return next((name for name, those in _named(context) if those == who), "")
+
+
+def _named(context: Who) -> Iterator[tuple[str, Who]]:
     for name, holds in CONDITIONS.items():
-        yield name, frozenset(each for each in everybody if holds(each))
+        yield name, frozenset(each for each in context if holds(each))
     for name, holds in CONDITIONS.items():
-        yield f"not {name}", frozenset(each for each in everybody if not holds(each))
+        yield f"not {name}", frozenset(each for each in context if not holds(each))
 
 
 def merged(texts: dict[Answers, str]) -> list[Line]:
     """Return every line of every variant once, in order, each with the answers that have it."""
-    lines: list[Line] = []
+    lines: list[tuple[Place, Who]] = []
     for each, text in texts.items():
-        lines = list(_with(lines, text.splitlines(), each))
-    return lines
+        lines = list(_with(lines, list(placed(text.splitlines())), each))
+    return [(place[-1], who) for place, who in lines]
 
 
-def _with(lines: list[Line], new: list[str], who: Answers) -> Iterator[Line]:
+def placed(lines: list[str]) -> Iterator[Place]:
+    """Yield each line below those that it is part of: two jobs may have the same line, and it is not the same place.
+
+    An empty line is part of what follows it.
+    """
+    above: list[str] = []
+    empty: list[str] = []
+    for line in lines:
+        if not line:
+            empty.append(line)
+            continue
+        outer = [each for each in above if _indent(each) < _indent(line)]
+        yield from ((*outer, line, each) for each in empty)
+        yield (*outer, line)
+        empty = []
+        if not line.lstrip().startswith("#"):
+            above = [*outer, line]
+    yield from ((*above, each) for each in empty)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _with(lines: list[tuple[Place, Who]], new: list[Place], who: Answers) -> Iterator[Any]:
     """Yield the lines with those of one more variant among them."""
-    matcher = SequenceMatcher(None, [text for text, _ in lines], new, autojunk=False)
+    matcher = SequenceMatcher(None, [place for place, _ in lines], new, autojunk=False)
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
         if kind == "equal":
-            yield from ((text, seen | {who}) for text, seen in lines[start:end])
+            yield from ((place, seen | {who}) for place, seen in lines[start:end])
         else:
             yield from lines[start:end]
-            yield from ((text, frozenset({who})) for text in new[new_start:new_end])
+            yield from ((place, frozenset({who})) for place in new[new_start:new_end])
 
 
 def _jinja(line: str) -> str:

@@ -1,0 +1,152 @@
+"""The flows as Bitbucket Pipelines: one file, a step per job; steps run one after the other, as the jobs are described."""
+
+import re
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.mergevalue import MergeValue
+
+from extensions.flows import Answers, Flow, Job, flows_of
+from extensions.hosts import login
+from extensions.hosts.document import YOURS, before, inline, quoted, text_of
+from extensions.hosts.variants import answer
+
+Flows = dict[str, Flow]
+# Bitbucket's own syntax for "here and in all that follows": a job of a flow that starts in several ways is an anchor.
+Steps = dict[str, CommentedMap]
+SECTION = re.compile("^(?=definitions:|pipelines:)", re.MULTILINE)
+
+
+def files(answers: Answers) -> dict[str, str]:
+    """Return the files of a project by their paths."""
+    return {"bitbucket-pipelines.yml": root(flows_of(answers), answers)}
+
+
+def root(flows: Flows, answers: Answers) -> str:
+    """Return the one file: the steps of flows that a push starts, and what starts which steps."""
+    log_in = login.command()
+    log_in.yaml_set_anchor("template-login", always_dump=True)
+    shared = {
+        id: anchored(id, step(job, flow, answers, log_in))
+        for flow in flows.values()
+        if flow.push is not None
+        for id, job in flow.jobs.items()
+    }
+    pipelines: dict[str, Any] = {
+        "pull-requests": {quoted("**"): on_change(flows, shared)},
+        "branches": {"main": on_main(flows, shared)},
+    }
+    if answers.level >= 3:
+        pipelines["custom"] = by_hand(flows, shared, answers, log_in)
+    document = {
+        "image": answer("image"),
+        "definitions": {"caches": caches(), "steps": [{"step": each} for each in shared.values()]},
+        "pipelines": pipelines,
+    }
+    about = "# What every push and pull request must pass"
+    about += f"{', and the way to production' if answers.level >= 3 else ''}. Managed by the template.\n"
+    return about + SECTION.sub("\n", text_of(document))
+
+
+def anchored(name: str, found: CommentedMap) -> CommentedMap:
+    """Return a mapping that is written out once, under a name, and referred to from then on."""
+    found.yaml_set_anchor(name, always_dump=True)
+    return found
+
+
+def merged(base: CommentedMap, found: CommentedMap) -> CommentedMap:
+    """Return a mapping that takes all that it does not say itself from an anchored one, by `<<`."""
+    bases = MergeValue()
+    bases.append(base)
+    bases.merge_pos = 0
+    found.add_yaml_merge(bases)
+    return found
+
+
+def caches() -> dict[str, Any]:
+    """Return the caches of uv and DVC."""
+    return {
+        "uv": {"key": {"files": inline(["uv.lock"])}, "path": "~/.cache/uv"},
+        "dvc": {"key": {"files": inline(["dvc.lock", quoted("**/*.dvc")])}, "path": ".dvc/cache"},
+    }
+
+
+def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
+    """Return the step of one job; every line of its script is one task of poe_tasks.toml."""
+    found = CommentedMap(name=job.name)
+    if job.gate:
+        found["trigger"] = "manual"
+    if job.environment:
+        found["deployment"] = job.environment
+    if not flow.replaces:
+        found["concurrency-group"] = job.stage or flow.id
+    if job.heavy and answers.heavy:
+        found["runs-on"] = inline(["self.hosted", "linux", answer("heavy_runner")])
+    found["max-time"] = job.minutes
+    if "cloud" in job.may:
+        found["oidc"] = True
+    if job.history:
+        found["clone"] = {"depth": "full"}
+    found["caches"] = inline(["uv", "dvc"])
+    found["script"] = CommentedSeq([log_in] if answers.installs_from_server else [])
+    if answers.installs_from_server and job.id == "ci":
+        before(found["script"], 0, login.WHY_COMMAND, 10)
+    for each in job.steps:
+        found["script"] += [f"uv run poe {each.run}", *([YOURS] * each.yours)]
+    if kept := artifacts(job, flow):
+        found["artifacts"] = kept
+    return found
+
+
+def artifacts(job: Job, flow: Flow) -> dict[str, Any]:
+    """Return what a step gets of those before it and leaves to those after it; Bitbucket brings all, unless told."""
+    found: dict[str, Any] = {}
+    if job.needs and any(each.keeps for each in flow.jobs.values()):
+        found["download"] = inline(job.takes) if job.takes else False
+    if job.keeps:
+        found["upload"] = [{"name": job.id, "paths": inline([f"build/{job.id}/**"])}]
+    return found
+
+
+def on_change(flows: Flows, shared: Steps) -> list[dict[str, Any]]:
+    """Return the steps of a pull request."""
+    return [{"step": shared[id]} for flow in flows.values() if flow.change_request for id in flow.jobs]
+
+
+def on_main(flows: Flows, shared: Steps) -> CommentedSeq:
+    """Return the steps of a push to main; a flow may start only if one of its paths has changed."""
+    found = CommentedSeq()
+    for flow in flows.values():
+        if flow.push == []:
+            found += [{"step": shared[id]} for id, job in flow.jobs.items() if job.only != "change_request"]
+        elif flow.push:
+            changed = anchored(f"{flow.id}-paths", CommentedMap(changesets={"includePaths": flow.push}))
+            start = len(found)
+            for id in flow.jobs:
+                found.append({"step": merged(shared[id], CommentedMap(condition=changed))})
+            before(found, start, f"{flow.name}, where what it starts from has changed.", 6)
+    return found
+
+
+def by_hand(flows: Flows, shared: Steps, answers: Answers, log_in: Any) -> CommentedMap:
+    """Return the flows that a person or a schedule starts."""
+    found = CommentedMap()
+    for id, flow in flows.items():
+        if not (flow.manual or flow.schedule):
+            continue
+        steps = [shared[name] if flow.push is not None else step(job, flow, answers, log_in) for name, job in flow.jobs.items()]
+        asked = [{"variables": [variable(each) for each in flow.inputs]}] if flow.inputs else []
+        found[id] = [*asked, *({"step": each} for each in steps)]
+        if flow.schedule:
+            before(found, id, f"Its schedule is a setting of the repository: {flow.schedule} (UTC).", 4)
+    return found
+
+
+def variable(each: Any) -> dict[str, Any]:
+    """Return what a person chooses when starting a flow."""
+    return {
+        "name": each.variable,
+        "description": each.help,
+        "default": each.default,
+        "allowed-values": inline(each.choices),
+    }

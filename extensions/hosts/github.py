@@ -1,0 +1,175 @@
+"""The flows as GitHub Actions: a workflow per flow, a job per job, every step one task of poe_tasks.toml."""
+
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from extensions.flows import Answers, Flow, Job, Step, flows_of, load
+from extensions.hosts import login
+from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
+from extensions.hosts.variants import answer
+
+# GitHub's own token may not push a change of workflows, and starts no CI for what it pushes.
+OWN_TOKEN = "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"
+PREPARE = ".github/actions/prepare"
+
+
+def files(answers: Answers) -> dict[str, str]:
+    """Return the files of a project by their paths."""
+    flows = flows_of(answers)
+    found = {f".github/workflows/{id}.yml": workflow(flow, answers) for id, flow in flows.items()}
+    return found | ({f"{PREPARE}/action.yml": prepare_action(answers)} if answers.level >= 3 else {})
+
+
+def workflow(flow: Flow, answers: Answers) -> str:
+    """Return the workflow of a flow."""
+    group = "-".join(f"${{{{ {each} }}}}" for each in ["github.workflow", "github.ref", *_inputs(flow)])
+    head = [
+        {"name": flow.name},
+        {"on": triggers(flow)},
+        {"permissions": inline({})},
+        {"concurrency": {"group": group, "cancel-in-progress": flow.replaces}},
+    ]
+    jobs = [{id: job(each, flow, answers)} for id, each in flow.jobs.items()]
+    return f"# {flow.title}\n{text_of(*head)}\n{text_below('jobs', *jobs)}"
+
+
+def _inputs(flow: Flow) -> list[str]:
+    return [f"inputs.{each.name}" for each in flow.inputs]
+
+
+def triggers(flow: Flow) -> CommentedMap:
+    """Return when a workflow starts."""
+    found = CommentedMap()
+    if flow.push is not None:
+        found["push"] = {"branches": inline(["main"])} | ({"paths": flow.push} if flow.push else {})
+    if flow.change_request:
+        found["pull_request"] = None
+    if flow.schedule:
+        found["schedule"] = [{"cron": flow.schedule}]
+    if flow.manual:
+        asked = {each.name: _choice(each.help, each.choices, each.default) for each in flow.inputs}
+        found["workflow_dispatch"] = {"inputs": asked} if asked else None
+    return found
+
+
+def _choice(help: str, choices: list[str], default: str) -> dict[str, Any]:
+    return {"description": help, "type": "choice", "options": inline(choices), "default": default, "required": True}
+
+
+def permissions(each: Job) -> CommentedMap:
+    """Return what a job may do with GitHub's own token, and why; nothing else."""
+    allowed = [
+        ("actions", "write", "starts other flows", "start" in each.may),
+        ("actions", "read", "sees who approved", bool(each.gate) and "start" not in each.may),
+        ("contents", "write", "pushes a branch", "propose" in each.may),
+        ("contents", "read", "", "propose" not in each.may),
+        ("id-token", "write", "logs in to the cloud", "cloud" in each.may),
+        ("pull-requests", "write", "comments on the change", "comment" in each.may),
+        ("pull-requests", "write", "opens a pull request", "propose" in each.may),
+    ]
+    found = CommentedMap()
+    for what, right, why, is_allowed in allowed:
+        if is_allowed:
+            found[what] = right
+            if why:
+                after(found, what, why)
+    return found
+
+
+def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
+    """Return one job."""
+    found = CommentedMap(name=each.name)
+    if each.needs:
+        found["needs"] = inline(each.needs)
+    if each.only == "change_request":
+        found["if"] = "github.event.pull_request.head.repo.full_name == github.repository"
+        before(found, "if", "A pull request from a fork has no right to comment.", 4)
+    found["runs-on"] = answer("heavy_runner") if each.heavy and answers.heavy else "ubuntu-24.04"
+    found["timeout-minutes"] = each.minutes
+    if each.environment:
+        found["environment"] = each.environment
+    elif "propose" in each.may:
+        found["environment"] = "template-update"
+        after(found, "environment", "keeps the token that may push workflows")
+    found["permissions"] = permissions(each)
+    found["env"] = {input.variable: f"${{{{ inputs.{input.name} }}}}" for input in flow.inputs} | {"UV_LOCKED": quoted("1")}
+    found["steps"] = steps(each, answers)
+    return found
+
+
+def steps(each: Job, answers: Answers) -> CommentedSeq:
+    """Return the steps of a job: the repository, uv, what other jobs left, the tasks, and what it leaves itself."""
+    found = CommentedSeq([checkout(each)])
+    if answers.level >= 3:
+        found.append(prepare(answers))
+    else:
+        install_uv(found, "${{ secrets.TEMPLATE_TOKEN }}", answers)
+    for other in each.takes:
+        found.append(use("take", f"Take what {other} left", {"name": other, "path": f"build/{other}"}))
+    for step in each.steps:
+        found.append(task(step, each, answers))
+        found += [YOURS] * step.yours
+    if each.keeps:
+        kept = {"name": each.id, "path": f"build/{each.id}", "if-no-files-found": "error"}
+        found.append(use("keep", f"Keep what {each.id} made", kept))
+    return found
+
+
+def use(action: str, title: str, inputs: dict[str, Any]) -> CommentedMap:
+    """Return a step that uses an action of hosts.yml, pinned to its commit."""
+    pin = load("hosts")["github"]["actions"][action]
+    found = CommentedMap(name=title, uses=f"{pin['uses']}@{pin['commit']}")
+    after(found, "uses", pin["version"])
+    found["with"] = inputs
+    return found
+
+
+def checkout(each: Job) -> CommentedMap:
+    """Return the step that checks out the repository, with its history if the job needs it."""
+    depth = {"fetch-depth": 0} if each.history else {}
+    return use("checkout", "Check out", depth | {"persist-credentials": False})
+
+
+def prepare(answers: Answers) -> CommentedMap:
+    """Return the step that runs the action of `prepare_action`; an action cannot read secrets."""
+    found = CommentedMap(uses=f"$/{PREPARE}")
+    if answers.installs_from_server:
+        found["with"] = inline({"template-token": quoted("${{ secrets.TEMPLATE_TOKEN }}")})
+    return found
+
+
+def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
+    """Return a step that runs a task, with the tokens that it needs."""
+    found = CommentedMap(name=step.name, run=f"uv run poe {step.run}")
+    if step.token:
+        found["env"] = {"HOST_TOKEN": OWN_TOKEN if "propose" in each.may else "${{ github.token }}"}
+        if step.template and answers.template_on_server:
+            found["env"]["TEMPLATE_TOKEN"] = "${{ secrets.TEMPLATE_TOKEN }}"
+    return found
+
+
+def install_uv(steps: CommentedSeq, token: str, answers: Answers, indent: int = 6) -> None:
+    """Append the steps that install uv and, from a server, what the project needs: only they get the token."""
+    steps.append(use("uv", "Install uv", {"version": load("tested")["uv"], "enable-cache": True}))
+    if answers.installs_from_server:
+        install = CommentedMap(name="Install", run=login.install())
+        if answers.level >= 3:
+            install["shell"] = "bash"
+        install["env"] = login.variables(token)
+        steps.append(install)
+        before(steps, len(steps) - 1, login.WHY_INSTALL, indent)
+
+
+def prepare_action(answers: Answers) -> str:
+    """Return the action with what every job needs before its first step."""
+    head: dict[str, Any] = {"name": "Prepare", "description": "Install uv and restore the caches of uv and DVC"}
+    sections: list[dict[str, Any]] = [head]
+    if answers.installs_from_server:
+        sections.append({"inputs": {"template-token": {"description": "Reads a private template"}}})
+    steps = CommentedSeq()
+    install_uv(steps, "${{ inputs.template-token }}", answers, indent=4)
+    cache = {"path": ".dvc/cache", "key": "dvc-${{ hashFiles('dvc.lock', '**/*.dvc') }}", "restore-keys": "dvc-"}
+    steps.append(use("cache", "Restore DVC's cache", cache))
+    sections.append({"runs": {"using": "composite", "steps": steps}})
+    return f"# What every job needs before its first step. Managed by the template.\n{text_of(*sections)}"
