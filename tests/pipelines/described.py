@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tests.pipelines.flows import Flow, Job, Step
+from tests.pipelines.flows import Flow, Job, Login, Step
 from tests.project import registry
 
 UV = registry("tested")["uv"]
@@ -12,15 +12,15 @@ LOCKED = {"UV_LOCKED": "1"}
 
 
 @functools.cache
-def described(level: int, cloud: str = "none", heavy_runner: str = "") -> dict[str, Flow]:
-    """The flows that a project of this level has, whatever its host."""
+def described(level: int, cloud: str = "none", heavy_runner: str = "", server: str = "") -> dict[str, Flow]:
+    """The flows that a project of this level has, whatever its host; `server` has its template."""
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
     missing = {"cloud"} if cloud == "none" else set()
-    return {name: described_flow(name, flow, level, missing, heavy_runner) for name, flow in flows.items()}
+    return {name: described_flow(name, flow, level, missing, heavy_runner, server) for name, flow in flows.items()}
 
 
-def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_runner: str) -> Flow:
+def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str) -> Flow:
     when = flow["when"]
     inputs = when.get("manual", {})
     variables = LOCKED | {each["variable"]: f"input {name}" for name, each in inputs.items()}
@@ -30,7 +30,7 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
         kept = [each for each in job["steps"] if each["level"] <= level and missing.isdisjoint(each)]
         if kept:
             jobs[id_] = Job(
-                steps=[Step(f"uv run poe {each['run']}", each["name"], each.get("token", False)) for each in kept],
+                steps=[described_step(each, server) for each in kept],
                 name=job["name"],
                 minutes=job["minutes"],
                 needs=set(job.get("needs", [])),
@@ -46,6 +46,7 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
                 variables=variables,
                 caches={"uv", "dvc"},
                 uv=UV,
+                login=Login(server) if server else None,
             )
     return Flow(
         jobs=jobs,
@@ -56,6 +57,11 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
         inputs=inputs,
         replaces=flow.get("replaces", False),
     )
+
+
+def described_step(step: dict, server: str) -> Step:
+    reads = bool(server) and step.get("template", False)
+    return Step(f"uv run poe {step['run']}", step["name"], step.get("token", False), reads)
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ def with_own_environment(job: Job) -> str:
 
 
 def tokenless(job: Job) -> list[Step]:
-    return [replace(step, token=False) for step in job.steps]
+    return [replace(step, token=False, template=False) for step in job.steps]
 
 
 def one_cache_below_release(them: dict[str, Flow]) -> dict[str, Flow]:

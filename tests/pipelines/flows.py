@@ -12,6 +12,17 @@ class Step:
     run: str
     name: str = ""
     token: bool = False
+    template: bool = False
+    """Whether it gets TEMPLATE_TOKEN, which reads a private template."""
+
+
+@dataclass
+class Login:
+    """What a job does before its first step so that git can read a private template, and on which server."""
+
+    server: str
+    run: str = field(default="", compare=False)
+    variables: dict[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -32,6 +43,7 @@ class Job:
     variables: dict[str, str] = field(default_factory=dict)
     caches: set[str] = field(default_factory=set)
     uv: str = ""
+    login: Login | None = None
 
 
 @dataclass

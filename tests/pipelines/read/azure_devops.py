@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read import login
 from tests.pipelines.read.text import load, same, take
 
 FOLDER = "azure_pipelines"
@@ -15,6 +16,7 @@ OWN_BRANCH = (
     "and(succeeded(), eq(variables['Build.Reason'], 'PullRequest'), ne(variables['System.PullRequest.IsFork'], 'True'))"
 )
 TOKEN = {"HOST_TOKEN": "$(System.AccessToken)"}
+TEMPLATE = {"TEMPLATE_TOKEN": "$(TEMPLATE_TOKEN)"}
 IDENTITY = {"SYSTEM_OIDCREQUESTURI": "$(System.OidcRequestUri)"}
 SOURCES = "$(Build.SourcesDirectory)/"
 # Variables that only this host has.
@@ -209,9 +211,12 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
         if name == "Install uv":
             same((run, env), ("python -m pip install uv==$(UV_VERSION)", None))
             found.uv = values["UV_VERSION"]
+        elif name == "Install":
+            same((bool(found.uv), found.caches, found.steps), (True, {"uv"}, []))
+            found.login = login.by_variables(run, env, TEMPLATE["TEMPLATE_TOKEN"])
         else:
-            same(env, None, TOKEN, TOKEN | IDENTITY)
-            found.steps.append(Step(run, name, bool(env)))
+            same(env, None, TOKEN, TOKEN | IDENTITY, TOKEN | TEMPLATE)
+            found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items()))
             found.may |= {"cloud"} if env == TOKEN | IDENTITY else set()
     else:
         understand_task(step, found, values)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read import login
 from tests.pipelines.read.text import load, same, take
 
 IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-bookworm")
@@ -104,6 +105,9 @@ def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
         (entry,) = upload
         id_, paths = take(entry, "name", "paths")
         same(paths, [f"build/{id_}/**"])
+    first, *lines = script
+    reads = login.by_command(first) if first.startswith("git ") else None
+    script = lines if reads else script
     job = Job(
         steps=[Step(line) for line in script],
         name=name,
@@ -118,5 +122,6 @@ def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
         may={"cloud"} if oidc else set(),
         caches=set(caches or []),
         uv=version,
+        login=reads,
     )
     return id_ or name.lower(), job

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.pipelines.flows import Flow, Job, Step
+from tests.pipelines.read import login
 from tests.pipelines.read.text import load, pinned, same, take
 from tests.project import registry
 
@@ -41,6 +42,10 @@ def job(document: dict) -> Job:
     same(pinned(uses, PINS), "https://github.com/astral-sh/setup-uv")
     version, cached = take(options, "version", "enable-cache")
     same(cached, "true")
+    reads = None
+    if others[0]["name"] == "Install":
+        _, run, env = take(others.pop(0), "name", "run", "env")
+        reads = login.by_variables(run, env, "${{ secrets.TEMPLATE_TOKEN }}")
     found = [take(step, "name", "run") for step in others]
     return Job(
         steps=[Step(run, title) for title, run in found],
@@ -49,4 +54,5 @@ def job(document: dict) -> Job:
         variables=variables or {},
         caches={"uv"},
         uv=version,
+        login=reads,
     )

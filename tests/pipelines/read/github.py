@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read import login
 from tests.pipelines.read.text import load, pinned, same, take
 from tests.project import registry
 
@@ -11,6 +12,7 @@ OWN_BRANCH = "github.event.pull_request.head.repo.full_name == github.repository
 TOKEN = {"HOST_TOKEN": "${{ github.token }}"}
 # GitHub's own token may not push a change of workflows.
 PUSHING = {"HOST_TOKEN": "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"}
+TEMPLATE = {"TEMPLATE_TOKEN": "${{ secrets.TEMPLATE_TOKEN }}"}
 
 
 def read(project: Path) -> dict[str, Flow]:
@@ -77,10 +79,13 @@ def job(project: Path, name: str, document: dict) -> Job:
     (first, *others) = steps
     checkout(first, found)
     for each in others:
-        if "run" in each:
+        if each.get("name") == "Install":
+            install(each, found, TEMPLATE["TEMPLATE_TOKEN"])
+        elif "run" in each:
             title, run, env = take(each, "name", "run", "env")
-            same(env, None, PUSHING if permissions.get("contents") == "write" else TOKEN)
-            found.steps.append(Step(run, title, bool(env)))
+            own = PUSHING if permissions.get("contents") == "write" else TOKEN
+            same(env, None, own, own | TEMPLATE)
+            found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items()))
         else:
             use(project, each, found, name)
     found.may = rights(permissions, any("gate-check" in step.run for step in found.steps))
@@ -118,7 +123,8 @@ def use(project: Path, step: dict, found: Job, name: str) -> None:
     """An action: the project's own, uv, a cache, or something that is taken or kept."""
     _, uses, options = take(step, "name", "uses", "with")
     if uses.startswith(("./", "$/")):
-        return prepare(project / uses[2:] / "action.yml", found)
+        prepare(project / uses[2:] / "action.yml", found)
+        return same(options, {"template-token": TEMPLATE["TEMPLATE_TOKEN"]} if found.login else None)
     action = pinned(uses, PINS)
     if action == "astral-sh/setup-uv":
         found.uv, cached = take(options, "version", "enable-cache")
@@ -142,8 +148,20 @@ def use(project: Path, step: dict, found: Job, name: str) -> None:
 
 
 def prepare(path: Path, found: Job) -> None:
-    _, _, runs = take(load(path), "name", "description", "runs")
+    _, _, inputs, runs = take(load(path), "name", "description", "inputs", "runs")
     using, steps = take(runs, "using", "steps")
     same(using, "composite")
     for step in steps:
-        use(path, step, found, "")
+        if step["name"] == "Install":
+            same(step.pop("shell"), "bash")
+            install(step, found, "${{ inputs.template-token }}")
+        else:
+            use(path, step, found, "")
+    same(set(inputs or {}), {"template-token"} if found.login else set())
+
+
+def install(step: dict, found: Job, token: str) -> None:
+    """The step between uv and the first task that may read a private template."""
+    _, run, env = take(step, "name", "run", "env")
+    same((bool(found.uv), found.steps), (True, []))
+    found.login = login.by_variables(run, env, token)

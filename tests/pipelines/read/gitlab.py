@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.read import login
 from tests.pipelines.read.text import load, same, take
 
 KEYWORDS = ("include", "stages", "workflow", "variables", "default")
@@ -25,7 +26,8 @@ CACHES = [
 def read(project: Path) -> dict[str, Flow]:
     everything = together(project)
     stages, workflow, variables, default = (everything[key] for key in KEYWORDS[1:])
-    image, caches = take(default, "image", "cache")
+    image, before, caches = take(default, "image", "before_script", "cache")
+    (reads,) = map(login.by_command, before) if before else [None]
     version = IMAGE.fullmatch(image)
     if not version:
         raise UnreadableError(f"the image {image} is not pinned")
@@ -36,7 +38,7 @@ def read(project: Path) -> dict[str, Flow]:
     understood = {name: understand(name, each, flows, asked) for name, each in jobs.items()}
     ids = {name: id_ for name, (_, id_, _) in understood.items()}
     for name, (flow, id_, job) in understood.items():
-        job.uv, job.caches = version.group(1), {"uv", "dvc"}
+        job.uv, job.caches, job.login = version.group(1), {"uv", "dvc"}, reads
         if "needs" in jobs[name]:
             needed(jobs[name]["needs"], job, ids, jobs)
         else:

@@ -1,0 +1,33 @@
+"""How a private template is read, as a host's file says it: the login of git, and the only places that name its token."""
+
+import re
+import shlex
+
+from tests.pipelines.flows import Login, UnreadableError
+from tests.pipelines.read.text import same, take
+
+INSTALL = "uv run python --version"
+HELPER = '!f() { echo username=x-token-auth; echo "password=$TEMPLATE_TOKEN"; }; f'
+KEYS = ("TEMPLATE_TOKEN", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0")
+
+
+def by_variables(run: str, variables: dict, secret: str) -> Login:
+    """The login of a step that installs, with the token as this host names it."""
+    token, count, key, helper = take(variables, *KEYS)
+    same((run, token, count, helper), (INSTALL, secret, "1", HELPER))
+    return Login(server_of(key), run, variables)
+
+
+def by_command(line: str) -> Login:
+    """The login of a container, whose steps have the token anyway."""
+    *command, key, helper = shlex.split(line)
+    same((command, helper), (["git", "config", "--global"], HELPER))
+    return Login(server_of(key), line)
+
+
+def server_of(key: str) -> str:
+    """The server in the name of a setting of git: no other gets the token."""
+    match = re.fullmatch(r"credential\.(https?://[^/]+)\.helper", key or "")
+    if not match:
+        raise UnreadableError(f"{key} is no helper for one server")
+    return match.group(1)
