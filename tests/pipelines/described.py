@@ -165,9 +165,9 @@ DIFFERENCES = {
 
 
 @functools.cache
-def expected(host: str, *answers: object) -> dict[str, Flow]:
+def expected(host: str, *answers: object, **more: object) -> dict[str, Flow]:
     """What the files of a host must say; the answers are those of `described`."""
-    found = described(*answers)
+    found = described(*answers, **more)
     for difference in DIFFERENCES[host]:
         found = difference.change(found)
     return found

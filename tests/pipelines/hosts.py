@@ -16,10 +16,10 @@ READERS: dict[str, Callable[[Path], dict[str, Flow]]] = {
 }
 
 
-def faults(host: str, project: Path, level: int, cloud: str = "none", heavy_runner: str = "", server: str = "") -> list[str]:
-    """Where the files of a host do not say what is described, a sentence each."""
+def faults(host: str, project: Path, *answers: object, **more: object) -> list[str]:
+    """Where a host's files do not say what is described, a sentence each; the answers are those of `described`."""
     try:
         read = READERS[host](project)
     except (UnreadableError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         return [f"it cannot be read: {error!r}"]
-    return differences(read, expected(host, level, cloud, heavy_runner, server))
+    return differences(read, expected(host, *answers, **more))

@@ -15,6 +15,7 @@ from copier_mlops.fleet.proposal import Update, describe
 from tests.package.hosts.conftest import HOSTS
 from tests.package.hosts.server import Server
 from tests.project import commit, copy_project, copy_template, files, registry, run
+from tests.run.private import TOKEN, private
 from tests.update.conftest import BEFORE, NEW_MANAGED, NOW
 
 BRANCH = f"template-update/{NOW}"
@@ -82,13 +83,13 @@ class Home:
             run(self.project, "git", "clone", "--quiet", "--bare", ".", str(self.remote))
             run(self.project, "git", "remote", "add", "origin", self.remote.as_uri())
 
-    def update(self, *arguments: str, code: int = 0, where: Path | None = None) -> str:
+    def update(self, *arguments: str, code: int = 0, where: Path | None = None, **variables: str) -> str:
         """What the task prints in a run on the host."""
         environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         done = subprocess.run(
             [sys.executable, "-m", "copier_mlops.cli", "template-update", *arguments],
             cwd=where or self.project,
-            env=environment | self.variables,
+            env=environment | self.variables | variables,
             capture_output=True,
             text=True,
             timeout=300,
@@ -312,3 +313,44 @@ def test_here_it_makes_a_branch_once_and_pushes_nothing(bare, configuration):
     assert run(bare.project, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
     assert run(bare.project, "git", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [TITLE]
     assert f"{BRANCH} is here already" in bare.update("--local", code=1)
+
+
+@pytest.fixture
+def hidden(home, tmp_path) -> Iterator[Home]:
+    """Its template is private now, on a server that wants a login."""
+    run(tmp_path, "git", "clone", "--quiet", "--bare", str(home.template), "small.git")
+    with private(tmp_path) as server:
+        answers = home.project / ".copier-answers.yml"
+        text = answers.read_text(encoding="utf-8").replace(
+            str(home.template), f"{server.url}/{tmp_path.name}/small.git"
+        )
+        answers.write_text(text, encoding="utf-8")
+        home.publish()
+        settings = {"COPIER_CACHE_DIR": str(tmp_path / "mirrors"), "GIT_TERMINAL_PROMPT": "0"}
+        # The machine has a setting of its own already.
+        one_more = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "main"}
+        home.variables |= settings | one_more
+        home.logins = server.logins
+        yield home
+
+
+@on("github", "bitbucket")
+def test_a_private_template_is_read_with_its_token(hidden):
+    printed = hidden.update(TEMPLATE_TOKEN=TOKEN)
+    assert TOKEN not in printed
+    assert set(hidden.logins) == {f"x-token-auth:{TOKEN}"}
+    assert run(hidden.remote, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
+    assert TOKEN not in run(hidden.remote, "git", "log", "--patch", BRANCH)
+    assert "is open" in hidden.update(TEMPLATE_TOKEN=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"), [("", "could not read Username for 'http"), ("another", "Authentication failed for 'http")]
+)
+def test_a_private_template_without_its_token_is_a_sentence(hidden, token, reason):
+    printed = hidden.update(code=1, TEMPLATE_TOKEN=token)
+    assert f"template-update: the template cannot be read: {reason}" in printed
+    assert "mend: `git ls-remote http://" in printed
+    assert "TEMPLATE_TOKEN has to be a token that may read it" in printed
+    assert "another" not in printed
+    assert hidden.branches() == ["main"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from copier_mlops.command import CommandError, run
+from copier_mlops.fleet import login
 from copier_mlops.fleet.proposal import PREFIX, Update, describe
 from copier_mlops.hosts import connect
 from copier_mlops.hosts.interface import Host
@@ -35,8 +36,20 @@ def newer(folder: str) -> Update | None:
     Raises:
         CommandError: The template cannot be reached.
     """
-    found = json.loads(run(*COPIER, "check-update", "--output-format", "json", folder, **NO_TOKEN))
+    found = json.loads(read_template(*COPIER, "check-update", "--output-format", "json", folder))
     return Update(found["current_version"], found["latest_version"]) if found["update_available"] else None
+
+
+def read_template(*command: str) -> str:
+    """Return what a program prints that reads the template, which may be private.
+
+    Raises:
+        CommandError: It failed; if the template was the reason, the text says so.
+    """
+    try:
+        return run(*command, **NO_TOKEN, **login.variables())
+    except CommandError as error:
+        raise CommandError(login.refused(str(error)) or str(error)) from None
 
 
 @contextmanager
@@ -65,7 +78,7 @@ def make(update: Update, folder: str, before: list[str], replaced: list[str]) ->
         CommandError: The update or the commit failed.
     """
     git = ("git", "-C", folder)
-    run(*COPIER, "update", "--defaults", "--skip-answered", "--quiet", folder, **NO_TOKEN)
+    read_template(*COPIER, "update", "--defaults", "--skip-answered", "--quiet", folder)
     conflicts = sorted(set(run(*git, "diff", "-z", "--name-only", "--diff-filter=U").split("\0")) - {""})
     text = describe(update, conflicts, lock(folder), before, replaced)
     run(*git, "add", "--all")
@@ -78,7 +91,7 @@ def lock(folder: str) -> str:
     """Bring uv.lock in step and return why that cannot be done; an empty text if it was."""
     try:
         # Flows set UV_LOCKED, with which uv only looks.
-        run("uv", "lock", "--quiet", "--directory", folder, UV_LOCKED="0", **NO_TOKEN)
+        run("uv", "lock", "--quiet", "--directory", folder, UV_LOCKED="0", **NO_TOKEN, **login.variables())
     except CommandError as error:
         return one_line(str(error)).replace("`", "'")
     return ""

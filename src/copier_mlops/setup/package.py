@@ -100,14 +100,19 @@ def taken_from(document: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"list": found}
 
 
-def pin() -> str:
-    """Return the command that pins the package to the commit of the template that rendered the project."""
-    source, commit = str(answer("_src_path") or ""), str(answer("_commit") or "")
+def template_address() -> str:
+    """Return the template's address as git and uv read it: a URL, or a folder; empty if the answers have none."""
+    source = str(answer("_src_path") or "")
     for short, address in SHORTHANDS.items():
         source = source.replace(short, address, 1) if source.startswith(short) else source
-    if not source:
+    return re.sub(r"^git@([^:/]+):", r"ssh://git@\1/", source.removeprefix("git+"))
+
+
+def pin() -> str:
+    """Return the command that pins the package to the commit of the template that rendered the project."""
+    url, commit = template_address(), str(answer("_commit") or "")
+    if not url:
         return f"git restore {FILE}, if an older commit has the pin, then: uv sync"
-    url = re.sub(r"^git@([^:/]+):", r"ssh://git@\1/", source.removeprefix("git+"))
     if "://" not in url:
         return f"uv add {shlex.quote(url)}"
     behind = BEHIND.match(commit)

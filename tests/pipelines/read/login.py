@@ -1,4 +1,4 @@
-"""How a private template is read, as a host's file says it: the login of git, and the only places that name its token."""
+"""How git may read a private template, as a host's file says it."""
 
 import re
 import shlex

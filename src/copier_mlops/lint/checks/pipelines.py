@@ -18,6 +18,9 @@ PASSES = {"continue-on-error", "continueOnError", "allow_failure"}
 TASK = re.compile(r"uv run (?:--[\w-]+(?:=\S+)? )*poe (?:-q )?([A-Za-z_][\w+-]*)((?: .*)?)")
 # What brings uv itself, before which there is no task.
 BRINGS_UV = re.compile(r"(?:python3? -m )?(?:pip|pipx) install (?:--[\w-]+ )*uv(?:==\S+)?")
+# What lets git read a private template before the package is there, as the template writes it.
+HELPER = re.escape(f"'{registry('login')['helper']}'")
+LOGIN = re.compile(rf"git config --global credential\.https?://[\w.:\[\]-]+\.helper {HELPER}")
 # GitLab lets lists of commands nest so deep.
 DEEPEST_LIST = 10
 SHELL = re.compile(r"[;&|<>`\n]|\$\((?![\w.]+\))")
@@ -110,11 +113,17 @@ def missing(project: Project) -> Iterator[Finding]:
         yield Finding("", 0, "MLO202", f"no CI of {name}, which git_host names and level {first} brings")
 
 
+def prepares(text: str) -> bool:
+    """Return whether a command comes before the first task: it brings uv, the package, or a login to the template."""
+    is_uv = BRINGS_UV.fullmatch(text.replace("$(UV_VERSION)", "1"))
+    return bool(is_uv or LOGIN.fullmatch(text)) or text == registry("login")["install"]
+
+
 @check("MLO203")
 def no_task(project: Project) -> Iterator[Finding]:
     """A step that is something else than one task."""
     for step in steps(project):
-        if not step.task and not BRINGS_UV.fullmatch(step.text.strip().replace("$(UV_VERSION)", "1")):
+        if not step.task and not prepares(step.text.strip()):
             shown = step.text.strip().splitlines()[0][:80]
             yield Finding(step.path, step.line, "MLO203", f"`{shown}` is not one line `uv run poe TASK`")
 
