@@ -317,19 +317,24 @@ def test_here_it_makes_a_branch_once_and_pushes_nothing(bare, configuration):
 
 @pytest.fixture
 def hidden(home, tmp_path) -> Iterator[Home]:
-    """Its template is private now, on a server that wants a login."""
-    run(tmp_path, "git", "clone", "--quiet", "--bare", str(home.template), "small.git")
+    """Its template is private, on a server that wants a login, and has a package that the project is pinned to."""
+    run(tmp_path, "git", "clone", "--quiet", str(home.template), "work")
+    (tmp_path / "work" / "package").mkdir()
+    (tmp_path / "work" / "package" / "pyproject.toml").write_text('[project]\nname = "small"\nversion = "1.0"\n')
+    rev = commit(tmp_path / "work")
+    run(tmp_path, "git", "clone", "--quiet", "--bare", "work", "small.git")
     with private(tmp_path) as server:
+        address = f"{server.url}/{tmp_path.name}/small.git"
         answers = home.project / ".copier-answers.yml"
-        text = answers.read_text(encoding="utf-8").replace(
-            str(home.template), f"{server.url}/{tmp_path.name}/small.git"
-        )
+        text = answers.read_text(encoding="utf-8").replace(str(home.template), address)
         answers.write_text(text, encoding="utf-8")
+        pin = f'[tool.uv.sources]\nsmall = {{ git = "{address}", rev = "{rev}", subdirectory = "package" }}\n'
+        (home.project / "pyproject.toml").write_text(PYPROJECT.replace("[]", '["small"]') + pin)
         home.publish()
-        settings = {"COPIER_CACHE_DIR": str(tmp_path / "mirrors"), "GIT_TERMINAL_PROMPT": "0"}
+        del home.variables["UV_OFFLINE"]
+        home.variables |= {"COPIER_CACHE_DIR": str(tmp_path / "mirrors"), "GIT_TERMINAL_PROMPT": "0"}
         # The machine has a setting of its own already.
-        one_more = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "init.defaultBranch", "GIT_CONFIG_VALUE_0": "main"}
-        home.variables |= settings | one_more
+        home.variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "gc.auto", "GIT_CONFIG_VALUE_0": "0"}
         home.logins = server.logins
         yield home
 
@@ -340,6 +345,7 @@ def test_a_private_template_is_read_with_its_token(hidden):
     assert TOKEN not in printed
     assert set(hidden.logins) == {f"x-token-auth:{TOKEN}"}
     assert run(hidden.remote, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
+    assert "small.git?subdirectory=package" in run(hidden.remote, "git", "show", f"{BRANCH}:uv.lock")
     assert TOKEN not in run(hidden.remote, "git", "log", "--patch", BRANCH)
     assert "is open" in hidden.update(TEMPLATE_TOKEN=TOKEN)
 
