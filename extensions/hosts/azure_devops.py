@@ -5,7 +5,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.flows import Answers, Flow, Job, Step, flows_of, load
-from extensions.hosts import login
+from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_below, text_of
 from extensions.hosts.variants import answer
 
@@ -19,7 +19,8 @@ FROM_HERE = (
 def files(answers: Answers) -> dict[str, str]:
     """Return the files of a project by their paths."""
     found = {f"{FOLDER}/{id}.yml": pipeline(flow, answers) for id, flow in flows_of(answers).items()}
-    return found | {f"{FOLDER}/variables.yml": variables(answers), f"{FOLDER}/templates/prepare.yml": prepare(answers)}
+    found |= {f"{FOLDER}/variables.yml": variables(answers), f"{FOLDER}/templates/prepare.yml": prepare(answers)}
+    return found | ({".azuredevops/pull_request_template.md": work.CHANGE_REQUEST} if answers.level >= 3 else {})
 
 
 def pipeline(flow: Flow, answers: Answers) -> str:

@@ -7,9 +7,9 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.mergevalue import MergeValue
 
 from extensions.flows import Answers, Flow, Job, flows_of
-from extensions.hosts import login
+from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_of
-from extensions.hosts.variants import answer
+from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
 # Bitbucket's own syntax for "here and in all that follows": a job of a flow that starts in several ways is an anchor.
@@ -19,7 +19,8 @@ SECTION = re.compile("^(?=definitions:|pipelines:)", re.MULTILINE)
 
 def files(answers: Answers) -> dict[str, str]:
     """Return the files of a project by their paths."""
-    return {"bitbucket-pipelines.yml": root(flows_of(answers), answers)}
+    owners = {".bitbucket/CODEOWNERS": work.owners("team@example.org")} if answers.level >= 3 else {}
+    return {"bitbucket-pipelines.yml": root(flows_of(answers), answers)} | owners
 
 
 def root(flows: Flows, answers: Answers) -> str:
@@ -39,7 +40,7 @@ def root(flows: Flows, answers: Answers) -> str:
     if answers.level >= 3:
         pipelines["custom"] = by_hand(flows, shared, answers, log_in)
     document = {
-        "image": answer("image"),
+        "image": image("bitbucket"),
         "definitions": {"caches": caches(), "steps": [{"step": each} for each in shared.values()]},
         "pipelines": pipelines,
     }

@@ -3,13 +3,17 @@
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.flows import Answers, Flow, Job, flows_of, load
-from extensions.hosts import login
+from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
 
 
 def files(answers: Answers) -> dict[str, str]:
     """Return the files of a project by their paths."""
-    return {".forgejo/workflows/ci.yml": workflow(flows_of(answers)["ci"], answers)}
+    found = {".forgejo/workflows/ci.yml": workflow(flows_of(answers)["ci"], answers)}
+    if answers.level >= 3:
+        found[".forgejo/pull_request_template.md"] = work.CHANGE_REQUEST
+        found |= work.forms(".forgejo/issue_template", about="about")
+    return found
 
 
 def workflow(flow: Flow, answers: Answers) -> str:

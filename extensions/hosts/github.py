@@ -5,7 +5,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.flows import Answers, Flow, Job, Step, flows_of, load
-from extensions.hosts import login
+from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
 from extensions.hosts.variants import answer
 
@@ -18,7 +18,17 @@ def files(answers: Answers) -> dict[str, str]:
     """Return the files of a project by their paths."""
     flows = flows_of(answers)
     found = {f".github/workflows/{id}.yml": workflow(flow, answers) for id, flow in flows.items()}
-    return found | ({f"{PREPARE}/action.yml": prepare_action(answers)} if answers.level >= 3 else {})
+    return found | release_files(answers) if answers.level >= 3 else found
+
+
+def release_files(answers: Answers) -> dict[str, str]:
+    """Return the files from level 3 on that are no workflows."""
+    return {
+        f"{PREPARE}/action.yml": prepare_action(answers),
+        ".github/CODEOWNERS": work.owners("@organisation/team"),
+        ".github/pull_request_template.md": work.CHANGE_REQUEST,
+        **work.forms(".github/ISSUE_TEMPLATE", about="description"),
+    }
 
 
 def workflow(flow: Flow, answers: Answers) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.flows import Answers, Flow, Job, flows_of
-from extensions.hosts import login
+from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
-from extensions.hosts.variants import answer
+from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
 ROOT = ".gitlab-ci.yml"
@@ -20,7 +20,12 @@ FROM_HERE = (
 def files(answers: Answers) -> dict[str, str]:
     """Return the files of a project by their paths."""
     flows = flows_of(answers)
-    return {ROOT: root(flows, answers)} | {f".gitlab/flows/{id}.yml": flow_file(id, flows, answers) for id in flows}
+    found = {ROOT: root(flows, answers)} | {f".gitlab/flows/{id}.yml": flow_file(id, flows, answers) for id in flows}
+    if answers.level >= 3:
+        found[".gitlab/CODEOWNERS"] = work.owners("@group/team")
+        found[".gitlab/merge_request_templates/Default.md"] = work.CHANGE_REQUEST
+        found |= work.pages(".gitlab/issue_templates")
+    return found
 
 
 def root(flows: Flows, answers: Answers) -> str:
@@ -77,7 +82,7 @@ def variables(flows: Flows) -> dict[str, Any]:
 def default(answers: Answers) -> CommentedMap:
     """Return the image, the login and the caches of every job."""
     caches = [("uv", "uv.lock", ".uv-cache"), ("dvc", "dvc.lock", ".dvc/cache")]
-    found = CommentedMap(image=answer("image"))
+    found = CommentedMap(image=image("gitlab"))
     if answers.installs_from_server:
         found["before_script"] = [login.command()]
         before(found, "before_script", login.WHY_COMMAND, 2)

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from itertools import groupby, product
 from typing import Any
 
-from extensions.flows import Answers
+from extensions.flows import Answers, load
 
 # A renderer writes ‹heavy_runner› for the answer of that name: braces could be an expression of the git host.
 ANSWER = re.compile("‹([^›]+)›")
@@ -17,7 +17,7 @@ CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "from_level_2": lambda answers: answers.level >= 2,
     "from_level_3": lambda answers: answers.level >= 3,
     "from_level_4": lambda answers: answers.level >= 4,
-    "logs_in": lambda answers: answers.cloud,
+    "logs_in_to_cloud": lambda answers: answers.cloud,
     "heavy_runner": lambda answers: answers.heavy,
     "installs_from_server": lambda answers: answers.installs_from_server,
     "template_server": lambda answers: answers.template_on_server,
@@ -43,6 +43,11 @@ def all_answers() -> list[Answers]:
 def answer(name: str) -> str:
     """Return what stands in a file for an answer, or for an expression of them."""
     return f"‹{name}›"
+
+
+def image(host: str) -> str:
+    """Return the image of a host's jobs: with the tested uv and the project's Python."""
+    return str(load("hosts")[host]["image"]).replace("UV", load("tested")["uv"]).replace("PYTHON", answer("python_version"))
 
 
 def template(texts: dict[Answers, str]) -> str:
@@ -180,4 +185,4 @@ def is_verbatim(text: str) -> bool:
     return not any(mark in text for mark in ("{%", "{{ ", "{#"))
 
 
-__all__: Iterable[str] = ("all_answers", "answer", "is_verbatim", "template")
+

@@ -1,5 +1,6 @@
 """What a host's file says before the first task, run as it stands there: it installs from a private template."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from tests.pipelines.conftest import copy_from
 from tests.pipelines.flows import Login
 from tests.pipelines.hosts import READERS
 from tests.pipelines.read.login import INSTALL
+from tests.pipelines.ship import act
 from tests.project import commit, run
 from tests.run.private import TOKEN, Private, private
 from tests.run.project import Project
@@ -127,3 +129,27 @@ def test_a_public_template_is_installed_without_a_token(host, template, lock, tm
         assert "Python 3." in job.install(job.unset)
         assert "Python 3." in job.install("a token that nobody wants")
         assert public.logins == []
+
+
+def test_on_github_the_action_gets_the_secret_of_the_repository(template, lock, server, tmp_path):
+    job = Job("github", template, lock, server, tmp_path)
+    act.readable(job.project.path, "no-token")
+    commit(job.project.path)
+
+    def walk(*options: str) -> str:
+        done = subprocess.run(
+            [*act.command("push", "ci"), "--job", "ci", *options],
+            cwd=job.project.path,
+            env=job.project.environment | {"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert TOKEN not in done.stdout + done.stderr
+        return done.stdout
+
+    assert "Failure - Main Install " in walk()
+    assert server.logins[-1] == "x-token-auth:"
+    assert "Success - Main Install " in walk("--secret", f"TEMPLATE_TOKEN={TOKEN}")
+    assert server.logins[-1] == f"x-token-auth:{TOKEN}"

@@ -45,7 +45,27 @@ def test_a_package_of_an_index_is_bounded_and_has_no_source(source):
         "bound": ">=0.3.0,<0.4",
         "source": "",
         "tool": "uv tool run --from 'copier-mlops[lint]>=0.3.0,<0.4'",
+        "server": "https://example.org",
+        "login": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "server"),
+    [
+        ("gh:owner/name", "https://github.com"),
+        ("git+https://somebody@dev.azure.com/o/A%20project/_git/r", "https://dev.azure.com"),
+        ("http://git.example.org:3000/team/name.git", "http://git.example.org:3000"),
+        ("https://[2001:db8::1]:8443/name.git", "https://[2001:db8::1]:8443"),
+        ("https://example.org'; curl example.com #/name.git", ""),
+        ("git@example.org:team/name.git", ""),
+        ("ssh://git@example.org/name.git", ""),
+        ("file:///srv/name.git", ""),
+    ],
+)
+def test_a_login_is_for_a_server_over_http(source, given, server):
+    pin = json.loads(source.pin(given, COMMIT, False, "0.3.0"))
+    assert (pin["server"], pin["login"]) == (server, server)
 
 
 def test_a_folder_is_remembered_by_its_whole_path(tmp_path, monkeypatch):

@@ -11,6 +11,10 @@ CONFTEST = "operation/tests/conftest.py"
 SETTINGS = "operation/configuration/environment_prod/settings.yaml"
 PROJECT, TOOL = "pyproject.toml", "[tool.pytest.ini_options]"
 TOKEN = "ghp" + "_" + "a1B2" * 9
+LOGIN = (
+    "git config --global credential.https://git.example.org.helper "
+    """'!f() { echo username=x-token-auth; echo "password=$TEMPLATE_TOKEN"; }; f'"""
+)
 NOTEBOOK = '{"cells": [{"cell_type": "code", "outputs": [%s], "source": []}]}\n'
 
 
@@ -183,6 +187,8 @@ FAULTS = [
     Fault("MLO203", {CI: step("|\n          uv run poe lint\n          uv run poe test")}, CI),
     Fault("MLO203", {CI: ("run: uv run poe lint\n", "script: [[uv run poe lint], [[pytest]]]\n")}, CI),
     Fault("MLO203", {CI: step("uv run poe lint $(whoami | cat)")}, CI, {CI: step("!reference [.ours, script]")}),
+    Fault("MLO203", {CI: step("uv run python setup.py")}, CI, {CI: step("uv run python --version")}),
+    Fault("MLO203", {CI: step(LOGIN.replace("; }; f", "; curl example.org; }; f"))}, CI, {CI: step(LOGIN)}),
     Fault("MLO204", {CI: step("uv run poe nothing")}, CI, {CI: step("uv run poe format")}),
     Fault(
         "MLO205",

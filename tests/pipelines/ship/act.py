@@ -19,24 +19,33 @@ STARTED = re.compile(r"^\[\w+/(.+?)\s*\] ⭐ Run Main Check out$", re.MULTILINE)
 EXPRESSION = "${{ github.token }}"
 
 
+def readable(project: Path, token: str) -> None:
+    """Write the workflows as act reads them: it does not know GitHub's name for the repository itself yet."""
+    for workflow in (project / ".github" / "workflows").iterdir():
+        text = workflow.read_text(encoding="utf-8").replace("uses: $/", "uses: ./")
+        workflow.write_text(text.replace(EXPRESSION, token), encoding="utf-8")
+
+
+def command(event: str, flow: str) -> list[str]:
+    """How act runs a flow on this machine, with what stands for each action."""
+    local = []
+    for name, pin in registry("hosts")["github"]["actions"].items():
+        local += ["--local-repository", f"{pin['uses']}@{pin['commit']}={ACTIONS / STANDS_FOR[name]}"]
+    return ["act", event, "-W", f".github/workflows/{flow}.yml", *OPTIONS, *local]
+
+
 def run(shop: Shop, flow: str, store: Path) -> Result:
     """Run a flow of the last commit as if a person had started it; `store` keeps what the jobs hand over."""
     store.mkdir(parents=True, exist_ok=True)
     clone = shop.project.clone(store.with_name(f"{store.name}-clone"))
     variables = shop.variables()
-    for workflow in (clone.path / ".github" / "workflows").iterdir():
-        # act does not know GitHub's name for the repository itself yet.
-        text = workflow.read_text(encoding="utf-8").replace("uses: $/", "uses: ./")
-        workflow.write_text(text.replace(EXPRESSION, variables["HOST_TOKEN"]), encoding="utf-8")
-    local = []
-    for name, pin in registry("hosts")["github"]["actions"].items():
-        local += ["--local-repository", f"{pin['uses']}@{pin['commit']}={ACTIONS / STANDS_FOR[name]}"]
+    readable(clone.path, variables["HOST_TOKEN"])
     kept = {"UV_PROJECT_ENVIRONMENT": clone.environment["UV_PROJECT_ENVIRONMENT"], "STORE": str(store)}
     given = {name: value for name, value in variables.items() if name != "HOST_TOKEN"} | kept
     environment = [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
     try:
         done = subprocess.run(
-            ["act", "workflow_dispatch", "-W", f".github/workflows/{flow}.yml", *OPTIONS, *local, *environment],
+            [*command("workflow_dispatch", flow), *environment],
             cwd=clone.path,
             env=clone.environment | {"PATH": os.environ["PATH"]},
             capture_output=True,
