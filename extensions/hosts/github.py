@@ -4,7 +4,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from extensions.flows import Answers, Flow, Job, Step, flows_of, load
+from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
 from extensions.hosts.variants import answer

@@ -4,7 +4,7 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from extensions.flows import Answers, Flow, Job, flows_of
+from extensions.hosts.flows import Answers, Flow, Job, flows_of
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
 from extensions.hosts.variants import answer, image

@@ -4,7 +4,7 @@ from typing import Any
 
 from ruamel.yaml.scalarstring import FoldedScalarString, SingleQuotedScalarString
 
-from extensions.flows import load
+from extensions.hosts.flows import load
 from extensions.hosts.document import folded, quoted
 from extensions.hosts.variants import answer
 

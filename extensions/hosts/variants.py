@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from itertools import groupby, product
 from typing import Any
 
-from extensions.flows import Answers, load
+from extensions.hosts.flows import Answers, load
 
 # A renderer writes ‹heavy_runner› for the answer of that name: braces could be an expression of the git host.
 ANSWER = re.compile("‹([^›]+)›")
@@ -180,9 +180,7 @@ def _jinja(line: str) -> str:
     return ANSWER.sub(lambda found: f"{{{{ {found[1]} }}}}", kept)
 
 
-def is_verbatim(text: str) -> bool:
-    """Return whether a template says the same for all answers, so that the file needs no Jinja."""
-    return not any(mark in text for mark in ("{%", "{{ ", "{#"))
-
-
-
+def is_verbatim(texts: dict[Answers, str]) -> bool:
+    """Return whether a file says the same for all answers, so that it needs no Jinja."""
+    first, *others = texts.values()
+    return not ANSWER.search(first) and all(each == first for each in others)

@@ -1,6 +1,6 @@
 """What a host asks of people: issue templates by the kinds of work (work_items.yml), the change request, and owners."""
 
-from extensions.flows import load
+from extensions.hosts.flows import load
 from extensions.hosts.document import inline, quoted, text_of
 
 DONE = "What a colleague can check"

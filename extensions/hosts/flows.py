@@ -1,0 +1,155 @@
+"""The flows as data: what extensions/flows says, for the answers of a project.
+
+A renderer gets the flows that a project has, and writes them in the words of its host.
+"""
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+EXTENSIONS = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers on which a host's files depend; all others are in those files as Jinja expressions.
+
+    Attributes:
+        level: Maturity level that was reached, 1 to 4.
+        cloud: Whether the flows log in to a cloud, from level 3 on.
+        heavy: Whether heavy steps have a runner of their own, from level 3 on.
+        template_on_server: Whether git reads the template over HTTP, where a private one asks for a login.
+        package_index: Whether the package of the template comes from an index.
+    """
+
+    level: int
+    cloud: bool = False
+    heavy: bool = False
+    template_on_server: bool = False
+    package_index: bool = False
+
+    @property
+    def installs_from_server(self) -> bool:
+        """Whether an installation reads the template over HTTP."""
+        return self.template_on_server and not self.package_index
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task of poe_tasks.toml, with its arguments."""
+
+    name: str
+    run: str
+    level: int
+    cloud: bool = False
+    token: bool = False
+    template: bool = False
+    yours: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """Steps that run on one machine, and what the job needs, keeps and may do; extensions/flows/ci.yml explains each key."""
+
+    id: str
+    name: str
+    minutes: int
+    steps: list[Step]
+    needs: list[str] = field(default_factory=list)
+    takes: list[str] = field(default_factory=list)
+    keeps: bool = False
+    gate: str = ""
+    stage: str = ""
+    may: list[str] = field(default_factory=list)
+    only: str = ""
+    heavy: bool = False
+    history: bool = False
+
+    @property
+    def environment(self) -> str:
+        """Environment of the git host in which the job runs: its gate, or the one that it changes; may be empty."""
+        return self.gate or self.stage
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a person chooses when starting a flow."""
+
+    name: str
+    help: str
+    choices: list[str]
+    default: str
+    variable: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """When a flow starts, and its jobs in the order in which a laptop walks them.
+
+    Attributes:
+        push: Paths of which one must have changed on main; empty: any; None: a push does not start it.
+        schedule: Cron, UTC; empty if it has none.
+    """
+
+    id: str
+    name: str
+    why: str
+    jobs: dict[str, Job]
+    push: list[str] | None = None
+    change_request: bool = False
+    schedule: str = ""
+    manual: bool = False
+    inputs: list[Input] = field(default_factory=list)
+    replaces: bool = False
+
+    @property
+    def title(self) -> str:
+        """The first line of a file of this flow."""
+        return f"{self.name}: {self.why}. Managed by the template."
+
+    @property
+    def has_gate(self) -> bool:
+        """Whether a job of it waits for an approval."""
+        return any(job.gate for job in self.jobs.values())
+
+
+def flows_of(answers: Answers) -> dict[str, Flow]:
+    """Return the flows of a project by id: steps, jobs and flows that its level and its cloud do not have are left out."""
+    levels = load("levels")[: answers.level + 1]
+    described = {id: flow for level in levels for file in level["flows"] for id, flow in load(f"flows/{file}").items()}
+    flows = {id: _flow(id, flow, answers) for id, flow in described.items()}
+    return {id: flow for id, flow in flows.items() if flow.jobs}
+
+
+@functools.cache
+def load(name: str) -> Any:
+    """Return a registry of this repository, for example `hosts`."""
+    return yaml.safe_load((EXTENSIONS / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+def _flow(id: str, flow: dict[str, Any], answers: Answers) -> Flow:
+    when = dict(flow["when"])
+    inputs = [Input(name=name, **each) for name, each in (when.get("manual") or {}).items()]
+    jobs = {name: job for name, each in flow["jobs"].items() if (job := _job(name, each, answers))}
+    return Flow(
+        id=id,
+        name=flow["name"],
+        why=flow["why"],
+        jobs=jobs,
+        push=when.get("push"),
+        change_request=when.get("change_request", False),
+        schedule=when.get("schedule", ""),
+        manual="manual" in when,
+        inputs=inputs,
+        replaces=flow.get("replaces", False),
+    )
+
+
+def _job(id: str, job: dict[str, Any], answers: Answers) -> Job | None:
+    steps = [Step(**each) for each in job["steps"]]
+    steps = [each for each in steps if each.level <= answers.level and (answers.cloud or not each.cloud)]
+    may = [each for each in job.get("may", []) if each != "cloud" or answers.cloud]
+    return Job(id=id, **(job | {"steps": steps, "may": may})) if steps else None
