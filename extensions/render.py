@@ -1,7 +1,7 @@
 """Write the files of template/ that come from registries: flows and work items of each git host, and environments.
 
-    uv run poe render-flows          write what changed
-    uv run poe render-flows --check  only say what would change, and end with 1 if anything would
+uv run poe render-flows          write what changed
+uv run poe render-flows --check  only say what would change, and end with 1 if anything would
 """
 
 import argparse
@@ -11,8 +11,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from extensions.hosts.flows import EXTENSIONS, Answers, load
 from extensions.hosts import variants
+from extensions.hosts.flows import EXTENSIONS, Answers, load
 
 TEMPLATE = EXTENSIONS.parent / "template"
 FIRST_RELEASE = 3
@@ -61,7 +61,9 @@ def stale(files: dict[str, str]) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write what changed, or only say what would, and return 1 if something would."""
-    parser = argparse.ArgumentParser(prog="poe render-flows", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="poe render-flows", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; end with 1 if a file would change")
     options = parser.parse_args(arguments)
     files = generated()

@@ -4,9 +4,9 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_below, text_of
+from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
 FOLDER = "azure_pipelines"
@@ -28,7 +28,9 @@ def pipeline(flow: Flow, answers: Answers) -> str:
     own = [{"name": each.variable, "value": f"${{{{ parameters.{each.name} }}}}"} for each in flow.inputs]
     sections: list[dict[str, Any]] = [triggers(flow)]
     if flow.inputs:
-        sections.append({"parameters": [_parameter(each.name, each.help, each.choices, each.default) for each in flow.inputs]})
+        sections.append(
+            {"parameters": [_parameter(each.name, each.help, each.choices, each.default) for each in flow.inputs]}
+        )
     head = text_of(*sections, {"variables": [{"template": "variables.yml"}, *own]}, POOL)
     if flow.has_gate:
         about = "# A stage per job: Azure asks for every approval of a stage before the stage starts.\n"
@@ -59,7 +61,12 @@ def triggers(flow: Flow) -> CommentedMap:
     else:
         found["pr"] = "none"
     if flow.schedule:
-        schedule = {"cron": flow.schedule, "displayName": flow.name, "branches": {"include": inline(["main"])}, "always": True}
+        schedule = {
+            "cron": flow.schedule,
+            "displayName": flow.name,
+            "branches": {"include": inline(["main"])},
+            "always": True,
+        }
         found["schedules"] = [schedule]
     if not flow.replaces:
         found["lockBehavior"] = "sequential"
@@ -161,7 +168,12 @@ def prepare(answers: Answers) -> str:
 def parameters() -> list[dict[str, Any]]:
     """Return what a job tells the template."""
     depth = {"name": "depth", "displayName": "How many commits to fetch; 0 for all", "type": "number", "default": 1}
-    takes = {"name": "takes", "displayName": "Jobs whose results this one reads", "type": "object", "default": inline([])}
+    takes = {
+        "name": "takes",
+        "displayName": "Jobs whose results this one reads",
+        "type": "object",
+        "default": inline([]),
+    }
     return [depth, takes]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.mergevalue import MergeValue
 
-from extensions.hosts.flows import Answers, Flow, Job, flows_of
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_of
+from extensions.hosts.flows import Answers, Flow, Job, flows_of
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
@@ -135,7 +135,10 @@ def by_hand(flows: Flows, shared: Steps, answers: Answers, log_in: Any) -> Comme
     for id, flow in flows.items():
         if not (flow.manual or flow.schedule):
             continue
-        steps = [shared[name] if flow.push is not None else step(job, flow, answers, log_in) for name, job in flow.jobs.items()]
+        steps = [
+            shared[name] if flow.push is not None else step(job, flow, answers, log_in)
+            for name, job in flow.jobs.items()
+        ]
         asked = [{"variables": [variable(each) for each in flow.inputs]}] if flow.inputs else []
         found[id] = [*asked, *({"step": each} for each in steps)]
         if flow.schedule:

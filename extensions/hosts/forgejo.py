@@ -2,9 +2,9 @@
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from extensions.hosts.flows import Answers, Flow, Job, flows_of, load
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
+from extensions.hosts.flows import Answers, Flow, Job, flows_of, load
 
 
 def files(answers: Answers) -> dict[str, str]:

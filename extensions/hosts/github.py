@@ -4,9 +4,9 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
+from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
 # GitHub's own token may not push a change of workflows, and starts no CI for what it pushes.
@@ -103,7 +103,9 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
         found["environment"] = "template-update"
         after(found, "environment", "keeps the token that may push workflows")
     found["permissions"] = permissions(each)
-    found["env"] = {input.variable: f"${{{{ inputs.{input.name} }}}}" for input in flow.inputs} | {"UV_LOCKED": quoted("1")}
+    found["env"] = {input.variable: f"${{{{ inputs.{input.name} }}}}" for input in flow.inputs} | {
+        "UV_LOCKED": quoted("1")
+    }
     found["steps"] = steps(each, answers)
     return found
 

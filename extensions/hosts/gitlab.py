@@ -4,17 +4,15 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from extensions.hosts.flows import Answers, Flow, Job, flows_of
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
+from extensions.hosts.flows import Answers, Flow, Job, flows_of
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
 ROOT = ".gitlab-ci.yml"
 TO_MAIN = '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'
-FROM_HERE = (
-    '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID'
-)
+FROM_HERE = '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID'
 
 
 def files(answers: Answers) -> dict[str, str]:

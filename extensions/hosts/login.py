@@ -4,8 +4,8 @@ from typing import Any
 
 from ruamel.yaml.scalarstring import FoldedScalarString, SingleQuotedScalarString
 
-from extensions.hosts.flows import load
 from extensions.hosts.document import folded, quoted
+from extensions.hosts.flows import load
 from extensions.hosts.variants import answer
 
 WHY_INSTALL = "As each later step would; git asks for the token only if the template is private."

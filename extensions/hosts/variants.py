@@ -1,9 +1,9 @@
 """From what a file says for each answer to one template: lines that only some answers have get a condition."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
-from itertools import groupby, product
+from itertools import product
 from typing import Any
 
 from extensions.hosts.flows import Answers, load
@@ -47,7 +47,11 @@ def answer(name: str) -> str:
 
 def image(host: str) -> str:
     """Return the image of a host's jobs: with the tested uv and the project's Python."""
-    return str(load("hosts")[host]["image"]).replace("UV", load("tested")["uv"]).replace("PYTHON", answer("python_version"))
+    return (
+        str(load("hosts")[host]["image"])
+        .replace("UV", load("tested")["uv"])
+        .replace("PYTHON", answer("python_version"))
+    )
 
 
 def template(texts: dict[Answers, str]) -> str:
@@ -176,7 +180,9 @@ def _with(lines: list[tuple[Place, Who]], new: list[Place], who: Answers) -> Ite
 
 def _jinja(line: str) -> str:
     """Return a line of a template: expressions of the host are kept as they are, answers are asked for."""
-    kept = HOST_EXPRESSION.sub(lambda found: f"{{% raw %}}{found[0]}{{% endraw {'+' if found.end() == len(line) else ''}%}}", line)
+    kept = HOST_EXPRESSION.sub(
+        lambda found: f"{{% raw %}}{found[0]}{{% endraw {'+' if found.end() == len(line) else ''}%}}", line
+    )
     return ANSWER.sub(lambda found: f"{{{{ {found[1]} }}}}", kept)
 
 

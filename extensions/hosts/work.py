@@ -1,7 +1,7 @@
 """What a host asks of people: issue templates by the kinds of work (work_items.yml), the change request, and owners."""
 
-from extensions.hosts.flows import load
 from extensions.hosts.document import inline, quoted, text_of
+from extensions.hosts.flows import load
 
 DONE = "What a colleague can check"
 CHANGE_REQUEST = """\

@@ -1,12 +1,17 @@
 """Which files a project has: exactly those that its answers ask for."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.project import TEMPLATE, files, matches, registry
+from tests.project import TEMPLATE, files, matches, registry, run
 from tests.render.default_files import LIST
+
+# A folder of template/ that only some projects get is named for its condition.
+CONDITION = re.compile(r"{{ ((?:on|from_level|serves)_\w+) }}")
+# Names that are an answer of every project.
+NAMES = ("{{ package_name }}", "{{ _copier_conf.answers_file }}.jinja")
 
 
 def test_the_default_project_has_exactly_the_listed_files(default):
@@ -29,12 +34,28 @@ def test_nothing_is_empty(project):
             assert path.read_bytes().strip(), f"{path.relative_to(project)} is empty"
 
 
-def template_paths() -> list[tuple[set[str], str]]:
-    """The files of template/ as a project would have them, each behind the names of the folders that only some get."""
+def template_files() -> list[PurePosixPath]:
+    """The files of template/, as they are named there."""
     found = [path.relative_to(TEMPLATE / "template") for path in (TEMPLATE / "template").rglob("*") if path.is_file()]
-    paths = [path.as_posix().removesuffix(".jinja") for path in found if "__pycache__" not in path.parts]
-    only, loop = re.compile(r"{{ ctx\.only\.(\w+) }}/"), re.compile("{% .+? %}")
-    return [(set(only.findall(path)), loop.sub("", only.sub("", path))) for path in paths]
+    return [PurePosixPath(path.as_posix()) for path in found if "__pycache__" not in path.parts]
+
+
+def template_paths() -> list[tuple[str, str]]:
+    """The files of template/ as a project would have them, each with the condition of the folder that it is in, if any."""
+    found = []
+    for path in template_files():
+        folder = CONDITION.fullmatch(path.parts[0])
+        inside = path.relative_to(path.parts[0]) if folder else path
+        found.append((folder[1] if folder else "", inside.as_posix().removesuffix(".jinja")))
+    return found
+
+
+def test_a_path_has_at_most_one_folder_with_a_condition_and_windows_can_check_it_out():
+    for path in template_files():
+        conditions = [part for part in path.parts if "{" in part and part not in NAMES]
+        assert conditions == [part for part in path.parts[:1] if CONDITION.fullmatch(part)], path
+    listed = run(TEMPLATE, "git", "ls-files").splitlines()
+    assert max(map(len, listed)) <= 110
 
 
 def registered_patterns() -> list[str]:
@@ -45,19 +66,22 @@ def registered_patterns() -> list[str]:
 
 @pytest.mark.parametrize("pattern", registered_patterns())
 def test_every_registered_path_is_a_file_of_the_template(pattern):
-    assert any(matches([pattern]).match_file(path) for _, path in template_paths())
+    assert any(matches([pattern]).match_file(path) for _, path in template_paths()), pattern
 
 
-def test_what_only_some_projects_get_lies_in_the_folders_of_its_host_and_level():
-    hosts = {name: matches(host["paths"]) for name, host in registry("hosts").items()}
-    above = zip(("release", "monitoring"), registry("levels")[3:], strict=True)
-    levels = {name: matches(level["managed"] + level["yours"]) for name, level in above}
-    for folders, path in template_paths():
-        of_host, of_level = (
-            {name for name, paths in each.items() if paths.match_file(path)} for each in (hosts, levels)
+def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_door():
+    hosts = {f"on_{name}": matches(host["paths"]) for name, host in registry("hosts").items()}
+    doors = {f"serves_{name}": matches(door["paths"]) for name, door in registry("doors").items()}
+    levels = {
+        f"from_level_{number}": matches(level["managed"] + level["yours"])
+        for number, level in enumerate(registry("levels"))
+        if number >= 3
+    }
+    for condition, path in template_paths():
+        of_host, of_level, of_door = (
+            {name for name, paths in each.items() if paths.match_file(path)} for each in (hosts, levels, doors)
         )
-        assert folders & hosts.keys() == of_host, path
-        assert folders & levels.keys() == of_level or (of_host and not of_level), path
+        assert {condition} - {""} == (of_host or of_level or of_door), path
 
 
 def test_no_file_of_the_template_is_long():

@@ -1,0 +1,111 @@
+"""The files of template/ that renderers write: they are up to date, and say for all answers what their renderer says."""
+
+import importlib
+
+import jinja2
+import pytest
+
+from extensions import render
+from extensions.hosts import variants
+from extensions.hosts.flows import Answers, flows_of
+from tests.project import registry
+
+WORDS = {
+    "heavy_runner": "gpu",
+    "cloud_audience": "somebody",
+    "python_version": "3.12",
+    "template_server": "https://x.org",
+}
+
+
+def test_the_template_has_what_the_renderers_write(capsys):
+    assert render.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_what_is_missing_changed_or_left_over_is_named_and_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(render, "TEMPLATE", tmp_path)
+    assert render.main([]) == 0
+    assert render.main(["--check"]) == 0
+    changed = tmp_path / "{{ on_gitlab }}" / ".gitlab-ci.yml.jinja"
+    changed.write_text("stages: []\n", encoding="utf-8")
+    left_over = tmp_path / "{{ on_github }}" / ".github" / "workflows" / "old.yml"
+    left_over.write_text("name: Old\n", encoding="utf-8")
+    capsys.readouterr()
+    assert render.main(["--check"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "would delete {{ on_github }}/.github/workflows/old.yml",
+        "would write {{ on_gitlab }}/.gitlab-ci.yml.jinja",
+    ]
+    assert render.main([]) == 0
+    assert not left_over.exists()
+    assert "include:" in changed.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("host", registry("hosts"))
+def test_a_template_says_for_all_answers_what_its_renderer_says(host):
+    environment = jinja2.Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    templates = {
+        path.partition("/")[2].removesuffix(".jinja"): environment.from_string(text)
+        if path.endswith(".jinja")
+        else text
+        for path, text in render.host_files(host).items()
+    }
+    for answers in variants.all_answers():
+        names = {name: holds(answers) for name, holds in variants.CONDITIONS.items()}
+        names |= {name: word for name, word in WORDS.items() if names.get(name, True)}
+        for path, text in importlib.import_module(f"extensions.hosts.{host}").files(answers).items():
+            template = templates[path]
+            rendered = template if isinstance(template, str) else template.render(names)
+            expected = variants.ANSWER.sub(lambda found, names=names: str(names[found[1]]), text)
+            assert rendered == expected, (path, answers)
+
+
+def test_a_condition_stands_around_what_only_some_answers_have():
+    low, high, cloud = Answers(2), Answers(3), Answers(3, cloud=True)
+    texts = {
+        low: "a\nonly low\nz\n",
+        high: "a\nhigh\n  b\nz\n",
+        cloud: "a\nhigh\n  cloud ${{ x }}\n  b\nz\n",
+    }
+    assert variants.template(texts).splitlines() == [
+        "a",
+        "{% if from_level_3 %}",
+        "high",
+        "{% if logs_in_to_cloud %}",
+        "  cloud {% raw %}${{ x }}{% endraw +%}",
+        "{% endif %}",
+        "  b",
+        "{% else %}",
+        "only low",
+        "{% endif %}",
+        "z",
+    ]
+
+
+def test_what_no_condition_describes_is_refused():
+    odd = {
+        Answers(2): "a\n",
+        Answers(3): "a\nb\n",
+        Answers(3, cloud=True): "a\n",
+        Answers(4): "a\nb\n",
+        Answers(4, True): "a\nb\n",
+    }
+    with pytest.raises(ValueError, match="no condition says"):
+        variants.template(odd)
+
+
+def test_a_flow_has_the_steps_of_its_level_and_its_cloud():
+    runs = {
+        answers: [step.run for step in flows_of(answers)["ci"].jobs["ci"].steps] for answers in (Answers(1), Answers(2))
+    }
+    assert "smoke" not in runs[Answers(1)]
+    assert "smoke" in runs[Answers(2)]
+    assert "login" not in [step.run for step in flows_of(Answers(3))["cd"].jobs["train"].steps]
+    assert "login" in [step.run for step in flows_of(Answers(3, cloud=True))["cd"].jobs["train"].steps]
+    assert "report" not in flows_of(Answers(2))["ci"].jobs
