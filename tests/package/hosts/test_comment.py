@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import commit, run
+from tests.project import commit, replace, run
 
 STAGES = """stages:
   evaluate:
@@ -99,7 +99,7 @@ def test_many_metrics_are_bounded(place, work):
 def test_a_fork_gets_no_comment_and_no_failure(place, work, tmp_path):
     if place.name == "github":
         event = Path(place.variables["GITHUB_EVENT_PATH"])
-        event.write_text(event.read_text().replace('"full_name": "acme/kredit"', '"full_name": "eve/kredit"'))
+        replace(event, '"full_name": "acme/kredit"', '"full_name": "eve/kredit"')
     fork = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "666", "SYSTEM_PULLREQUEST_ISFORK": "True"}
     printed = place.process("comment", **fork)
     assert "roc_auc" in printed and "comes from a fork" in printed
