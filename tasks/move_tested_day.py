@@ -25,7 +25,7 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def tested_day(repository: Path) -> date:
+def read_day(repository: Path) -> date:
     """Return the day that both files name.
 
     Raises:
@@ -59,7 +59,7 @@ def move_tested_day(repository: Path, to: date | None = None) -> tuple[date, dat
     Raises:
         TaskError: The day lies in the future or before the present one, or uv finds no versions; then nothing changed.
     """
-    before = tested_day(repository)
+    before = read_day(repository)
     if to is not None and to > today():
         raise TaskError(f"{to} has not come yet.", f"uv run poe move-tested-day --to {today()}")
     if to is not None and to < before:

@@ -43,10 +43,12 @@ def render_examples(template: str, version: str, into: Path) -> list[Path]:
     """Render and check every example, and return their folders.
 
     Raises:
-        TaskError: The folder is not empty, or an example cannot be rendered or has findings.
+        TaskError: The folder is not empty or lies in this checkout, or an example cannot be rendered or has findings.
     """
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise TaskError(f"{into} is not an empty folder.", "name another folder with --into")
+    if into.is_relative_to(ROOT):
+        raise TaskError(f"{into} lies in this checkout, whose git hides it from the lint.", "--into ../examples")
     for name, given in answers().items():
         render(template, version, into / name, given)
         lint(into / name)
@@ -55,7 +57,7 @@ def render_examples(template: str, version: str, into: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="poe render-examples", description=__doc__)
-    parser.add_argument("--into", type=Path, required=True, help="empty folder, for example build/examples")
+    parser.add_argument("--into", type=Path, required=True, help="empty folder, for example ../examples")
     parser.add_argument("--template", default=str(ROOT), help="address of the template (default: this checkout)")
     parser.add_argument("--version", default="HEAD", help="tag or commit to render (default: HEAD)")
     options = parser.parse_args(arguments)

@@ -30,6 +30,8 @@ def call(folder: Path, *command: str, fix: str = "") -> str:
         raise TaskError(f"`{command[0]}` cannot be started in {folder}: {error.strerror}.", fix) from error
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
+        if "Traceback (most recent call last)" in said:
+            said = said.splitlines()[-1]  # the sentence of a program that shows its insides
         raise TaskError(f"`{' '.join(command)}` ended with {done.returncode}: {said}", fix)
     return done.stdout
 
