@@ -132,7 +132,6 @@ def test_the_fast_tests_run_on_three_systems_at_the_lowest_and_the_newest_depend
     assert [each["python"] for each in matrix["include"]] == ["3.11", "3.13"]
 
 
-def test_jobs_that_may_push_run_no_code_of_packages_beside_the_tags():
-    """`tag-releases` needs packaging and nothing that moves with the tested day."""
+def test_jobs_that_publish_or_open_requests_run_no_packages():
     for name in ("release publish", "tested-day request"):
         assert "uv" not in str([step.get("run", "") + step.get("uses", "") for step in dict(jobs())[name]["steps"]])
