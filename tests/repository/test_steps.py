@@ -17,7 +17,7 @@ from tests.pipelines.ship.act import ACTIONS
 from tests.project import TEMPLATE, answers_of, commit, registry, replace, run
 
 # The environment of this process serves every checkout: only tools are asked for, and the code is found beside them.
-HERE = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1"}
+HERE = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "MYPY_CACHE_DIR": str(TEMPLATE / ".mypy_cache")}
 VERSION = "1000.0.0"
 
 
