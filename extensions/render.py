@@ -10,6 +10,7 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from extensions.hosts import variants
 from extensions.hosts.flows import EXTENSIONS, Answers, load
@@ -49,8 +50,12 @@ def environment_files() -> dict[str, str]:
         text = source.read_text(encoding="utf-8")
         for each in load("environments"):
             path = f"{level}operation/configuration/environment_{each['name']}/{source.name}"
-            found[path] = FACT.sub(lambda fact, each=each: str(each[fact[1]]), text)
+            found[path] = _filled(text, each)
     return found
+
+
+def _filled(text: str, facts: dict[str, Any]) -> str:
+    return FACT.sub(lambda fact: str(facts[fact[1]]), text)
 
 
 def stale(files: dict[str, str]) -> list[Path]:
@@ -61,22 +66,21 @@ def stale(files: dict[str, str]) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write what changed, or only say what would, and return 1 if something would."""
-    parser = argparse.ArgumentParser(
-        prog="poe render-flows", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    style = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(prog="poe render-flows", description=__doc__, formatter_class=style)
     parser.add_argument("--check", action="store_true", help="change nothing; end with 1 if a file would change")
     options = parser.parse_args(arguments)
     files = generated()
     old = stale(files)
     changed = [path for path, text in files.items() if not _says(TEMPLATE / path, text)]
-    for path in old:
-        print(f"{'would delete' if options.check else 'deleted'} {path.relative_to(TEMPLATE).as_posix()}")
+    for left in old:
+        print(f"{'would delete' if options.check else 'deleted'} {left.relative_to(TEMPLATE).as_posix()}")
     for path in changed:
         print(f"{'would write' if options.check else 'wrote'} {path}")
     if options.check:
         return 1 if changed or old else 0
-    for path in old:
-        path.unlink()
+    for left in old:
+        left.unlink()
     for path in changed:
         (TEMPLATE / path).parent.mkdir(parents=True, exist_ok=True)
         (TEMPLATE / path).write_text(files[path], encoding="utf-8", newline="\n")

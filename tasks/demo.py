@@ -77,7 +77,7 @@ def ask(project: Path, port: int) -> object:
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+        return int(found.getsockname()[1])
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ and an entry for it in CHANGELOG.md. Its tag is the version. Safe to run again: 
 
 import argparse
 import re
-import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-ROOT = Path(__file__).resolve().parents[1]
+from tasks.repository import ROOT, TaskError, file_at, git
 
 
-class ReleaseError(RuntimeError):
+class ReleaseError(TaskError):
     """The history and the tags contradict each other; the text says how and what to do."""
 
 
@@ -27,24 +26,6 @@ class Release:
 
     version: str
     commit: str
-
-
-def git(repository: Path, *arguments: str) -> str:
-    """What git prints.
-
-    Raises:
-        ReleaseError: It ended with an error; the text is what it said.
-    """
-    command = ["git", "-C", str(repository), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
-        raise ReleaseError(f"git {arguments[0]} in {repository}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def file_at(repository: Path, commit: str, path: str) -> str:
-    """The text of a file in a commit; nothing where it has no such file."""
-    return git(repository, "show", f"{commit}:{path}") if git(repository, "ls-tree", commit, path) else ""
 
 
 def version_at(repository: Path, commit: str) -> Version | None:
@@ -121,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         releases = find_releases(options.repository)
         tagged = tag_releases(options.repository, options.dry_run)
-    except ReleaseError as error:
+    except TaskError as error:
         sys.exit(f"tag-releases: {error}")
     for release in tagged:
         print(f"{'would tag' if options.dry_run else 'tagged'} {release.version} at {release.commit[:10]}")

@@ -8,6 +8,8 @@ from plumbum import local
 IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
 GIT = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
 GIT |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+if os.name == "nt":  # folders of tests are deep, and paths of the template long
+    GIT |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.longpaths", "GIT_CONFIG_VALUE_0": "true"}
 
 os.environ |= GIT
 

@@ -66,7 +66,7 @@ def replace(path: Path, before: str, after: str) -> None:
     """Replace a text in a file where it stands first; that it stands there is part of the test."""
     text = path.read_text(encoding="utf-8")
     assert before in text, path
-    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+    path.write_text(text.replace(before, after, 1), encoding="utf-8", newline="\n")
 
 
 def answers_of(path: Path) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""The renderers: one module for each git host of hosts.yml, whose `files(answers)` returns a project's files by path."""
+"""The renderers: a module for each git host of hosts.yml, whose `files(answers)` returns a project's files by path."""

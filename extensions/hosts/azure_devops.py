@@ -6,7 +6,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_below, text_of
-from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
+from extensions.hosts.flows import Answers, Flow, Input, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
 FOLDER = "azure_pipelines"
@@ -28,9 +28,7 @@ def pipeline(flow: Flow, answers: Answers) -> str:
     own = [{"name": each.variable, "value": f"${{{{ parameters.{each.name} }}}}"} for each in flow.inputs]
     sections: list[dict[str, Any]] = [triggers(flow)]
     if flow.inputs:
-        sections.append(
-            {"parameters": [_parameter(each.name, each.help, each.choices, each.default) for each in flow.inputs]}
-        )
+        sections.append({"parameters": [_parameter(each) for each in flow.inputs]})
     head = text_of(*sections, {"variables": [{"template": "variables.yml"}, *own]}, POOL)
     if flow.has_gate:
         about = "# A stage per job: Azure asks for every approval of a stage before the stage starts.\n"
@@ -40,8 +38,9 @@ def pipeline(flow: Flow, answers: Answers) -> str:
     return f"# {flow.title}\n{head}\n{text_below('jobs', *jobs, as_list=True)}"
 
 
-def _parameter(name: str, help: str, choices: list[str], default: str) -> dict[str, Any]:
-    return {"name": name, "displayName": help, "type": "string", "default": default, "values": inline(choices)}
+def _parameter(each: Input) -> dict[str, Any]:
+    about = {"name": each.name, "displayName": each.help, "type": "string"}
+    return about | {"default": each.default, "values": inline(each.choices)}
 
 
 def triggers(flow: Flow) -> CommentedMap:
@@ -126,7 +125,7 @@ def task(step: Step, answers: Answers) -> dict[str, Any]:
     if step.token:
         found["env"] = {"HOST_TOKEN": "$(System.AccessToken)"}
         if step.template and answers.template_on_server:
-            found["env"]["TEMPLATE_TOKEN"] = "$(TEMPLATE_TOKEN)"
+            found["env"]["TEMPLATE_TOKEN"] = "$(TEMPLATE_TOKEN)"  # noqa: S105
         if step.cloud:
             found["env"]["SYSTEM_OIDCREQUESTURI"] = "$(System.OidcRequestUri)"
     return found
@@ -162,7 +161,8 @@ def prepare(answers: Answers) -> str:
     if has_jobs:
         found.append({"${{ each job in parameters.takes }}": [take()]})
     sections = [{"parameters": parameters()}] if has_jobs else []
-    return f"# What every job needs before its first step. Managed by the template.\n{text_of(*sections, {'steps': found})}"
+    about = "# What every job needs before its first step. Managed by the template.\n"
+    return about + text_of(*sections, {"steps": found})
 
 
 def parameters() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The flows as Bitbucket Pipelines: one file, a step per job; steps run one after the other, as the jobs are described."""
+"""The flows as Bitbucket Pipelines: one file, a step per job, one after the other in the order of the jobs."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from ruamel.yaml.mergevalue import MergeValue
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_of
-from extensions.hosts.flows import Answers, Flow, Job, flows_of
+from extensions.hosts.flows import Answers, Flow, Input, Job, flows_of
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
@@ -146,7 +146,7 @@ def by_hand(flows: Flows, shared: Steps, answers: Answers, log_in: Any) -> Comme
     return found
 
 
-def variable(each: Any) -> dict[str, Any]:
+def variable(each: Input) -> dict[str, Any]:
     """Return what a person chooses when starting a flow."""
     return {
         "name": each.variable,

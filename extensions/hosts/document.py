@@ -50,14 +50,15 @@ def inline(items: list[Any] | dict[str, Any]) -> CommentedSeq | CommentedMap:
 
 def quoted(text: str) -> DoubleQuotedScalarString:
     """Return a text that is written in double quotes."""
-    return DoubleQuotedScalarString(text)
+    found: DoubleQuotedScalarString = DoubleQuotedScalarString(text)
+    return found
 
 
 def folded(*lines: str) -> FoldedScalarString:
     """Return lines that YAML reads as one, written below `>-`."""
-    text = FoldedScalarString(" ".join(lines))
+    text: FoldedScalarString = FoldedScalarString(" ".join(lines))
     ends = accumulate(len(line) + 1 for line in lines[:-1])
-    text.fold_pos = [end - 1 for end in ends]
+    text.fold_pos = [end - 1 for end in ends]  # type: ignore[attr-defined]  # what the emitter reads
     return text
 
 

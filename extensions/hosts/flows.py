@@ -52,7 +52,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Job:
-    """Steps that run on one machine, and what the job needs, keeps and may do; extensions/flows/ci.yml explains each key."""
+    """Steps that run on one machine, and what the job needs, keeps and may do: extensions/flows/ci.yml has each key."""
 
     id: str
     name: str
@@ -117,7 +117,7 @@ class Flow:
 
 
 def flows_of(answers: Answers) -> dict[str, Flow]:
-    """Return the flows of a project by id: steps, jobs and flows that its level and its cloud do not have are left out."""
+    """Return the flows of a project by id, without the steps, jobs and flows that its answers do not bring."""
     levels = load("levels")[: answers.level + 1]
     described = {id: flow for level in levels for file in level["flows"] for id, flow in load(f"flows/{file}").items()}
     flows = {id: _flow(id, flow, answers) for id, flow in described.items()}

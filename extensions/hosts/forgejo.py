@@ -1,4 +1,6 @@
-"""The flow `ci` as a workflow of Forgejo Actions, which Gitea understands as well: jobs that need no right on the host."""
+"""The flow `ci` as a workflow of Forgejo Actions, which Gitea reads as well: jobs without rights on the host."""
+
+from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
@@ -19,7 +21,7 @@ def files(answers: Answers) -> dict[str, str]:
 def workflow(flow: Flow, answers: Answers) -> str:
     """Return the workflow of a flow."""
     group = "${{ github.workflow }}-${{ github.ref }}"
-    head = [
+    head: list[dict[str, Any]] = [
         {"name": flow.name},
         {"on": {"push": {"branches": inline(["main"])}, "pull_request": None}},
         {"permissions": {"contents": "read"}},

@@ -10,7 +10,7 @@ from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
 # GitHub's own token may not push a change of workflows, and starts no CI for what it pushes.
-OWN_TOKEN = "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"
+OWN_TOKEN = "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"  # noqa: S105
 PREPARE = ".github/actions/prepare"
 
 
@@ -34,7 +34,7 @@ def release_files(answers: Answers) -> dict[str, str]:
 def workflow(flow: Flow, answers: Answers) -> str:
     """Return the workflow of a flow."""
     group = "-".join(f"${{{{ {each} }}}}" for each in ["github.workflow", "github.ref", *_inputs(flow)])
-    head = [
+    head: list[dict[str, Any]] = [
         {"name": flow.name},
         {"on": triggers(flow)},
         {"permissions": inline({})},
@@ -157,7 +157,7 @@ def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
     if step.token:
         found["env"] = {"HOST_TOKEN": OWN_TOKEN if "propose" in each.may else "${{ github.token }}"}
         if step.template and answers.template_on_server:
-            found["env"]["TEMPLATE_TOKEN"] = "${{ secrets.TEMPLATE_TOKEN }}"
+            found["env"]["TEMPLATE_TOKEN"] = "${{ secrets.TEMPLATE_TOKEN }}"  # noqa: S105
     return found
 
 

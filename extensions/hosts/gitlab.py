@@ -12,7 +12,8 @@ from extensions.hosts.variants import answer, image
 Flows = dict[str, Flow]
 ROOT = ".gitlab-ci.yml"
 TO_MAIN = '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'
-FROM_HERE = '$CI_PIPELINE_SOURCE == "merge_request_event" && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID'
+ON_CHANGE = '$CI_PIPELINE_SOURCE == "merge_request_event"'
+FROM_HERE = f"{ON_CHANGE} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID"
 
 
 def files(answers: Answers) -> dict[str, str]:
@@ -29,14 +30,14 @@ def files(answers: Answers) -> dict[str, str]:
 def root(flows: Flows, answers: Answers) -> str:
     """Return the file that GitLab reads: what starts which flow, and what all jobs share."""
     stages = dict.fromkeys(id for flow in flows.values() for id in flow.jobs)
-    about = "# What starts which flow, and what all jobs share; a file per flow is in .gitlab/flows. Managed by the template."
+    about = "# What starts which flow, and what all jobs share; a file per flow is in .gitlab/flows."
     workflow = {
         "name": "$FLOW",
         "auto_cancel": {"on_new_commit": "interruptible"},
         "rules": starts(flows),
     }
     cloud = [{".cloud": {"id_tokens": {"HOST_ID_TOKEN": {"aud": answer("cloud_audience")}}}}] if answers.cloud else []
-    sections = [
+    sections: list[dict[str, Any]] = [
         {"include": [{"local": f"/.gitlab/flows/{id}.yml"} for id in flows]},
         {"stages": inline(list(stages))},
         {"workflow": workflow},
@@ -44,7 +45,7 @@ def root(flows: Flows, answers: Answers) -> str:
         {"default": default(answers)},
         *cloud,
     ]
-    return f"{about}\n{text_of(*sections)}"
+    return f"{about} Managed by the template.\n{text_of(*sections)}"
 
 
 def starts(flows: Flows) -> CommentedSeq:
@@ -52,7 +53,7 @@ def starts(flows: Flows) -> CommentedSeq:
     rules = CommentedSeq()
     for id, flow in flows.items():
         if flow.change_request:
-            rules.append({"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', "variables": {"FLOW": id}})
+            rules.append({"if": ON_CHANGE, "variables": {"FLOW": id}})
     always = [id for id, flow in flows.items() if flow.push == []]
     for id, flow in flows.items():
         if flow.push:
@@ -112,7 +113,7 @@ def flow_file(id: str, flows: Flows, answers: Answers) -> str:
 
 
 def job_name(flow: str, id: str, flows: Flows) -> str:
-    """Return a job's name, one namespace for all flows: if two have a job of this id, each has it under its own name."""
+    """Return a job's name. All flows share them: if two have a job of this id, each has it under its own name."""
     return id if sum(id in each.jobs for each in flows.values()) == 1 else f"{flow}-{id}"
 
 

@@ -1,4 +1,4 @@
-"""The login to a private template, in the words of extensions/login.yml; git asks for it only if the template is private."""
+"""The login to a private template, as extensions/login.yml says it; git asks for it only if the template is private."""
 
 from typing import Any
 

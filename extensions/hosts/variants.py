@@ -87,7 +87,7 @@ def _conditional(lines: list[Line], context: Who) -> Iterator[str]:
 
 
 def _blocks(lines: list[Line], context: Who) -> Iterator[tuple[Who, list[Line]]]:
-    """Yield runs of lines that stand below one condition, each as long as it can be, with the answers of that condition."""
+    """Yield runs of lines below one condition, each as long as it can be, with the answers of that condition."""
     start = 0
     while start < len(lines):
         found = who = lines[start][1]
@@ -180,10 +180,12 @@ def _with(lines: list[tuple[Place, Who]], new: list[Place], who: Answers) -> Ite
 
 def _jinja(line: str) -> str:
     """Return a line of a template: expressions of the host are kept as they are, answers are asked for."""
-    kept = HOST_EXPRESSION.sub(
-        lambda found: f"{{% raw %}}{found[0]}{{% endraw {'+' if found.end() == len(line) else ''}%}}", line
-    )
-    return ANSWER.sub(lambda found: f"{{{{ {found[1]} }}}}", kept)
+
+    def keep(found: re.Match[str]) -> str:
+        # The plus keeps the line break behind a tag at the end of a line.
+        return f"{{% raw %}}{found[0]}{{% endraw {'+' if found.end() == len(line) else ''}%}}"
+
+    return ANSWER.sub(lambda found: f"{{{{ {found[1]} }}}}", HOST_EXPRESSION.sub(keep, line))
 
 
 def is_verbatim(texts: dict[Answers, str]) -> bool:

@@ -1,5 +1,7 @@
 """What a host asks of people: issue templates by the kinds of work (work_items.yml), the change request, and owners."""
 
+from typing import Any
+
 from extensions.hosts.document import inline, quoted, text_of
 from extensions.hosts.flows import load
 
@@ -31,7 +33,7 @@ def forms(folder: str, about: str) -> dict[str, str]:
     return {f"{folder}/{item['id']}.yml": _form(item, about) for item in load("work_items")}
 
 
-def _form(item: dict, about: str) -> str:
+def _form(item: dict[str, Any], about: str) -> str:
     asks = [(ask["heading"].lower().replace(" ", "_"), ask["heading"], quoted(ask["hint"])) for ask in item["asks"]]
     areas = [
         {
@@ -51,7 +53,7 @@ def pages(folder: str) -> dict[str, str]:
     return {f"{folder}/{item['id']}.md": _page(item) for item in load("work_items")}
 
 
-def _page(item: dict) -> str:
+def _page(item: dict[str, Any]) -> str:
     asks = [*((ask["heading"], ask["hint"]) for ask in item["asks"]), ("Done when", DONE)]
     parts = [f"<!-- {item['name']}: a kind of work. Managed by the template. -->\n{item['means']}\n"]
     parts += [f"## {heading}\n\n<!-- {hint} -->\n" for heading, hint in asks]
@@ -61,5 +63,6 @@ def _page(item: dict) -> str:
 def owners(example: str) -> str:
     """Return a CODEOWNERS that names nobody: a host would refuse, or worse accept, an invented owner."""
     paths = ("*", "/src/", "/dvc.yaml", "/params.yaml", "/operation/configuration/")
-    about = "# Who is asked to review what; the last line that matches decides. Take away the # and name your own people or teams.\n"
+    rule = "# Who is asked to review what; the last line that matches decides."
+    about = f"{rule} Take away the # and name your own people or teams.\n"
     return about + "".join(f"# {path:<27}  {example}\n" for path in paths)

@@ -9,7 +9,8 @@ import yaml
 from tests.project import TEMPLATE, files, registry
 from tests.render.test_tasks import tasks_of
 
-PAGES = [TEMPLATE / "README.md", TEMPLATE / "CHANGELOG.md", *sorted((TEMPLATE / "docs").rglob("*.md"))]
+ROOT_PAGES = [TEMPLATE / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")]
+PAGES = [*ROOT_PAGES, *sorted((TEMPLATE / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TEMPLATE).as_posix())

@@ -41,7 +41,7 @@ def template_files() -> list[PurePosixPath]:
 
 
 def template_paths() -> list[tuple[str, str]]:
-    """The files of template/ as a project would have them, each with the condition of the folder that it is in, if any."""
+    """The files of template/ as a project has them, each with the condition of the folder that it is in, if any."""
     found = []
     for path in template_files():
         folder = CONDITION.fullmatch(path.parts[0])

@@ -92,13 +92,13 @@ class Project:
 def wait_for(url: str, server: subprocess.Popen, log: Path, seconds: int = 90) -> None:
     """Return when `url` answers; fail with the server's log where it does not."""
     for _ in range(seconds * 5):
-        assert server.poll() is None, log.read_text()
+        assert server.poll() is None, log.read_text("utf-8")
         try:
             urllib.request.urlopen(url, timeout=5).close()
             return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)
-    pytest.fail(f"{url} did not answer within {seconds} seconds:\n{log.read_text()}")
+    pytest.fail(f"{url} did not answer within {seconds} seconds:\n{log.read_text('utf-8')}")
 
 
 def request(url: str, body: object = None) -> tuple[int, Message, object]:

@@ -5,6 +5,7 @@ before there is a release, too.
 """
 
 import shutil
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,16 @@ def replace_template(history: Path, version: str) -> None:
     replace(history / "extensions" / "tested.yml", f"version: {now}", f"version: {version}")
 
 
+def other_day(days: int) -> tuple[str, str]:
+    """Return the tested day, and the one that is so many days later."""
+    day = date.fromisoformat(registry("tested")["day"][:10])
+    return str(day), str(day + timedelta(days=days))
+
+
 # What the version before said in place of what is there now.
 OLDER = {
     "extensions/flows/ci.yml": ("minutes: 20", "minutes: 30"),
-    "extensions/tested.yml": ("2026-11-20", "2026-10-20"),
+    "extensions/tested.yml": other_day(-31),
     "template/pyproject.toml.jinja": ("[build-system]", "[tool.gone]\nnext = true\n\n[build-system]"),
     "template/ruff.toml.jinja": ("[lint]", "# This comment is gone in the next version.\n[lint]"),
     "template/README.md.jinja": ("## Start", "This sentence is gone in the next version.\n\n## Start"),
@@ -58,7 +65,7 @@ def make_older(history: Path) -> None:
     """What the template of the version before had, and had not; each managed file said something else."""
     for name, (now, before) in OLDER.items():
         replace(history / name, now, before)
-    for path in [*history.glob("template/**/*"), *history.glob("extensions/hosts/*")]:
+    for path in [*history.glob("template/**/*"), *history.glob("extensions/hosts/*.py")]:
         if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
             replace(path, *HEADER)
     for name in (DROPPED, LET_GO):

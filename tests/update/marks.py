@@ -33,7 +33,7 @@ HOOK = """\
       - id: mark-hook
 """
 ROUTE = '\n    @app.get("/mark-route")\n    def mark() -> str:\n        return "mark"\n'
-DAY = 'exclude-newer = "2026-11-20T00:00:00Z"\n'
+DAY = "exclude-newer = "
 PACKAGED = "package = true\n"
 SERVED = "    # Routes of your own go here, for example:\n"
 DELETED, ADDED = "", "# mark\n"

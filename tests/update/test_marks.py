@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import answers_of, commit, copy_project, files, replace, run, update_project
-from tests.update.conftest import HEADER, NOW, RELEASES, replace_template
+from tests.update.conftest import HEADER, NOW, RELEASES, other_day, replace_template
 from tests.update.marks import DAY, LAYOUTS, STEPS, Mark, mark_all
 from tests.update.marks import NOW as PLACES
 from tests.update.updated import conflicts, written
@@ -13,7 +13,7 @@ from tests.update.updated import conflicts, written
 COMING = "1002.0.0"
 # What the version to come says in place of what is there now: an addition to each file that teams append to.
 CHANGES = {
-    "extensions/tested.yml": [("2026-11-20", "2026-11-25"), ('uv_lowest: "', 'uv_lowest: "0.')],
+    "extensions/tested.yml": [other_day(5), ('uv_lowest: "', 'uv_lowest: "0.')],
     "extensions/flows/ci.yml": [
         ("        - {name: Data", "        - {name: Coming, run: coming, level: 1}\n        - {name: Data"),
         ("        - {name: Smoke", "        - {name: Coming, run: after, level: 1}\n        - {name: Smoke"),
@@ -47,7 +47,7 @@ def template(history, tmp_path_factory) -> Path:
     for name, changes in CHANGES.items():
         for before, after in changes:
             replace(path / name, before, after)
-    for each in [*path.glob("template/**/*"), *path.glob("extensions/hosts/*")]:
+    for each in [*path.glob("template/**/*"), *path.glob("extensions/hosts/*.py")]:
         if each.is_file() and HEADER[0] in each.read_text(encoding="utf-8"):
             replace(each, *HEADER)
     run(path, "git", "tag", COMING, commit(path, "A version to come"))

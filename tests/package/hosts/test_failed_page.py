@@ -23,7 +23,7 @@ POE = "uv run poe "
 @pytest.fixture
 def tracked(tmp_path) -> tuple[str, str]:
     """A tracking server that has the run of the training, and the run's number."""
-    uri = f"sqlite:///{tmp_path}/server.db"
+    uri = f"sqlite:///{(tmp_path / 'server.db').as_posix()}"
     client = MlflowClient(uri)
     made = client.create_run(client.create_experiment("german_credit")).info.run_id
     return uri, made

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import pty
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from copier_mlops.hosts import archive, fetch
 from copier_mlops.hosts.archive import ArchiveError, unpack
 from tests.package.hosts.fakes.kept import COMMIT, KEPT, zipped
 from tests.package.hosts.server import SIGNATURE, TOKEN, Reply
+from tests.platforms import on_posix, require_links
 from tests.project import commit, files, registry, run
 
 HOSTS = ("github", "azure_devops", "gitlab")
@@ -234,6 +234,7 @@ def test_what_was_here_is_kept_beside_and_the_same_is_left_alone(laptop):
 
 @on_one
 def test_a_link_in_the_place_of_a_folder_is_moved_and_not_followed(laptop, tmp_path):
+    require_links(tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (laptop.tree / "build").mkdir()
@@ -378,7 +379,10 @@ def test_jobs_of_one_name_are_told_apart_by_their_flow(laptop, file, flows):
 
 
 @on_one
+@on_posix
 def test_a_terminal_sees_the_bytes_come(laptop):
+    import pty  # not on Windows
+
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "copier_mlops.cli", "fetch", "99"]
     options = {"cwd": laptop.tree, "env": laptop.environment({}), "stdout": subprocess.DEVNULL, "stderr": theirs}

@@ -2,11 +2,12 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 
 import pytest
+
+from tests.platforms import on_posix
 
 VERDICT = {"promoted": True, "reason": "better by 0.02", "metric": "roc_auc", "new": 0.8, "champion": 0.78}
 RELEASE = {"released": True, "model": "kredit", "version": "3"}
@@ -83,7 +84,10 @@ def test_anything_but_yes_is_no(place, answer):
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
+@on_posix
 def test_at_a_real_keyboard_the_question_is_answered(place):
+    import pty  # not on Windows
+
     write(place, "evaluate", "verdict", VERDICT)
     ours, theirs = pty.openpty()
     shell = {**place.shell, "HOST_TOKEN": "x"}

@@ -10,6 +10,7 @@ import pytest
 
 from copier_mlops.lint.cli import main
 from tests.package.lint.conftest import found, ids
+from tests.platforms import require_links
 from tests.project import run
 
 
@@ -111,6 +112,7 @@ def test_a_folder_that_is_not_there(tmp_path, lint):
 
 
 def test_a_path_with_a_link_around_the_project(project, tmp_path, lint):
+    require_links(tmp_path)
     link = Path(tmp_path / "link")
     link.symlink_to(project, target_is_directory=True)
     (project / "docs" / "x.md").write_text("<" * 7 + " a\n", encoding="utf-8")

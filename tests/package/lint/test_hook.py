@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from copier_mlops.cli import TASKS
+from tests.platforms import on_posix
 from tests.project import TEMPLATE, commit, registry, run
 
 # What of this repository the package is made of.
@@ -116,7 +117,7 @@ def action(released, tmp_path):
     return call
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="GitHub runs it in bash")
+@on_posix
 def test_the_action_annotates_and_writes_sarif(project, action, tmp_path):
     done = action(project)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -145,6 +146,7 @@ jobs:
 """
 
 
+@on_posix
 @pytest.mark.skipif(not shutil.which("act"), reason="act runs it in GitHub's place")
 def test_a_workflow_that_uses_the_action_is_run_by_act(project, released):
     path, revision = released

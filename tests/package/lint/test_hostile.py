@@ -10,6 +10,7 @@ import pytest
 from copier_mlops.lint import checks as lint_checks
 from copier_mlops.lint.reading import UnreadableError, compose, parse
 from tests.package.lint.conftest import found, ids
+from tests.platforms import on_posix
 from tests.project import run
 
 CI = ".github/workflows/ci.yml"
@@ -89,6 +90,7 @@ def test_a_file_of_the_wrong_shape_fails_no_check(project, path, value):
     assert "MLO003" not in ids(project)
 
 
+@on_posix
 def test_what_is_no_regular_file_is_not_opened(project):
     os.mkfifo(project / "docs" / "pipe.yaml")
     (project / "docs" / "loop.yaml").symlink_to("loop.yaml")
@@ -156,6 +158,7 @@ def test_nothing_takes_long(project, path):
     assert time.process_time() - begin < 5
 
 
+@on_posix
 def test_odd_names_of_files(project, lint):
     for name in ("ä ö.md", "a\nb::error::c.md", "100%,x:y.md", "$(touch started).md"):
         (project / "docs" / name).write_text("<" * 7 + " a\n", encoding="utf-8")

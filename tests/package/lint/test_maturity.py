@@ -12,6 +12,7 @@ from copier_mlops.maturity import evidence, tasks
 from copier_mlops.maturity.cli import main
 from tests.package.lint.conftest import copy_of
 from tests.package.lint.faults import LOCKED
+from tests.platforms import require_posix
 from tests.project import commit, registry, run
 
 CRITERIA = registry("maturity")
@@ -74,6 +75,7 @@ class Home:
 
 @pytest.fixture
 def home(fresh, tmp_path, monkeypatch) -> Home:
+    require_posix()  # its uv is a script
     found = Home(copy_of(fresh(maturity_level=4), tmp_path / "project"), tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{found.programs}{os.pathsep}{os.environ['PATH']}")
     for path, text in {

@@ -16,6 +16,7 @@ from copier_mlops.project import load_settings, team
 from copier_mlops.release import containers, package, verify
 from copier_mlops.tracking import models, register
 from tests.package.shared import flip, new_database, tracked, uri
+from tests.platforms import require_posix
 from tests.run.project import request, wait_for
 
 INSTALL = re.compile(r"^RUN uv venv && (uv pip install .*)$", re.MULTILINE)
@@ -52,6 +53,7 @@ def image(packaged, tmp_path_factory) -> Path:
 
     The git on the path of the installation would fail and write down that it was asked.
     """
+    require_posix()
     context, app = handover.build() / package.JOB / "image", tmp_path_factory.mktemp("image") / "app"
     dockerfile = (context / "Dockerfile").read_text()
     tools = app.parent / "tools"

@@ -13,6 +13,7 @@ from copier_mlops.project import environment_folder, load_settings, root
 from copier_mlops.release import containers, environment
 from copier_mlops.release.targets import Order, compose, kubernetes
 from tests.package.shared import new_database, settings_at, uri
+from tests.platforms import require_posix
 
 DEPLOYMENT = "{kind: Deployment, metadata: {name: service-prod, namespace: models}}"
 
@@ -20,6 +21,7 @@ DEPLOYMENT = "{kind: Deployment, metadata: {name: service-prod, namespace: model
 @pytest.fixture
 def programs(inside, tmp_path, monkeypatch):
     """Puts a program on the path that writes down its arguments and fails if they hold `failing`."""
+    require_posix()
     log = tmp_path / "asked.txt"
     log.touch()
     folder = tmp_path / "bin"

@@ -58,10 +58,10 @@ def environment(folder: Path, *requirements: str) -> Path:
     return python
 
 
-@pytest.mark.parametrize("pin", ["git+file://{}", "{}"], ids=["git", "folder"])
+@pytest.mark.parametrize("pin", ["git", "folder"])
 def test_every_kind_of_pin_gives_the_same_wheel(editable, repository, tmp_path, pin):
     name, content = editable
-    python = environment(tmp_path, f"copier-mlops @ {pin.format(repository)}" if "git" in pin else str(repository))
+    python = environment(tmp_path, f"copier-mlops @ git+{repository.as_uri()}" if pin == "git" else str(repository))
     (tmp_path / "out").mkdir()
     run(tmp_path, str(python), "-c", PACK, "out")
     (found,) = (tmp_path / "out").iterdir()
@@ -106,7 +106,7 @@ def test_it_can_be_installed_and_knows_the_registries(editable, tmp_path):
     shown = run(tmp_path, str(python), "-c", code)
     assert shown.startswith("github azure_devops gitlab bitbucket forgejo ")
     mlops = python.with_name("mlops")
-    variables = {"PATH": os.environ["PATH"]}
+    variables = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     done = subprocess.run([mlops, "--version"], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout == f"mlops {distribution(wheels.NAME).version}\n"
 

@@ -1,0 +1,86 @@
+"""Set up a checkout for work on the template, and say what it still lacks.
+
+Installs the environment and the git hooks, and brings the tags of the releases, from the remote or from the history.
+Safe to run again: what is there stays.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.repository import ROOT, TaskError, call, git
+from tasks.tag_releases import tag_releases
+
+
+def has(repository: Path, setting: str) -> bool:
+    """Whether git knows a setting in this repository."""
+    return bool(git(repository, "config", "--get", "--default", "", setting).strip())
+
+
+def check_identity(repository: Path) -> str:
+    """Check that commits can be made here.
+
+    Raises:
+        TaskError: git does not know who commits.
+    """
+    try:
+        return git(repository, "var", "GIT_AUTHOR_IDENT").rpartition(">")[0] + ">"
+    except TaskError as error:
+        fix = 'git config --global user.name "Your Name" && git config --global user.email you@example.org'
+        raise TaskError("git does not know who you are, and would refuse your commits.", fix) from error
+
+
+def install_environment(repository: Path) -> str:
+    """Install what pyproject.toml asks for into the checkout's own environment."""
+    call(repository, "uv", "sync", "--quiet", fix="uv sync")
+    return "what pyproject.toml asks for is installed"
+
+
+def install_hooks(repository: Path) -> str:
+    """Install the hooks of .pre-commit-config.yaml: the lint before a commit, the fast tests before a push."""
+    hooks = ("--hook-type", "pre-commit", "--hook-type", "pre-push")
+    fix = "uv run pre-commit install; if core.hooksPath is set: git config --unset-all core.hooksPath"
+    call(repository, sys.executable, "-m", "pre_commit", "install", *hooks, fix=fix)
+    return "lint before a commit, fast tests before a push"
+
+
+def bring_tags(repository: Path) -> str:
+    """Bring the tags of the releases, without which `copier copy` takes the newest commit for the newest version."""
+    if has(repository, "remote.origin.url"):
+        git(repository, "fetch", "--quiet", "--tags", "origin", fix="git fetch --tags origin")
+    made = [release.version for release in tag_releases(repository)]
+    return f"set here: {', '.join(made)}" if made else "none is missing"
+
+
+STEPS: dict[str, Callable[[Path], str]] = {
+    "identity": check_identity,
+    "environment": install_environment,
+    "hooks": install_hooks,
+    "tags": bring_tags,
+}
+
+
+def develop(repository: Path) -> bool:
+    """Take each step, print how it went, and return whether all went well; a failed step stops no other one."""
+    well = True
+    for name, step in STEPS.items():
+        try:
+            print(f"ok {name}: {step(repository)}", flush=True)
+        except TaskError as error:
+            well = False
+            print(f"missing {name}: {error}", flush=True)
+    return well
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="poe develop", description=__doc__)
+    parser.add_argument("--repository", type=Path, default=ROOT, help="checkout to set up (default: this one)")
+    options = parser.parse_args(arguments)
+    if not develop(options.repository):
+        sys.exit(1)
+    print("next: uv run poe test-fast")
+
+
+if __name__ == "__main__":
+    main()
