@@ -1,9 +1,13 @@
-"""Git as on a machine without settings of its own; set before copier is imported, which reads the environment once."""
+"""Git as on a machine without settings of its own, and pytest-copier without --trust."""
 
 import os
+from pathlib import Path
 
 import pytest
 from plumbum import local
+
+from tests.copied import Copier
+from tests.project import TEMPLATE
 
 IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
 GIT = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
@@ -19,3 +23,15 @@ def default_gitconfig(default_gitconfig, sessionpatch):
         sessionpatch.setenv(name, text)
         sessionpatch.setitem(local.env, name, text)
     return default_gitconfig
+
+
+@pytest.fixture(scope="session")
+def copier_template() -> Path:
+    """The checkout, not a copy of it: projects then share the wheel that uv builds of its package."""
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def copier(copier_template, default_gitconfig, sessionpatch) -> Copier:
+    """Copies and updates projects, those that tests share among them."""
+    return Copier(copier_template, {}, sessionpatch)

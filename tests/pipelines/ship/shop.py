@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from tests.copied import Copier
 from tests.package.hosts.server import Server
-from tests.run.project import NO_JOBS, Project, copy_project, request
+from tests.run.project import NO_JOBS, Project, request
 
 READ = """
 import json
@@ -86,10 +87,10 @@ def tracking_server(project: Project, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(folder: Path, git_host: str, level: int = 3) -> Iterator[Shop]:
+def opened(copier: Copier, folder: Path, git_host: str, level: int = 3) -> Iterator[Shop]:
     """A shop on one git host; at the end its servers and its services are stopped."""
     remote = (folder / "remote").as_posix()
-    project = copy_project(folder / "project", maturity_level=level, git_host=git_host, data_remote=remote)
+    project = copier.copy(folder / "project", maturity_level=level, git_host=git_host, data_remote=remote)
     # The jobs share an environment, as runners do that keep one; each job's own clone is installed into it.
     project.environment["UV_PROJECT_ENVIRONMENT"] = str(folder / "environment")
     project.run("uv sync --quiet")
