@@ -15,6 +15,14 @@ GIT |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 os.environ |= GIT
 
+# Files, and folders of files, that take minutes.
+LONG = {"ship", "test_climb.py", "test_lowest.py", "test_offline.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start long files first: short ones then fill up the end, when each worker takes whole files."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.relative_to(TEMPLATE).parts))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def default_gitconfig(default_gitconfig, sessionpatch):
