@@ -1,9 +1,13 @@
-"""Git as on a machine without settings of its own; set before copier is imported, which reads the environment once."""
+"""Git as on a machine without settings of its own, and pytest-copier without --trust."""
 
 import os
+from pathlib import Path
 
 import pytest
 from plumbum import local
+
+from tests.copied import Copier
+from tests.project import TEMPLATE
 
 IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
 GIT = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
@@ -13,6 +17,14 @@ if os.name == "nt":  # folders of tests are deep, and paths of the template long
 
 os.environ |= GIT
 
+# Files, and folders of files, that take minutes.
+LONG = {"ship", "test_climb.py", "test_lowest.py", "test_offline.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start long files first: short ones then fill up the end, when each worker takes whole files."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.relative_to(TEMPLATE).parts))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def default_gitconfig(default_gitconfig, sessionpatch):
@@ -21,3 +33,15 @@ def default_gitconfig(default_gitconfig, sessionpatch):
         sessionpatch.setenv(name, text)
         sessionpatch.setitem(local.env, name, text)
     return default_gitconfig
+
+
+@pytest.fixture(scope="session")
+def copier_template() -> Path:
+    """The checkout, not a copy of it: projects then share the wheel that uv builds of its package."""
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def copier(copier_template, default_gitconfig, sessionpatch) -> Copier:
+    """Copies and updates projects, those that tests share among them."""
+    return Copier(copier_template, {}, sessionpatch)

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 import yaml
+from copier.errors import UnsafeTemplateError
 
-from tests.project import TEMPLATE, copy_project, files
+from tests.project import TEMPLATE, commit, copy_project, files, run
 
 SETTINGS = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
 
@@ -31,3 +34,34 @@ def test_a_copy_on_the_command_line_needs_no_trust_and_says_what_comes_next(temp
 
 def test_the_same_answers_give_the_same_files(template, tmp_path, default):
     assert files(copy_project(template, tmp_path / "again")) == files(default)
+
+
+ANSWERS_FILE = "{{ _copier_answers | to_nice_yaml }}"
+UNSAFE = {
+    "tasks": "_tasks: [touch ran]\n",
+    "jinja_extensions": "_jinja_extensions: [jinja2.ext.do]\n",
+}
+
+
+def release(template: Path, version: str, interview: str) -> None:
+    """Commit and tag a version of a template with this interview."""
+    template.mkdir(exist_ok=True)
+    (template / "copier.yml").write_text(f"_templates_suffix: .jinja\n_exclude: [copier.yml, .git]\n{interview}")
+    (template / "{{ _copier_conf.answers_file }}.jinja").write_text(ANSWERS_FILE)
+    commit(template)
+    run(template, "git", "tag", version)
+
+
+@pytest.mark.parametrize("feature", UNSAFE)
+def test_the_tests_themselves_would_refuse_a_template_that_needs_trust(copier, tmp_path, feature):
+    template = tmp_path / "template"
+    release(template, "1.0.0", "")
+    project = copier.at(template).copy(tmp_path / "project")
+    project.commit()
+    release(template, "2.0.0", UNSAFE[feature])
+    with pytest.raises(UnsafeTemplateError, match=feature):
+        project.update()
+    with pytest.raises(UnsafeTemplateError, match=feature):
+        copier.at(template).copy(tmp_path / "other")
+    assert project.answers["_commit"] == "1.0.0"
+    assert not list(tmp_path.rglob("ran"))

@@ -2,16 +2,17 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.run.project import Project, copy_project
+from tests.run.project import Project
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory) -> Project:
+def fresh(copier, tmp_path_factory) -> Project:
     """The default project, as it is after `copier copy`."""
-    return copy_project(tmp_path_factory.mktemp("default") / "project")
+    return copier.copy(tmp_path_factory.mktemp("default") / "project")
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +24,19 @@ def project(fresh) -> Project:
     return fresh
 
 
+def written(project: Project) -> dict[Path, int]:
+    """When each file that may be DVC's was written."""
+    return {file: file.lstat().st_mtime_ns for name in ("build", "data") for file in (project.path / name).rglob("*")}
+
+
 @pytest.fixture
 def unchanged(project) -> Iterator[Project]:
     """The same project, brought back to its last commit afterwards."""
+    before = written(project)
     yield project
     project.run("git checkout --quiet --force .")
-    project.run("uv run dvc checkout --force --quiet")
+    if written(project) != before:
+        project.run("uv run dvc checkout --force --quiet")
 
 
 @pytest.fixture

@@ -12,13 +12,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from pathlib import Path
 
 import pytest
+from pytest_copier.plugin import CopierFixture, CopierProject
 
-TEMPLATE = Path(__file__).resolve().parents[2]
+from tests import bytecode
+from tests.project import answers_of, commit
+
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
 # Without it, a tracking server starts five processes more, each of which imports MLflow.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -33,18 +36,29 @@ def clean_environment() -> dict[str, str]:
 
 
 @dataclass
-class Project:
-    """A generated project and the shell in which it is used."""
+class Project(CopierProject):
+    """A generated project and the shell in which it is used; `copier` is not needed by one that is never updated."""
 
-    path: Path
+    copier: CopierFixture | None = None
     environment: dict[str, str] = field(default_factory=clean_environment)
 
+    @property
+    def answers(self) -> dict[str, object]:
+        """The answers as they are now, with the version: pytest-copier reads them once, and commands change them."""
+        return answers_of(self.path)
+
     def run(self, command: str, fails: bool = False, typed: str = "", **variables: str) -> str:
-        """What a command prints, both streams, to what is typed; that it succeeds, or fails, is part of the test."""
+        """What a command prints, both streams, to what is typed; that it succeeds, or fails, is part of the test.
+
+        pytest-copier's own runs in the environment of the tests, whose settings a newcomer does not have.
+        """
+        environment = self.environment | variables
+        if command.startswith(("uv run ", "uv sync ")):
+            bytecode.share(self.path / environment.get("UV_PROJECT_ENVIRONMENT", ".venv"))
         done = subprocess.run(
             shlex.split(command),
             cwd=self.path,
-            env=self.environment | variables,
+            env=environment,
             input=typed,
             capture_output=True,
             text=True,
@@ -82,11 +96,11 @@ class Project:
     def clone(self, path: Path) -> "Project":
         """What a colleague gets who clones the repository."""
         self.run(f"git clone --quiet . {shlex.quote(str(path))}")
-        return Project(path, self.environment)
+        return replace(self, path=path)
 
     def commit(self) -> None:
-        self.run("git add --all")
-        self.run("git commit --quiet --no-verify --message Work")
+        """Commit all there is, without the hooks."""
+        commit(self.path)
 
 
 def wait_for(url: str, server: subprocess.Popen, log: Path, seconds: int = 90) -> None:
@@ -113,14 +127,6 @@ def request(url: str, body: object = None) -> tuple[int, Message, object]:
         content = answer.read().decode()
     is_json = answer.headers["Content-Type"].startswith("application/json")
     return answer.status, answer.headers, json.loads(content) if is_json else content
-
-
-def copy_project(path: Path, **answers: object) -> Project:
-    """`copier copy` with the given answers and the defaults for all others, without --trust."""
-    data = [f"--data={name}={value}" for name, value in answers.items()]
-    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD", *data]
-    subprocess.run([*command, str(TEMPLATE), str(path)], check=True, env=clean_environment())
-    return Project(path)
 
 
 def blocks(markdown: str) -> list[list[str]]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.copied import Copier
 from tests.project import TEMPLATE, commit, registry, replace, run
 from tests.run.project import Project, clean_environment
 
@@ -43,13 +44,11 @@ def repository(folder: Path, *versions: str) -> Path:
     return folder / "template.git"
 
 
-def copied(source: str, path: Path, version: str | None = None, **answers: object) -> Project:
-    """Return a project from an address, by copier in this process, in git."""
-    from tests.project import copy_project
-
-    copy_project(source, path, version, **answers)
-    commit(path)
-    return Project(path)
+def copied(copier: Copier, source: Path | str, path: Path, version: str = "HEAD", **answers: object) -> Project:
+    """Return a project from a folder or an address, in git."""
+    project = copier.at(source).copy(path, version, **answers)
+    project.commit()
+    return project
 
 
 def wheel(folder: Path, version: str) -> Path:

@@ -7,8 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.project import answers_of, commit, files
-from tests.run.project import TEMPLATE, Project, commands, typed
+from tests.project import TEMPLATE, commit, files
+from tests.run.project import Project, commands, typed
 from tests.update.conftest import history
 
 __all__ = ["history"]
@@ -98,7 +98,7 @@ def test_a_repository_of_notebooks_becomes_level_0_and_climbs(history, tmp_path)
         (project.path / name).write_bytes(content)
     commit(project.path)
     walk(project, history)
-    answers = answers_of(project.path)
+    answers = project.answers
     assert (answers["maturity_level"], answers["package_name"]) == (1, "house_prices")
     assert project.run("git ls-files --unmerged") == ""
     project.run("uv run poe ci")

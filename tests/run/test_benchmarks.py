@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 
-from tests.run.project import TEMPLATE, clean_environment
+from tests.project import TEMPLATE
+from tests.run.project import clean_environment
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess:

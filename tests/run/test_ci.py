@@ -3,8 +3,6 @@
 import pytest
 import yaml
 
-from tests.run.project import copy_project
-
 
 def steps(project) -> tuple[dict[str, str], list[str]]:
     """The variables of the job and the commands of its steps."""
@@ -37,8 +35,8 @@ def test_a_planted_fault_fails_its_step(unchanged, path, old, new, step):
     unchanged.run(f"uv run poe {step}", fails=True)
 
 
-def test_level_1_passes_its_own_ci(tmp_path):
-    project = copy_project(tmp_path / "project", maturity_level=1)
+def test_level_1_passes_its_own_ci(copier, tmp_path):
+    project = copier.copy(tmp_path / "project", maturity_level=1)
     project.run("uv run poe setup")
     clone = project.clone(tmp_path / "clone")
     variables, commands = steps(clone)

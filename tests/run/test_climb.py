@@ -6,8 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.project import answers_of
-from tests.run.project import Project, clean_environment
+from tests.run.project import Project
 from tests.update.conftest import NOW, RELEASES, history
 
 __all__ = ["history"]
@@ -113,7 +112,7 @@ def assert_green(project: Project, level: int) -> None:
 
 def test_from_the_first_release_at_level_0_to_now_at_level_4(history, tmp_path):
     address = f"git+{history.as_uri()}"
-    project = Project(tmp_path / "project", clean_environment())
+    project = Project(tmp_path / "project")
     project.path.mkdir()
     version, level = STEPS[0]
     copier(project, "copy", "--defaults", f"--vcs-ref={version}", f"--data=maturity_level={level}", address, ".")
@@ -122,7 +121,7 @@ def test_from_the_first_release_at_level_0_to_now_at_level_4(history, tmp_path):
         if reached >= 0:
             wanted = ["--defaults", f"--vcs-ref={version}", f"--data=maturity_level={level}"]
             copier(project, "update", *wanted)
-        answers = answers_of(project.path)
+        answers = project.answers
         assert (answers["_commit"], answers["maturity_level"]) == (version, level)
         if level > reached:
             work(project, level)

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 
-from tests.run.project import TEMPLATE, clean_environment
+from tests.project import TEMPLATE
+from tests.run.project import clean_environment
 
 
 def test_the_demo_ends_with_a_prediction(tmp_path):

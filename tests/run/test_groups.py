@@ -2,23 +2,23 @@
 
 import pytest
 
-from tests.project import replace
-from tests.run.project import TEMPLATE, Project, commands, copy_project
+from tests.project import TEMPLATE, replace
+from tests.run.project import Project, commands
 
 BUILD = {"cpu": "0.12.1", "gpu": "1.0.0"}
 GROUPS = "".join(f'{name} = ["toolz=={version}"]\n' for name, version in BUILD.items())
 CONFLICTS = 'conflicts = [[{ group = "cpu" }, { group = "gpu" }]]\n'
 LAST = '  "ruff>=0.12,<0.18",\n]\n'
-# The first command of the page, for a machine without network, is run in test_pin.py.
+# The first command of the page, for a machine without network, is run in test_offline.py.
 _, CHOICE, OTHER = commands((TEMPLATE / "docs" / "dependencies.md").read_text(encoding="utf-8"))
 # Tasks that call uv, or that uv is asked to sync for.
 TASKS = ("uv run poe lint", "uv run poe test", "uv run poe setup", "uv run poe doctor")
 
 
 @pytest.fixture
-def project(tmp_path) -> Project:
+def project(copier, tmp_path) -> Project:
     """A project with both groups, set up."""
-    project = copy_project(tmp_path / "project", maturity_level=0)
+    project = copier.copy(tmp_path / "project", maturity_level=0)
     replace(project.path / "pyproject.toml", LAST, LAST + GROUPS)
     replace(project.path / "pyproject.toml", "package = true\n", f"package = true\n{CONFLICTS}")
     project.run("git init --quiet --initial-branch main")

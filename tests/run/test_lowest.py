@@ -1,10 +1,8 @@
 """The lowest versions that a project's bounds allow do its work."""
 
-from tests.run.project import copy_project
 
-
-def test_the_lowest_versions_that_are_allowed_work(tmp_path):
-    project = copy_project(tmp_path / "project")
+def test_the_lowest_versions_that_are_allowed_work(copier, tmp_path):
+    project = copier.copy(tmp_path / "project")
     project.environment["UV_RESOLUTION"] = "lowest-direct"
     project.run("uv run poe setup")
     assert "pandas==2.3.0" in project.run("uv pip freeze")

@@ -2,8 +2,6 @@
 
 import shutil
 
-from tests.run.project import copy_project
-
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 
 
@@ -65,8 +63,8 @@ def test_a_bad_record_is_named_and_nothing_is_lost(unchanged):
     assert "record 0: duration_in_month is 'six'" in unchanged.run("uv run poe check-data", fails=True)
 
 
-def test_the_same_template_gives_another_project_the_same_model(project, tmp_path):
-    other = copy_project(tmp_path / "other", project_name="Ünïcode \"quoted\" & 'odd' <name>", package_name="p")
+def test_the_same_template_gives_another_project_the_same_model(copier, project, tmp_path):
+    other = copier.copy(tmp_path / "other", project_name="Ünïcode \"quoted\" & 'odd' <name>", package_name="p")
     other.run("uv run poe setup")
     other.run("uv run poe lint")
     other.run("uv run poe train")

@@ -4,7 +4,8 @@ import shlex
 
 import pytest
 
-from tests.run.project import TEMPLATE, commands, copy_project
+from tests.project import TEMPLATE
+from tests.run.project import commands
 
 SERVERS = {"uv run poe serve": "http://127.0.0.1:8000/health", "uv run mlflow ui": "http://127.0.0.1:5000/health"}
 # Asks questions on a terminal; tests/update runs it for every release.
@@ -29,8 +30,8 @@ def test_the_default_project(project):
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_the_levels_below(tmp_path, level):
-    project = copy_project(tmp_path / "project", maturity_level=level)
+def test_the_levels_below(copier, tmp_path, level):
+    project = copier.copy(tmp_path / "project", maturity_level=level)
     follow(project, project.text("README.md"))
     project.run("uv run poe check-data")
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from tests.run.project import TEMPLATE, Project, commands, copy_project, request
+from tests.project import TEMPLATE
+from tests.run.project import Project, commands, request
 from tests.run.test_serving import records
 
 # The jobs before, in short: a version, made if it is not there yet, what they hand on about it, and its approval.
@@ -74,10 +75,13 @@ class Released:
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory) -> Released:
-    project = copy_project(tmp_path_factory.mktemp("release") / "project", maturity_level=3)
-    for task in ("setup", "train", "register"):
-        project.run(f"uv run poe {task}")
+def released(copier, project, tmp_path_factory) -> Released:
+    trained, project = project, copier.copy(tmp_path_factory.mktemp("release") / "project", maturity_level=3)
+    project.run("uv run poe setup")
+    # The same data, code and parameters: what DVC has kept of them spares the training.
+    shutil.copytree(trained / ".dvc" / "cache", project / ".dvc" / "cache", dirs_exist_ok=True)
+    assert "Stage 'evaluate' is cached" in project.run("uv run poe train")
+    project.run("uv run poe register")
     project.commit()
     found = Released(project, {"stage": free_port(), "prod": free_port()})
     yield found
@@ -139,9 +143,9 @@ def test_nothing_is_released_where_nothing_was_promoted(released):
     assert released.ask("stage") == kept
 
 
-def test_without_the_http_door_the_batch_is_packaged_and_the_alias_moves(released, tmp_path):
+def test_without_the_http_door_the_batch_is_packaged_and_the_alias_moves(copier, released, tmp_path):
     registry = f"sqlite:///{released.project.path / 'mlflow.db'}"
-    project = copy_project(tmp_path / "project", maturity_level=3, serving=["batch"])
+    project = copier.copy(tmp_path / "project", maturity_level=3, serving=["batch"])
     project.environment["MLFLOW_TRACKING_URI"] = registry
     project.run("uv sync --quiet")
     (project.path / "build").mkdir()
@@ -154,7 +158,7 @@ def test_without_the_http_door_the_batch_is_packaged_and_the_alias_moves(release
     # What the image does: the batch is scored by the context and the environment that its requirements make.
     image = tmp_path / "image"
     shutil.copytree(project.path / "build" / "package" / "image", image)
-    run = Project(image, project.environment).run
+    run = Project(image, environment=project.environment).run
     run("uv venv --quiet --python " + sys.executable)
     run("uv pip install --quiet --require-hashes --requirement requirements.txt")
     sample = project.path / "operation" / "tests" / "sample.csv"

@@ -2,8 +2,6 @@
 
 import shlex
 
-from tests.run.project import copy_project
-
 BUCKET = (
     "import boto3; boto3.client('s3', endpoint_url='{endpoint}', region_name='us-east-1')"
     ".create_bucket(Bucket='bucket')"
@@ -11,9 +9,9 @@ BUCKET = (
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
-def test_s3_is_pushed_to_and_pulled_from(tmp_path, port):
+def test_s3_is_pushed_to_and_pulled_from(copier, tmp_path, port):
     endpoint = f"http://127.0.0.1:{port}"
-    project = copy_project(
+    project = copier.copy(
         tmp_path / "project", maturity_level=0, data_remote="s3://bucket/credit", data_endpoint=endpoint
     )
     project.environment |= CREDENTIALS

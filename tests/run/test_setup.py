@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import TEMPLATE, commit, replace, run, update_project
-from tests.project import copy_project as render
-from tests.run.project import Project, copy_project
+from tests.project import TEMPLATE, commit, replace, run
+from tests.run.project import Project
 
 DOCTOR = "uv run --quiet poe --quiet doctor --json"
 # As it is installed: uv runs nothing in a project that it cannot read, or whose pin it cannot reach.
@@ -42,8 +41,8 @@ def test_a_second_setup_changes_nothing(project):
     assert all(check["ok"] for check in doctor(project).values())
 
 
-def test_an_existing_repository_keeps_its_history(tmp_path):
-    project = copy_project(tmp_path / "project", maturity_level=0)
+def test_an_existing_repository_keeps_its_history(copier, tmp_path):
+    project = copier.copy(tmp_path / "project", maturity_level=0)
     project.run("git init --quiet --initial-branch trunk")
     (project.path / "mine.txt").write_text("mine")
     project.run("git add mine.txt")
@@ -54,8 +53,8 @@ def test_an_existing_repository_keeps_its_history(tmp_path):
     assert project.run("git branch --show-current").strip() == "trunk"
 
 
-def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(tmp_path):
-    project = copy_project(tmp_path / "project", maturity_level=0)
+def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(copier, tmp_path):
+    project = copier.copy(tmp_path / "project", maturity_level=0)
     remote = tmp_path / "german-credit-data"
     remote.write_text("a file where the data remote should be")
     printed = project.run("uv run poe setup", fails=True)
@@ -68,8 +67,8 @@ def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(tmp_path):
     assert "done data remote" in project.run("uv run poe setup")
 
 
-def test_without_a_name_for_git_nothing_is_made_and_the_command_that_gives_one_is_named(tmp_path):
-    project = copy_project(tmp_path / "project", maturity_level=0)
+def test_without_a_name_for_git_nothing_is_made_and_the_command_that_gives_one_is_named(copier, tmp_path):
+    project = copier.copy(tmp_path / "project", maturity_level=0)
     nobody = {f"GIT_{who}_{what}": "" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     printed = project.run("uv run poe setup", fails=True, **nobody, GIT_CONFIG_GLOBAL="/dev/null")
     assert "FAILED git" in printed
@@ -78,8 +77,8 @@ def test_without_a_name_for_git_nothing_is_made_and_the_command_that_gives_one_i
     assert "done git" in project.run("uv run poe setup")
 
 
-def test_a_killed_setup_is_taken_up_again(tmp_path):
-    project = copy_project(tmp_path / "project", maturity_level=0)
+def test_a_killed_setup_is_taken_up_again(copier, tmp_path):
+    project = copier.copy(tmp_path / "project", maturity_level=0)
     project.run("git init --quiet")
     printed = project.run("uv run poe setup", fails=True)
     assert "the repository has no commit yet" in printed
@@ -152,8 +151,8 @@ def test_doctor_names_the_line_of_a_conflict_in_pyproject(unchanged):
     assert found["data"]["ok"] is True
 
 
-def test_doctor_names_two_projects_in_one_environment(project, tmp_path):
-    other = copy_project(tmp_path / "other", maturity_level=0)
+def test_doctor_names_two_projects_in_one_environment(copier, project, tmp_path):
+    other = copier.copy(tmp_path / "other", maturity_level=0)
     found = doctor(other, str(project.path / INSTALLED))["package"]
     assert found["text"].startswith("german_credit comes from ")
     assert "two projects share the environment" in found["text"]
@@ -194,9 +193,9 @@ def move_pin(project: Project, source: str) -> None:
     (project.path / "pyproject.toml").write_text(moved, encoding="utf-8")
 
 
-def test_a_pin_that_moved_is_named_and_setup_follows_it(history, tmp_path):
+def test_a_pin_that_moved_is_named_and_setup_follows_it(copier, history, tmp_path):
     address = history.as_uri()
-    project = Project(render(f"git+{address}", tmp_path / "project", "0.3.0", maturity_level=0))
+    project = copier.at(f"git+{address}").copy(tmp_path / "project", "0.3.0", maturity_level=0)
     project.run("uv run poe setup")
     found = doctor(project)
     assert found["package"]["text"] == "copier-mlops 0.3.0 is the pinned one"
@@ -268,10 +267,10 @@ HOOK = """\
 """
 
 
-def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_and_hooks_in_step(tmp_path):
+def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_and_hooks_in_step(copier, tmp_path):
     history = copy_repository(tmp_path / "history")
     release(history, "1.0.0")
-    project = Project(render(history, tmp_path / "project", "1.0.0", maturity_level=0))
+    project = copier.at(history).copy(tmp_path / "project", "1.0.0", maturity_level=0)
     project.run("uv run poe setup")
     replace(project.path / "ruff.toml", "# Lint", "# Our lint")
     project.commit()
@@ -284,7 +283,7 @@ def test_setup_after_an_update_names_what_it_left_and_brings_lock_environment_an
     with hooks.open("a", encoding="utf-8") as file:
         file.write(HOOK)
     release(history, "2.0.0")
-    update_project(project.path)
+    project.update()
 
     printed = project.run("uv run poe setup", fails=True)
     assert "FAILED update: left to decide: ruff.toml" in printed

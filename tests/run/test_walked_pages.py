@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.project import answers_of, copy_project, replace
-from tests.run.project import TEMPLATE, Project, blocks, commands, typed
+from tests.project import TEMPLATE, replace
+from tests.run.project import blocks, commands, typed
 from tests.update.conftest import BEFORE, DROPPED, NOW, history
 
 __all__ = ["history"]
@@ -34,8 +34,8 @@ def test_every_page_with_commands_is_walked():
     assert {name for name in pages if commands(page(name))} == ELSEWHERE.keys() | HERE
 
 
-def test_an_update_a_new_name_and_a_level(history, tmp_path):
-    project = Project(copy_project(history, tmp_path / "project", BEFORE, maturity_level=1))
+def test_an_update_a_new_name_and_a_level(copier, history, tmp_path):
+    project = copier.at(history).copy(tmp_path / "project", BEFORE, maturity_level=1)
 
     def follow(lines: list[str], **words: object) -> list[str]:
         return [project.run(typed(line, history, **words)) for line in lines]
@@ -43,7 +43,7 @@ def test_an_update_a_new_name_and_a_level(history, tmp_path):
     update, rename, deleted = blocks(page("updates.md"))
     follow(commands(page("guide.md")))
     follow(update)
-    assert answers_of(project.path)["_commit"] == NOW
+    assert project.answers["_commit"] == NOW
     assert DROPPED in follow(deleted, FILE=DROPPED)[0]
     assert (project.path / DROPPED).is_file()
     merged, by_hand, _ = blocks(page("requests.md"))
@@ -56,21 +56,21 @@ def test_an_update_a_new_name_and_a_level(history, tmp_path):
     for path in [*project.path.glob("src/**/*.py"), *project.path.glob("operation/tests/**/*.py")]:
         path.write_text(path.read_text("utf-8").replace("german_credit", "credit_risk"), encoding="utf-8")
     follow(rename[2:])
-    assert answers_of(project.path)["package_name"] == "credit_risk"
+    assert project.answers["package_name"] == "credit_risk"
     project.commit()
     project.run("uv run poe ci")
 
     follow(commands(page("levels.md")))
-    assert answers_of(project.path)["maturity_level"] == 2
+    assert project.answers["maturity_level"] == 2
     project.commit()
     assert "(the answers say 2)" in follow(commands(page("maturity.md")))[0]
     new_version = {"copier-mlops[lint] @ git+https://…@NEW-VERSION": f"{history}[lint]"}
     assert "0 errors" in follow(commands(page("lint.md")), **new_version)[0]
 
 
-def test_an_update_that_arrives_as_a_branch_with_a_conflict(history, tmp_path):
+def test_an_update_that_arrives_as_a_branch_with_a_conflict(copier, history, tmp_path):
     """Forgejo, where a person walks from a laptop, with a folder in its place."""
-    project = Project(copy_project(history, tmp_path / "project", BEFORE, maturity_level=3, git_host="forgejo"))
+    project = copier.at(history).copy(tmp_path / "project", BEFORE, maturity_level=3, git_host="forgejo")
     project.run("uv run poe setup")
     replace(project.path / "ruff.toml", "# This comment is gone in the next version.", "# This comment is ours.")
     project.run("git commit --all --message Ours")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
+from tests.copied import Copier
 from tests.package.hosts.server import Server
-from tests.run.project import NO_JOBS, Project, copy_project, request
+from tests.run.project import NO_JOBS, Project, request
 
 READ = """
 import json
@@ -48,6 +49,8 @@ class Shop:
     state: object
     one_token: bool
     """Whether the host knows one token for all steps, and cannot keep it from some."""
+    keeps_cache: bool = False
+    """Whether the host's cache brings DVC's back to the jobs: what was trained once is not trained again."""
 
     def served(self, environment: str) -> str | None:
         """The version of the model that an environment's service answers with; None where nothing answers."""
@@ -70,7 +73,16 @@ class Shop:
 
     def variables(self) -> dict[str, str]:
         """What the host's runner tells every job."""
-        return self.host.runner(self.server, self.folder)
+        told = self.host.runner(self.server, self.folder)
+        return told | {"DVC_GLOBAL_CONFIG_DIR": str(dvc_cache(self.folder))} if self.keeps_cache else told
+
+
+def dvc_cache(folder: Path) -> Path:
+    """The folder of a configuration of DVC for a machine, which names a cache beside it."""
+    place = folder / "dvc"
+    place.mkdir(exist_ok=True)
+    (place / "config").write_text(f"[cache]\n    dir = {(place / 'cache').as_posix()}\n", encoding="utf-8")
+    return place
 
 
 @contextmanager
@@ -86,10 +98,10 @@ def tracking_server(project: Project, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(folder: Path, git_host: str, level: int = 3) -> Iterator[Shop]:
+def opened(copier: Copier, folder: Path, git_host: str, level: int = 3) -> Iterator[Shop]:
     """A shop on one git host; at the end its servers and its services are stopped."""
     remote = (folder / "remote").as_posix()
-    project = copy_project(folder / "project", maturity_level=level, git_host=git_host, data_remote=remote)
+    project = copier.copy(folder / "project", maturity_level=level, git_host=git_host, data_remote=remote)
     # The jobs share an environment, as runners do that keep one; each job's own clone is installed into it.
     project.environment["UV_PROJECT_ENVIRONMENT"] = str(folder / "environment")
     project.run("uv sync --quiet")

@@ -7,8 +7,8 @@ from tests.pipelines.ship.shop import opened
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("gitlab"), "gitlab") as found:
+def shop(copier, tmp_path_factory):
+    with opened(copier, tmp_path_factory.mktemp("gitlab"), "gitlab") as found:
         yield found
 
 

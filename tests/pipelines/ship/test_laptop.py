@@ -25,8 +25,8 @@ process.end(history.service(connect(settings), settings))
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("laptop"), "github", level=4) as found:
+def shop(copier, tmp_path_factory):
+    with opened(copier, tmp_path_factory.mktemp("laptop"), "github", level=4) as found:
         yield found
 
 

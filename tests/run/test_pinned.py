@@ -1,27 +1,18 @@
-"""How a project gets the package: by a pin that moves with updates, from a folder or an index, without network."""
+"""How a project gets the package: by a pin that moves with updates, from a folder or an index."""
 
 import shlex
-import shutil
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.project import TEMPLATE, registry, replace, run
-from tests.run.project import Project, request
+from tests.run.project import Project
 from tests.run.published import copied, index, repository, set_version, tree, wheel
 
 FIRST, SECOND = "900.0.0", "900.1.0"
 INSTALLED = "python -c 'from importlib.metadata import version; print(version(\"copier-mlops\"))'"
 LOWEST = registry("tested")["uv_lowest"]
-# A proxy that nobody answers at: whatever asks for another machine fails at once.
-NOWHERE = "http://127.0.0.1:9"
-CUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE) | {
-    "UV_OFFLINE": "1",
-    "NO_PROXY": "127.0.0.1,localhost",
-}
-COPIER = f"{shlex.quote(sys.executable)} -m copier"
 PLACE = "# Yours: groups that conflict, default-groups, an index.\n"
 INDEX = """\
 
@@ -33,8 +24,6 @@ name = "ours"
 url = "URL"
 explicit = true
 """
-# What a task needs to be told.
-OPTIONS = {"predict": "--data operation/tests/sample.csv --out build/scored.csv"}
 
 
 def toml(project: Project) -> dict:
@@ -51,14 +40,14 @@ def template(tmp_path_factory) -> Path:
     return repository(tmp_path_factory.mktemp("published"), FIRST, SECOND)
 
 
-def test_an_update_moves_the_pin_and_setup_is_all_that_is_needed(template, tmp_path):
+def test_an_update_moves_the_pin_and_setup_is_all_that_is_needed(copier, template, tmp_path):
     source = template.as_uri()
-    project = copied(source, tmp_path / "project", FIRST, maturity_level=1)
+    project = copied(copier, source, tmp_path / "project", FIRST, maturity_level=1)
     assert pin(project) == {"git": source, "rev": run(template, "git", "rev-parse", FIRST).strip()}
     project.run("uv run poe setup")
     project.commit()
     assert FIRST in project.run(f"uv run --frozen {INSTALLED}")
-    project.run(f"{COPIER} update --defaults --quiet")
+    project.update()
     assert pin(project) == {"git": source, "rev": run(template, "git", "rev-parse", SECOND).strip()}
     assert "Ready." in project.run("uv run poe setup")
     assert SECOND in project.run(f"uv run --frozen {INSTALLED}")
@@ -67,9 +56,9 @@ def test_an_update_moves_the_pin_and_setup_is_all_that_is_needed(template, tmp_p
     assert "copier-mlops" in project.run("uv run poe doctor")
 
 
-def test_a_folder_is_installed_as_it_is_now(tmp_path):
+def test_a_folder_is_installed_as_it_is_now(copier, tmp_path):
     folder = tree(tmp_path / "template")
-    project = copied(str(folder), tmp_path / "project", maturity_level=0)
+    project = copied(copier, folder, tmp_path / "project", maturity_level=0)
     assert pin(project) == {"path": str(folder)}
     set_version(folder, FIRST)
     assert FIRST in project.run(f"uv run {INSTALLED}")
@@ -77,9 +66,9 @@ def test_a_folder_is_installed_as_it_is_now(tmp_path):
     assert SECOND in project.run(f"uv run {INSTALLED}")
 
 
-def test_an_index_of_the_teams_own(template, tmp_path):
+def test_an_index_of_the_teams_own(copier, template, tmp_path):
     source = template.as_uri()
-    project = copied(source, tmp_path / "project", FIRST, maturity_level=1, package_index=True)
+    project = copied(copier, source, tmp_path / "project", FIRST, maturity_level=1, package_index=True)
     assert "copier-mlops" not in toml(project)["tool"]["uv"].get("sources", {})
     assert "copier-mlops>=900.0.0,<900.1" in toml(project)["project"]["dependencies"]
     wheels = tmp_path / "wheels"
@@ -92,7 +81,7 @@ def test_an_index_of_the_teams_own(template, tmp_path):
         assert url in project.text("uv.lock")
         project.commit()
         assert "0 errors, 0 warnings" in project.run("uv run poe lint-template")
-        project.run(f"{COPIER} update --defaults --quiet")
+        project.update()
         project.run("uv run poe setup")
         assert SECOND in project.run(f"uv run --frozen {INSTALLED}")
         # A tool of uv reads no project: its index is given to it.
@@ -101,34 +90,10 @@ def test_an_index_of_the_teams_own(template, tmp_path):
         assert "copier-mlops" in project.run("uv lock", fails=True), "the index does not say when it got the wheel"
 
 
-# What asks the template, what runs until one ends it, and what runs nothing but other tasks.
-NOT_HERE = {"serve", "drift", "ci"}
-# What a project with one version of its model refuses.
-NOT_YET = {"rollback"}
-
-
-def test_an_installed_project_needs_no_network(tmp_path, port):
-    template = repository(tmp_path / "published", FIRST)
-    project = copied(template.as_uri(), tmp_path / "project", FIRST)
-    project.run("uv run poe setup")
-    project.commit()
-    shutil.move(template, tmp_path / "moved.git")
-    shutil.rmtree(project.path / ".venv")
-    project.run("uv sync --frozen", **CUT)
-    project.run("uv lock --check", **CUT)
-    tasks = tomllib.loads(project.text("poe_tasks.toml"))["tasks"].keys() - NOT_HERE
-    first = ["train", "register"]
-    for task in [*first, *sorted(tasks - {*first})]:
-        project.run(f"uv run poe {task} {OPTIONS.get(task, '')}", fails=task in NOT_YET, **CUT)
-    url = f"http://127.0.0.1:{port}"
-    with project.serve("uv run poe serve", f"{url}/health", OPERATION_PORT=str(port), **CUT):
-        assert request(f"{url}/health")[0] == 200
-
-
 @pytest.fixture
-def project(template, tmp_path) -> Project:
+def project(copier, template, tmp_path) -> Project:
     """A project of level 0 that is pinned to a commit, and not set up."""
-    return copied(template.as_uri(), tmp_path / "project", FIRST, maturity_level=0)
+    return copied(copier, template.as_uri(), tmp_path / "project", FIRST, maturity_level=0)
 
 
 LINT = f"uv tool run --from {shlex.quote(str(TEMPLATE))} mlops lint"
@@ -178,8 +143,8 @@ def test_the_lowest_uv_does_all_that_is_asked_of_it(project):
         assert "warning" not in printed, command
 
 
-def test_the_uv_before_the_lowest_does_not_understand_every_project(template, tmp_path):
-    project = copied(template.as_uri(), tmp_path / "project", FIRST, maturity_level=0, package_index=True)
+def test_the_uv_before_the_lowest_does_not_understand_every_project(copier, template, tmp_path):
+    project = copied(copier, template.as_uri(), tmp_path / "project", FIRST, maturity_level=0, package_index=True)
     replace(project.path / "pyproject.toml", f">={LOWEST}", f">={OLDER}")
     reads = {
         version: "Failed to parse `pyproject.toml`" not in project.run(f"uv tool run uv=={version} lock", fails=True)
