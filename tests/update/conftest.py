@@ -5,6 +5,7 @@ before there is a release, too.
 """
 
 import shutil
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -61,13 +62,19 @@ OLDER = {
 HEADER = ("Managed by the template", "Managed by its template")
 
 
+def change_managed(template: Path) -> None:
+    """Say something else in the first lines of each managed file, and write the files that come from registries."""
+    for path in [*template.glob("template/**/*"), *template.glob("extensions/hosts/*.py")]:
+        if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
+            replace(path, *HEADER)
+    run(template, sys.executable, "-m", "extensions.render")
+
+
 def make_older(history: Path) -> None:
     """What the template of the version before had, and had not; each managed file said something else."""
     for name, (now, before) in OLDER.items():
         replace(history / name, now, before)
-    for path in [*history.glob("template/**/*"), *history.glob("extensions/hosts/*.py")]:
-        if path.is_file() and HEADER[0] in path.read_text(encoding="utf-8"):
-            replace(path, *HEADER)
+    change_managed(history)
     for name in (DROPPED, LET_GO):
         (history / "template" / name).parent.mkdir(parents=True, exist_ok=True)
         (history / "template" / name).write_text('"""Gone in the next version."""\n', encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import answers_of, commit, copy_project, files, replace, run, update_project
-from tests.update.conftest import HEADER, NOW, RELEASES, other_day, replace_template
+from tests.update.conftest import NOW, RELEASES, change_managed, other_day, replace_template
 from tests.update.marks import DAY, LAYOUTS, STEPS, Mark, mark_all
 from tests.update.marks import NOW as PLACES
 from tests.update.updated import conflicts, written
@@ -47,9 +47,7 @@ def template(history, tmp_path_factory) -> Path:
     for name, changes in CHANGES.items():
         for before, after in changes:
             replace(path / name, before, after)
-    for each in [*path.glob("template/**/*"), *path.glob("extensions/hosts/*.py")]:
-        if each.is_file() and HEADER[0] in each.read_text(encoding="utf-8"):
-            replace(each, *HEADER)
+    change_managed(path)
     run(path, "git", "tag", COMING, commit(path, "A version to come"))
     return path
 
