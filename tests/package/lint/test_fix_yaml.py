@@ -1,6 +1,5 @@
 """--fix changes single values of a team's YAML file: every other byte stays, and where that is not sure, all do."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -261,11 +260,11 @@ def test_other_files_name_it_as_they_like(released, lint):
 
 
 @pytest.mark.parametrize("tail", ["[" + "[]," * 9000 + "]", "'b" + " " * 27000 + "c'", "\n" + " k:\n" * 7000])
-def test_a_text_that_is_made_to_be_slow_costs_seconds_at_most(released, lint, tail):
-    (released / PATH).write_text(f"resources:\n- {OLD}\na: {tail}\n", encoding="utf-8")
-    started = time.monotonic()
+def test_a_text_that_is_made_to_be_slow_is_moved_or_left_alone(released, lint, tail):
+    text = f"resources:\n- {OLD}\na: {tail}\n"
+    (released / PATH).write_text(text, encoding="utf-8")
     lint(released, "--fix", "--select", "MLO903")
-    assert time.monotonic() - started < 30
+    assert (released / PATH).read_text(encoding="utf-8") in (text, moved(text))
 
 
 @pytest.mark.parametrize("value", ["a: b", "a #b", "- a", "true", "1.0", "", " a", "'", "a\nb", "*a", "\x00"])
