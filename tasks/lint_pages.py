@@ -24,9 +24,9 @@ def section(check: Check) -> str:
     """What a page says of a check."""
     marks = [check.severity]
     marks += [f"only with `{check.needs}`"] if check.needs else []
-    marks += ["`--fix`"] if check.mends_itself else []
+    marks += ["`--fix`"] if check.fixes_itself else []
     head = f"## {check.id} {check.name}\n\n*{', '.join(marks)}*"
-    return f"{head}\n\n**Finds.** {check.finds}\n\n**Why.** {check.why}\n\n**Mend.** {check.mend}\n"
+    return f"{head}\n\n**Finds.** {check.finds}\n\n**Why.** {check.why}\n\n**Fix.** {check.fix}\n"
 
 
 def pages() -> dict[str, str]:

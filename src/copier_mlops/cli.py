@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         near = difflib.get_close_matches(words[0], TASKS, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        print(f"mlops: there is no task {words[0]!r}{hint}\n  mend: `mlops --help` lists all", file=sys.stderr)
+        print(f"mlops: there is no task {words[0]!r}{hint}\n  fix: `mlops --help` lists all", file=sys.stderr)
         return 2
     return run(task, words[1:])
 
@@ -108,7 +108,7 @@ def run(task: Task, arguments: list[str]) -> int:
             raise
         print(
             f"mlops: {task.name} needs {error.name}, which is not installed\n"
-            f"  mend: name copier-mlops[{task.extra}] in pyproject.toml, then: uv sync",
+            f"  fix: name copier-mlops[{task.extra}] in pyproject.toml, then: uv sync",
             file=sys.stderr,
         )
         return 1

@@ -65,10 +65,10 @@ def show(task: str, *command: str) -> None:
         SystemExit: It is not installed or ended with an error; the text begins with the task's name.
     """
     if shutil.which(command[0]) is None:
-        raise SystemExit(f"{task}: {command[0]} is not installed\n  mend: install it, or choose another target")
+        raise SystemExit(f"{task}: {command[0]} is not installed\n  fix: install it, or choose another target")
     done = subprocess.run(command, cwd=_root(), check=False)
     if done.returncode:
-        raise SystemExit(f"{task}: `{' '.join(command)}` ended with {done.returncode}\n  mend: what it printed above")
+        raise SystemExit(f"{task}: `{' '.join(command)}` ended with {done.returncode}\n  fix: what it printed above")
 
 
 def _root() -> Path:

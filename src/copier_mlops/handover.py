@@ -51,9 +51,9 @@ def read(job: str, name: str) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SystemExit(f"{place} is not here\n  mend: run the job `{job}` first; `uv run poe cd` runs all") from None
+        raise SystemExit(f"{place} is not here\n  fix: run the job `{job}` first; `uv run poe cd` runs all") from None
     except (OSError, ValueError) as error:
-        raise SystemExit(f"{place} cannot be read: {error}\n  mend: run the job `{job}` again") from None
+        raise SystemExit(f"{place} cannot be read: {error}\n  fix: run the job `{job}` again") from None
     if not isinstance(document, dict):
-        raise SystemExit(f"{place} is not a JSON object\n  mend: run the job `{job}` again")
+        raise SystemExit(f"{place} is not a JSON object\n  fix: run the job `{job}` again")
     return document

@@ -41,7 +41,7 @@ def root() -> Path:
             return folder
     raise SystemExit(
         f"mlops: no project here: neither {here} nor a folder above it has {ANSWERS}\n"
-        "  mend: change into a project; a new one comes from `uvx copier copy TEMPLATE FOLDER`"
+        "  fix: change into a project; a new one comes from `uvx copier copy TEMPLATE FOLDER`"
     )
 
 
@@ -62,9 +62,9 @@ def _read_answers(path: Path, _: int) -> dict[str, Any]:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise SystemExit(f"mlops: {path} cannot be read: {reason}\n  mend: git restore {ANSWERS}") from None
+        raise SystemExit(f"mlops: {path} cannot be read: {reason}\n  fix: git restore {ANSWERS}") from None
     if not isinstance(found, dict):
-        raise SystemExit(f"mlops: {path} holds no answers\n  mend: git restore {ANSWERS}")
+        raise SystemExit(f"mlops: {path} holds no answers\n  fix: git restore {ANSWERS}")
     return found
 
 
@@ -96,7 +96,7 @@ def team(module: str) -> ModuleType:
         if error.name not in (package, f"{package}.{module}"):
             raise
         where = f"src/{package}" if error.name == package else f"src/{package}/{module}.py"
-        raise SystemExit(f"mlops: {error.name} cannot be imported; it is {where}\n  mend: uv sync") from None
+        raise SystemExit(f"mlops: {error.name} cannot be imported; it is {where}\n  fix: uv sync") from None
     _own(Path(str(found.__file__)), package)
     return found
 
@@ -110,7 +110,7 @@ def check_environment() -> None:
     package = str(answer("package_name"))
     found = importlib.util.find_spec(package)
     if found is None:
-        raise SystemExit(f"mlops: {package} is not installed in the environment {sys.prefix}\n  mend: uv sync")
+        raise SystemExit(f"mlops: {package} is not installed in the environment {sys.prefix}\n  fix: uv sync")
     _own(Path(found.origin or next(iter(found.submodule_search_locations or [""]))), package)
 
 
@@ -121,7 +121,7 @@ def _own(file: Path, package: str) -> None:
     if (folder / "src" / package).is_dir() and folder not in place.parents and not is_installed:
         raise SystemExit(
             f"mlops: {package} comes from {place.parent}, not from {folder}: two projects share the environment "
-            f"{sys.prefix}\n  mend: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
+            f"{sys.prefix}\n  fix: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
         )
 
 
@@ -138,7 +138,7 @@ def entry(path: str, name: str) -> Callable[..., Any]:
     """
     file = root() / path
     if not file.is_file():
-        raise SystemExit(f"mlops: {path} is not here\n  mend: git restore {path}")
+        raise SystemExit(f"mlops: {path} is not here\n  fix: git restore {path}")
     known_as = f"entry_{file.stem}"
     found = importlib.util.spec_from_file_location(known_as, file)
     if found is None or found.loader is None:
@@ -152,7 +152,7 @@ def entry(path: str, name: str) -> Callable[..., Any]:
         raise _broken(path, error) from None
     function = getattr(module, name, None)
     if not callable(function):
-        raise SystemExit(f"mlops: {path} has no function {name}\n  mend: git log -p {path}")
+        raise SystemExit(f"mlops: {path} has no function {name}\n  fix: git log -p {path}")
 
     @functools.wraps(function)
     def called(*arguments: object) -> Any:
@@ -174,7 +174,7 @@ def _broken(path: str, error: Exception) -> SystemExit:
         line = next((frame.lineno or 0 for frame in reversed(frames) if frame.filename == str(file)), 0)
     reason = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     return SystemExit(
-        f"mlops: {path}, line {line}: {type(error).__name__}: {reason}\n  mend: correct that line of {path}"
+        f"mlops: {path}, line {line}: {type(error).__name__}: {reason}\n  fix: correct that line of {path}"
     )
 
 

@@ -67,14 +67,14 @@ def test_the_answer_holds_for_each_environment_that_names_no_server_of_its_own(c
 
 def test_a_folder_without_a_project_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"no project here: neither .* has \.copier-answers\.yml\n  mend: change into"):
+    with pytest.raises(SystemExit, match=r"no project here: neither .* has \.copier-answers\.yml\n  fix: change into"):
         project.root()
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a list\n", "\x00"])
 def test_answers_that_cannot_be_read_are_named(copied, text):
     (copied / ANSWERS).write_text(text, encoding="utf-8")
-    with pytest.raises(SystemExit, match=rf"{ANSWERS} (cannot be read|holds no answers).*\n  mend: git restore"):
+    with pytest.raises(SystemExit, match=rf"{ANSWERS} (cannot be read|holds no answers).*\n  fix: git restore"):
         project.answer("package_name")
 
 
@@ -94,8 +94,8 @@ def test_a_package_that_is_not_installed_is_named(copied):
     )
     with pytest.raises(SystemExit) as end:
         project.check_environment()
-    assert str(end.value) == f"mlops: elsewhere is not installed in the environment {sys.prefix}\n  mend: uv sync"
-    with pytest.raises(SystemExit, match="mlops: elsewhere cannot be imported; it is src/elsewhere\n  mend: uv sync"):
+    assert str(end.value) == f"mlops: elsewhere is not installed in the environment {sys.prefix}\n  fix: uv sync"
+    with pytest.raises(SystemExit, match="mlops: elsewhere cannot be imported; it is src/elsewhere\n  fix: uv sync"):
         project.team("schema")
 
 
@@ -106,4 +106,4 @@ def test_two_projects_in_one_environment_are_named(copied, team_project):
             refused()
         said, command = str(end.value).splitlines()
         assert f"{PACKAGE} comes from {team_project / 'src' / PACKAGE}, not from {copied}" in said
-        assert command == "  mend: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
+        assert command == "  fix: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"

@@ -49,7 +49,7 @@ def parse(path: str, content: bytes) -> object:
 
 @functools.cache
 def blemishes(path: str, content: bytes) -> list[str]:
-    """What a formatter would mend, or a reader stumble over, in a text."""
+    """What a formatter would fix, or a reader stumble over, in a text."""
     text = content.decode()
     blank = "\n\n\n\n" if path.endswith(".py") else "\n\n\n"
     found = {

@@ -17,8 +17,8 @@ NAMES = ("{{ package_name }}", "{{ _copier_conf.answers_file }}.jinja")
 def test_the_default_project_has_exactly_the_listed_files(default):
     listed = LIST.read_text(encoding="utf-8").splitlines()
     unlisted, missing = sorted(files(default).keys() - set(listed)), sorted(set(listed) - files(default).keys())
-    mend = "where that is meant: uv run python -m tests.render.default_files"
-    assert not unlisted + missing, f"not in the list: {unlisted}; not in the project: {missing}; {mend}"
+    fix = "where that is meant: uv run python -m tests.render.default_files"
+    assert not unlisted + missing, f"not in the list: {unlisted}; not in the project: {missing}; {fix}"
     assert listed == sorted(listed)
 
 

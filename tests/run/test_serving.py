@@ -90,7 +90,7 @@ def test_a_damaged_model_is_named_and_going_back_mends_it(unchanged):
         printed = unchanged.run(f"uv run poe {task}", fails=True)
         assert "version 2 of german-credit cannot be used" in printed
         assert "is damaged: its SHA-256 is" in printed
-        assert "mend: uv run poe rollback" in printed
+        assert "fix: uv run poe rollback" in printed
     model.write_bytes(content)
     assert "is version 1 (was version 2)" in unchanged.run("uv run poe rollback")
     assert '"model_version":"1"' in unchanged.run(f"uv run poe predict --data {SAMPLE}")

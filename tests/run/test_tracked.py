@@ -109,7 +109,7 @@ def test_a_model_that_changed_in_the_store_is_tracked_anew_by_the_command_that_i
     printed = project.run("uv run poe register", fails=True, **own)
     assert "register: the model of run " in printed
     assert "is damaged: its SHA-256 is" in printed
-    for command in printed.partition("  mend: ")[2].splitlines()[0].split(" && "):
+    for command in printed.partition("  fix: ")[2].splitlines()[0].split(" && "):
         project.run(command, **own)
     assert "is version 1" in project.run("uv run poe register", **own)
 
@@ -119,12 +119,12 @@ def test_before_anything_ran_each_task_names_the_one_to_run(project, tmp_path):
     clone.run("git rm --quiet -r dvc.lock metrics")
     database = f"sqlite:///{tmp_path}/empty.db"
     for task, advice in {
-        "register": "there is no dvc.lock\n  mend: uv run poe train",
-        "evaluate": "mend: uv run poe train",
-        "track": "mend: uv run poe train",
+        "register": "there is no dvc.lock\n  fix: uv run poe train",
+        "evaluate": "fix: uv run poe train",
+        "track": "fix: uv run poe train",
         "report": "uv run poe train",
-        "serve": "mend: uv run poe train, then uv run poe register",
-        "predict --data operation/tests/sample.csv": "mend: uv run poe train, then uv run poe register",
+        "serve": "fix: uv run poe train, then uv run poe register",
+        "predict --data operation/tests/sample.csv": "fix: uv run poe train, then uv run poe register",
     }.items():
         assert advice in clone.run(f"uv run poe {task}", fails=True, MLFLOW_TRACKING_URI=database)
 

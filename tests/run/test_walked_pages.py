@@ -86,8 +86,8 @@ def test_an_update_that_arrives_as_a_branch_with_a_conflict(copier, history, tmp
     printed = project.run("uv run poe template-update")
     assert "ruff.toml" in printed
 
-    *_, mend = blocks(page("requests.md"))
-    for line in mend:
+    *_, fix = blocks(page("requests.md"))
+    for line in fix:
         project.run(typed(line, history, VERSION=NOW))
         if "switch" in line:
             decide(project.path / "ruff.toml")

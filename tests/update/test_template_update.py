@@ -285,7 +285,7 @@ def test_a_remote_that_refuses_is_named(home):
     hook(home, "echo closed for today")
     printed = home.update(code=1)
     assert "git push was refused" in printed
-    assert "mend: the secret TEMPLATE_UPDATE_TOKEN" in printed
+    assert "fix: the secret TEMPLATE_UPDATE_TOKEN" in printed
     assert home.requests() == []
 
 
@@ -356,7 +356,7 @@ def test_a_private_template_is_read_with_its_token(hidden):
 def test_a_private_template_without_its_token_is_a_sentence(hidden, token, reason):
     printed = hidden.update(code=1, TEMPLATE_TOKEN=token)
     assert f"template-update: the template cannot be read: {reason}" in printed
-    assert "mend: `git ls-remote http://" in printed
+    assert "fix: `git ls-remote http://" in printed
     assert "TEMPLATE_TOKEN has to be a token that may read it" in printed
     assert "another" not in printed
     assert hidden.branches() == ["main"]

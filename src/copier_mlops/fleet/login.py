@@ -43,6 +43,6 @@ def refused(said: str) -> str:
         return ""
     return (
         f"the template cannot be read: {found[1]}\n"
-        f"  mend: `git ls-remote {template_address()}` has to answer; if the template is private,"
+        f"  fix: `git ls-remote {template_address()}` has to answer; if the template is private,"
         f" {VARIABLE} has to be a token that may read it"
     )

@@ -38,8 +38,8 @@ def describe(update: Update, conflicts: list[str], unlocked: str, before: list[s
         lines += [""]
     if unlocked:
         lines += [f"`uv.lock` could not be brought in step: `{unlocked}`", ""]
-    lines += ["Mend it on this branch:", "", "```sh", *before, f"git switch {update.branch}"]
+    lines += ["Fix it on this branch:", "", "```sh", *before, f"git switch {update.branch}"]
     lines += ["# edit the files: decide for one side or for both, delete the markers"] if conflicts else []
     lines += ["uv lock", "uv run poe setup", "uv run poe doctor"]
-    lines += ['git commit --all --message "Mend the update of the template"', "git push", "```"]
+    lines += ['git commit --all --message "Fix the update of the template"', "git push", "```"]
     return "\n".join(lines)

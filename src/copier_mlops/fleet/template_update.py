@@ -1,6 +1,6 @@
 """Propose what is new in the template: a branch with the update, and one request for it.
 
-Each version has a branch of its own, which is pushed once and never by force: from then on it belongs to who mends it.
+Each version has a branch of its own, which is pushed once and never by force: from then on it belongs to who fixes it.
 """
 
 import argparse
@@ -115,12 +115,12 @@ def reach(variables: dict[str, str], *command: str) -> str:
     try:
         return run("git", *command, **dict[str, Any](variables))
     except CommandError as error:
-        mend = (
-            f"\n  mend: {RIGHTS.get(answer('git_host'), 'a token that may push branches')}"
+        fix = (
+            f"\n  fix: {RIGHTS.get(answer('git_host'), 'a token that may push branches')}"
             if command[0] == "push"
             else ""
         )
-        raise CommandError(f"git {command[0]} was refused: {error}{mend}") from None
+        raise CommandError(f"git {command[0]} was refused: {error}{fix}") from None
 
 
 def branches(variables: dict[str, str]) -> list[str]:

@@ -86,8 +86,8 @@ class Base(ABC):
         """
         token = self.var("HOST_TOKEN").strip()
         if not token:
-            mend = f"set HOST_TOKEN to a token of {self.name}"
-            raise HostError(f"no token for {self.name}: HOST_TOKEN is not set", mend)
+            fix = f"set HOST_TOKEN to a token of {self.name}"
+            raise HostError(f"no token for {self.name}: HOST_TOKEN is not set", fix)
         if not re.fullmatch(r"[!-~]+", token):
             raise HostError("HOST_TOKEN holds a space or a character that no token has", "set it anew")
         return token

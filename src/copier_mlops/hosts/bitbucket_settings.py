@@ -71,8 +71,8 @@ def environment(host: Bitbucket, gate: str) -> Plan:
             host.api.send("POST", host.path("environments"), ADMIN, {**new, "restrictions": RESTRICTED})
         # The host may take the change and leave it out: without Premium, for example.
         if not host.protection(gate):
-            mend = f"Repository settings, Deployments, {gate}: only allow admins to deploy (Bitbucket Premium)"
-            raise HostError(f"Bitbucket did not restrict the environment {gate}", mend)
+            fix = f"Repository settings, Deployments, {gate}: only allow admins to deploy (Bitbucket Premium)"
+            raise HostError(f"Bitbucket did not restrict the environment {gate}", fix)
 
     return Plan("change" if found else "create", text, apply)
 
@@ -128,8 +128,8 @@ def quartz(cron: str) -> str:
     fields = cron.split()
     good = len(fields) == 5 and re.fullmatch(r"\*|[0-7]([-,][0-7])*", fields[4])
     if not good or "*" not in (fields[2], fields[4]):
-        mend = "schedules in operation/configuration/host.yaml: minute hour day month weekday, one of the days *"
-        raise HostError(f"{cron!r} is no schedule that Bitbucket can keep", mend)
+        fix = "schedules in operation/configuration/host.yaml: minute hour day month weekday, one of the days *"
+        raise HostError(f"{cron!r} is no schedule that Bitbucket can keep", fix)
     minute, hour, day, month, weekday = fields
     if weekday == "*":
         return f"0 {minute} {hour} {day} {month} ? *"

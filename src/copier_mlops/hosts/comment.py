@@ -87,8 +87,8 @@ def differences(base: str) -> Metrics:
     try:
         printed = run(sys.executable, "-m", "dvc", "metrics", "diff", "--all", "--json", base)
     except CommandError as error:
-        mend = "uv run dvc metrics diff"
-        text = f"comment: DVC cannot compare the metrics: {one_line(str(error))}\n  mend: {mend}"
+        fix = "uv run dvc metrics diff"
+        text = f"comment: DVC cannot compare the metrics: {one_line(str(error))}\n  fix: {fix}"
         raise SystemExit(text) from None
     found: Metrics = json.loads(printed or "{}")
     return found

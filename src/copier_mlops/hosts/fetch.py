@@ -51,17 +51,17 @@ def choose(found: Run, job: str | None) -> list[Kept]:
     known = {each.job: each for each in found.kept if each.job in jobs_that_keep()}
     if job and job not in known:
         takes = [each for each in inputs(found, job) if each in known]
-        mend = f"uv run poe fetch {found.number} --job {takes[0]}" if takes else commands_line(found, [job])
+        fix = f"uv run poe fetch {found.number} --job {takes[0]}" if takes else commands_line(found, [job])
         why = "a job that fails keeps nothing" if job in found.failed or not known else f"it has {', '.join(known)}"
-        raise HostError(f"the job {job} kept nothing in run {found.number}: {why}", mend)
+        raise HostError(f"the job {job} kept nothing in run {found.number}: {why}", fix)
     wanted = [known[job]] if job else list(known.values())
     if not wanted:
         raise HostError(f"no job of run {found.number} kept anything", commands_line(found, found.failed))
     fresh = [each for each in wanted if not each.has_expired]
     if not fresh:
         names = ", ".join(each.job for each in wanted)
-        mend = commands_line(found, [each.job for each in wanted])
-        raise HostError(f"what {names} kept in run {found.number} has expired", mend)
+        fix = commands_line(found, [each.job for each in wanted])
+        raise HostError(f"what {names} kept in run {found.number} has expired", fix)
     return fresh
 
 
@@ -257,7 +257,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.job and options.job not in jobs_that_keep():
         known = ", ".join(jobs_that_keep())
-        raise SystemExit(f"fetch: no flow has a job {options.job!r} that keeps anything\n  mend: --job one of {known}")
+        raise SystemExit(f"fetch: no flow has a job {options.job!r} that keeps anything\n  fix: --job one of {known}")
     host = connect()
     try:
         found = host.find_run(options.run)

@@ -92,7 +92,7 @@ def ask_person(gate: str) -> Approval:
     """
     if machine := next((name for name in MACHINES if os.environ.get(name)), None):
         text = f"gate-check: {machine} is set, so no person is here to ask, and this is not the host of this project"
-        raise SystemExit(f"{text}\n  mend: run it on the host, or by hand without {machine}")
+        raise SystemExit(f"{text}\n  fix: run it on the host, or by hand without {machine}")
     show_what(gate)
     print(f"\nApprove {gate}? [y/N] ", end="", flush=True)
     answer = read_line(sys.stdin.fileno())

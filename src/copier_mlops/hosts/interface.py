@@ -12,8 +12,8 @@ from typing import BinaryIO, Literal, Protocol
 class HostError(SystemExit):
     """The host cannot be asked, or does not do what it was asked; the text says which and what to do."""
 
-    def __init__(self, text: str, mend: str = "") -> None:
-        super().__init__(f"host: {text}" + (f"\n  mend: {mend}" if mend else ""))
+    def __init__(self, text: str, fix: str = "") -> None:
+        super().__init__(f"host: {text}" + (f"\n  fix: {fix}" if fix else ""))
 
 
 @dataclass(frozen=True)

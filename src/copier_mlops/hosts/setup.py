@@ -52,10 +52,10 @@ def apply(found: Found) -> Found:
 
 def show(found: Found) -> None:
     """Print one line, and below it the way out if something failed."""
-    text, _, mend = found.text.partition("\n  mend: ")
+    text, _, fix = found.text.partition("\n  fix: ")
     print(f"{found.action:>7} {found.setting.name}: {text}", flush=True)
-    if mend:
-        print(f"        -> {mend}")
+    if fix:
+        print(f"        -> {fix}")
 
 
 def document(all_found: list[Found]) -> str:

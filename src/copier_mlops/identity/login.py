@@ -47,7 +47,7 @@ def claims(token: str) -> dict[str, Any]:
     except (IndexError, ValueError):
         found = None
     if len(parts) != 3 or not isinstance(found, dict):
-        raise SystemExit("login: the host gave no OpenID Connect token\n  mend: run the job again")
+        raise SystemExit("login: the host gave no OpenID Connect token\n  fix: run the job again")
     return found
 
 
@@ -61,7 +61,7 @@ def check_audience(found: dict[str, Any], wanted: str) -> None:
     if wanted not in (audience if isinstance(audience, list) else [audience]):
         raise SystemExit(
             f"login: the token is for {one_line(str(audience))}, not for {wanted}\n"
-            "  mend: let the job ask for the audience of identity.yaml, or write the one that the host gives to it"
+            "  fix: let the job ask for the audience of identity.yaml, or write the one that the host gives to it"
         )
 
 
@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
         shutil.rmtree(folder())  # of another run, or another environment
     name = str(answer("cloud", "none"))
     if name not in registry("clouds"):
-        raise SystemExit("login: the project logs in to no cloud\n  mend: uvx copier update --data cloud=azure")
+        raise SystemExit("login: the project logs in to no cloud\n  fix: uvx copier update --data cloud=azure")
     cloud: Cloud = importlib.import_module(f"copier_mlops.identity.{name}")
     host = connect()
     if not host.on_runner():
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     identity = cloud.Identity.read(file)
     if missing := identity.missing():
         place = file.relative_to(root()).as_posix()
-        raise SystemExit(f"login: {', '.join(missing)} not set\n  mend: write what {cloud.NAME} shows into {place}")
+        raise SystemExit(f"login: {', '.join(missing)} not set\n  fix: write what {cloud.NAME} shows into {place}")
     audience = identity.wanted_audience(audience_of_host(answer("git_host"), name))
     token = host.id_token(audience, identity.service_connection)
     found = claims(token)

@@ -53,12 +53,12 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--project", type=Path, metavar="FOLDER", help="the project (default: the one around here)")
     found.add_argument("--select", action="append", metavar="ID,…", help="run these checks and no others")
     found.add_argument("--ignore", action="append", metavar="ID,…", help="leave these out")
-    found.add_argument("--fix", action="store_true", help="mend what can be mended without losing anything")
+    found.add_argument("--fix", action="store_true", help="fix what can be fixed without losing anything")
     found.add_argument("--format", choices=FORMATS, default="text", help="how findings are printed (default: text)")
     found.add_argument("--drift", action="store_true", help="compare managed files with the template")
     found.add_argument("--updates", action="store_true", help="ask the template for a newer version")
     found.add_argument("--list", action="store_true", help="print all checks")
-    found.add_argument("--explain", metavar="ID", help="print what a check finds, why, and how to mend it")
+    found.add_argument("--explain", metavar="ID", help="print what a check finds, why, and how to fix it")
     found.add_argument("--version", action="version", version=f"{NAME} {version()}")
     return found
 
@@ -117,7 +117,7 @@ def listed() -> str:
     for each in checks().values():
         marks = [WARNING] if each.severity == WARNING else []
         marks += [each.needs] if each.needs else []
-        marks += ["--fix"] if each.mends_itself else []
+        marks += ["--fix"] if each.fixes_itself else []
         marked = f"({', '.join(marks)}) " if marks else ""
         lines.append(f"{each.id}  {each.name:<22} {marked}{each.finds}")
     return "\n".join(lines)
@@ -127,6 +127,6 @@ def explained(id: str) -> str:
     """A check with its reason and its remedy."""
     each = checks()[id]
     needs = f"\nRuns only with {each.needs}." if each.needs else ""
-    said = {"Finds": each.finds, "Why": each.why, "Mend": each.mend, "Page": f"docs/lint/{each.page}.md"}
+    said = {"Finds": each.finds, "Why": each.why, "Fix": each.fix, "Page": f"docs/lint/{each.page}.md"}
     lines = "\n".join(f"{f'{name}:':<7}{text}" for name, text in said.items())
     return f"{id} {each.name} ({each.severity})\n\n{lines}{needs}"

@@ -12,7 +12,7 @@ class LintError(Exception):
 class Finding:
     """A fault: where it is, which check found it, and what it is in one sentence.
 
-    `line` is 0 where the fault is no line of the file, `path` is empty where it is no file. `mend`, where there is one,
+    `line` is 0 where the fault is no line of the file, `path` is empty where it is no file. `fix`, where there is one,
     takes the fault away, loses nothing that a person wrote, and says whether it did.
     """
 
@@ -20,4 +20,4 @@ class Finding:
     line: int
     check: str
     message: str
-    mend: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
+    fix: Callable[[], bool] | None = field(default=None, compare=False, repr=False)

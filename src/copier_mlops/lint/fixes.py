@@ -37,20 +37,20 @@ def is_merged(project: Project, path: str) -> bool:
 def drop_reject(project: Project, path: str) -> Callable[[], bool]:
     """Delete a .rej file whose lines are all in the file; looked at again in the moment of deleting."""
 
-    def mend() -> bool:
+    def fix() -> bool:
         now = Project(project.root)
         if not is_merged(now, path):
             return False
         (project.root / path).unlink()
         return True
 
-    return mend
+    return fix
 
 
 def strip_outputs(project: Project, path: str) -> Callable[[], bool]:
     """Empty the outputs of a notebook and leave every other value and the layout of its JSON."""
 
-    def mend() -> bool:
+    def fix() -> bool:
         file = project.root / path
         before = file.read_bytes()
         after = without_outputs(before)
@@ -59,7 +59,7 @@ def strip_outputs(project: Project, path: str) -> Callable[[], bool]:
         replace(file, after)
         return True
 
-    return mend
+    return fix
 
 
 def without_outputs(content: bytes) -> bytes | None:

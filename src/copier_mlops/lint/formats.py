@@ -41,20 +41,20 @@ def place(finding: Finding) -> str:
 
 
 def as_text(result: Result, prefix: str = "") -> str:
-    """A line for each finding, then how to mend each kind."""
+    """A line for each finding, then how to fix each kind."""
     lines = []
     for finding in result.findings:
         mark = "" if result.severity(finding) == ERROR else "warning: "
-        mending = " [--fix]" if finding.mend else ""
-        lines.append(f"{plain(place(finding))}: {finding.check} {mark}{plain(finding.message)}{mending}")
+        fixing = " [--fix]" if finding.fix else ""
+        lines.append(f"{plain(place(finding))}: {finding.check} {mark}{plain(finding.message)}{fixing}")
     found = sorted({finding.check for finding in result.findings})
     if found:
         lines.append("")
-        lines += [f"{id} {checks()[id].name}: {checks()[id].mend}" for id in found]
+        lines += [f"{id} {checks()[id].name}: {checks()[id].fix}" for id in found]
         lines.append("")
     count = counted(result)
-    mended = f"{result.mended} mended, " if result.mended else ""
-    lines.append(f"{NAME}: {mended}{_many(count[ERROR], ERROR)}, {_many(count[WARNING], WARNING)}")
+    fixed = f"{result.fixed} fixed, " if result.fixed else ""
+    lines.append(f"{NAME}: {fixed}{_many(count[ERROR], ERROR)}, {_many(count[WARNING], WARNING)}")
     return "\n".join(lines)
 
 
@@ -72,12 +72,12 @@ def as_json(result: Result, prefix: str = "") -> str:
             "path": finding.path or None,
             "line": finding.line or None,
             "message": finding.message,
-            "mend": checks()[finding.check].mend,
-            "mends_itself": finding.mend is not None,
+            "fix": checks()[finding.check].fix,
+            "fixes_itself": finding.fix is not None,
         }
         for finding in result.findings
     ]
-    about = {"version": version(), "mended": result.mended, "counts": counted(result)}
+    about = {"version": version(), "fixed": result.fixed, "counts": counted(result)}
     return json.dumps(about | {"findings": findings}, indent=2)
 
 
@@ -89,7 +89,7 @@ def as_github(result: Result, prefix: str = "") -> str:
         where |= {"line": str(finding.line)} if finding.line else {}
         where["title"] = f"{finding.check} {checks()[finding.check].name}"
         options = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in where.items())
-        message = f"{finding.message}. {checks()[finding.check].mend}"
+        message = f"{finding.message}. {checks()[finding.check].fix}"
         lines.append(f"::{result.severity(finding)} {options}::{_escaped(message)}")
     return "\n".join(lines)
 
@@ -131,7 +131,7 @@ def _rule(id: str) -> dict[str, Any]:
         "name": "".join(word.capitalize() for word in check.name.split("-")),
         "shortDescription": {"text": check.finds},
         "fullDescription": {"text": check.why},
-        "help": {"text": check.mend},
+        "help": {"text": check.fix},
         "defaultConfiguration": {"level": check.severity},
     }
 

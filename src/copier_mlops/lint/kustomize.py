@@ -26,7 +26,7 @@ class Offer:
     """The lines that `--fix` would change and how; if it must not, why."""
 
     lines: set[int] = field(default_factory=set)
-    mend: Callable[[], bool] | None = None
+    fix: Callable[[], bool] | None = None
     refusal: str = ""
 
 
@@ -121,7 +121,7 @@ def refuse_unwritable(root: Path, path: str) -> None:
 def move(project: Project, path: str) -> Callable[[], bool]:
     """Write the moved paths of a kustomization.yaml; it is looked at again in the moment of writing."""
 
-    def mend() -> bool:
+    def fix() -> bool:
         now = Project(project.root)
         try:
             after = fixed(now, path) if path in now.files else None
@@ -133,7 +133,7 @@ def move(project: Project, path: str) -> Callable[[], bool]:
         fixes.replace(project.root / path, after)
         return True
 
-    return mend
+    return fix
 
 
 def offer(project: Project, path: str) -> Offer:

@@ -21,9 +21,9 @@ class Check:
     page: str
     finds: str
     why: str
-    mend: str
+    fix: str
     needs: str = ""
-    mends_itself: bool = False
+    fixes_itself: bool = False
 
 
 @functools.cache

@@ -16,7 +16,7 @@ class Result:
 
     findings: list[Finding]
     config: Config
-    mended: int = 0
+    fixed: int = 0
 
     def severity(self, finding: Finding) -> str:
         """`error` or `warning`, as the check and the settings say."""
@@ -66,16 +66,16 @@ def _not_ignored(found: list[Finding], config: Config) -> list[Finding]:
 
 
 def lint(project: Project, options: Iterable[str], only: set[str] | None, fix: bool) -> Result:
-    """Look, mend where that is asked for, and look again at what was mended."""
+    """Look, fix where that is asked for, and look again at what was fixed."""
     found = run(project, options, only)
-    mended, failed = 0, []
+    fixed, failed = 0, []
     for finding in found if fix else ():
-        if finding.mend:
+        if finding.fix:
             try:
-                mended += finding.mend()
+                fixed += finding.fix()
             except OSError as error:
-                said = f"could not be mended: {error.strerror or error}"
+                said = f"could not be fixed: {error.strerror or error}"
                 failed.append(Finding(finding.path, 0, "MLO001", said))
-    if mended:
+    if fixed:
         found = run(Project(project.root, project.config), options, only)
-    return Result(sorted(found + failed), project.config, mended)
+    return Result(sorted(found + failed), project.config, fixed)

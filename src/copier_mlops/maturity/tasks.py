@@ -27,7 +27,7 @@ class Done:
     def last(self) -> str:
         """The line that says why, as far as a line can."""
         lines = [line.strip() for line in f"{self.said}\n{self.printed}".splitlines() if line.strip()]
-        told = [line for line in lines if not line.startswith(("->", "mend:", "Error: Sequence aborted"))]
+        told = [line for line in lines if not line.startswith(("->", "fix:", "Error: Sequence aborted"))]
         return (told or ["without a word"])[-1][:SHOWN]
 
 

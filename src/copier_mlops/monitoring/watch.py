@@ -59,7 +59,7 @@ def look(version: ModelVersion, settings: Settings) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise SystemExit(
             f"monitor: look of {ENTRY} returns {type(found).__name__}, not a list of sentences\n"
-            "  mend: end it with `return found`, an empty list if all is well"
+            "  fix: end it with `return found`, an empty list if all is well"
         )
     return found
 

@@ -37,10 +37,10 @@ def require(job: str) -> dict[str, Any]:
         SystemExit: There is none, or it was given for something else.
     """
     gate = next(gate for gate, guarded in GATES.items() if guarded == job)
-    mend = f"  mend: uv run poe gate-check {gate}"
+    fix = f"  fix: uv run poe gate-check {gate}"
     if not handover.file_of(job, "approval").is_file():
-        raise SystemExit(f"{job}: nobody has approved it\n{mend}")
+        raise SystemExit(f"{job}: nobody has approved it\n{fix}")
     document = handover.read(job, "approval")
     if document.get("subject") != digest(job):
-        raise SystemExit(f"{job}: the approval of {document.get('by')} was for something else\n{mend}")
+        raise SystemExit(f"{job}: the approval of {document.get('by')} was for something else\n{fix}")
     return document

@@ -37,7 +37,7 @@ def export(*options: str) -> str:
     try:
         return run("uv", "export", "--frozen", *left_out, *options)
     except CommandError as error:
-        raise SystemExit(f"package: uv.lock cannot be exported: {error}\n  mend: uv lock") from None
+        raise SystemExit(f"package: uv.lock cannot be exported: {error}\n  fix: uv lock") from None
 
 
 def requirements(packed: dict[str, bytes]) -> str:
@@ -65,7 +65,7 @@ def fetch(release: dict[str, Any]) -> Path:
     except ValueError as error:
         raise SystemExit(
             f"package: version {release['version']} of {release['model']} cannot be used: {error}\n"
-            "  mend: bring the file back in the artefact store, or register the model again"
+            "  fix: bring the file back in the artefact store, or register the model again"
         ) from None
     return file
 

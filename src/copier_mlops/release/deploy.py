@@ -33,12 +33,12 @@ def check_context(packaged: dict[str, Any], job: str) -> Path:
         check(folder / "model" / "model.skops", packaged["sha256"])
     except ModelFileError as error:
         raise SystemExit(
-            f"deploy: build/{job}/image does not hold the model of the release: {error}\n  mend: uv run poe package"
+            f"deploy: build/{job}/image does not hold the model of the release: {error}\n  fix: uv run poe package"
         ) from None
     if context.digest(folder) != packaged["context"]:
         raise SystemExit(
             f"deploy: build/{job}/image is damaged or was changed: it is not what package.json names\n"
-            "  mend: uv run poe package"
+            "  fix: uv run poe package"
         )
     return folder
 
@@ -102,7 +102,7 @@ def carry_out(
     except MlflowException as error:
         raise SystemExit(
             f"deploy: version {version} runs, but the registry did not take it down: {error}\n"
-            f"  mend: uv run poe deploy --env {environment} again"
+            f"  fix: uv run poe deploy --env {environment} again"
         ) from None
     handover.write(f"deploy-{environment}", "deployment", document)
     return document

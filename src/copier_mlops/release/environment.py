@@ -48,11 +48,11 @@ def resources(settings: Settings) -> list[Resource]:
             )
         ]
     return [
-        Resource("data remote", lambda: checks.look_remote().ok, make=checks.mend_remote),
+        Resource("data remote", lambda: checks.look_remote().ok, make=checks.fix_remote),
         Resource(
             f"experiment {settings.experiment}",
             lambda: client.get_experiment_by_name(settings.experiment) is not None,
-            make=server.mend_experiment,
+            make=server.fix_experiment,
         ),
         Resource(
             f"registered model {name}",
@@ -126,4 +126,4 @@ def apply(arguments: list[str] | None = None) -> None:
     handover.write("apply", "applied", {**planned, "done": done, "failed": failed, "approval": approved})
     print(f"apply: {settings.environment}: {len(done)} done, {len(failed)} failed")
     if failed:
-        raise SystemExit("apply: mend what failed, then plan again: uv run poe plan")
+        raise SystemExit("apply: fix what failed, then plan again: uv run poe plan")

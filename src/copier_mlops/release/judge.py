@@ -25,7 +25,7 @@ def figure(metrics: dict[str, float], name: str, whose: str) -> float:
         known = ", ".join(sorted(each for each in metrics if "." not in each))
         raise SystemExit(
             f"evaluate: {whose} has no metric {name}; it has {known or 'none'}\n"
-            "  mend: name one of them in gate.metric of operation/configuration/environment_prod/release.yaml"
+            "  fix: name one of them in gate.metric of operation/configuration/environment_prod/release.yaml"
         )
     return value
 
@@ -55,7 +55,7 @@ def require_run(client: MlflowClient, run_id: str) -> None:
     except MlflowException as error:
         raise SystemExit(
             f"evaluate: {client.tracking_uri} has no run {run_id}: {error}\n"
-            "  mend: name a tracking server that all jobs reach in tracking_uri; a SQLite file is only on one machine"
+            "  fix: name a tracking server that all jobs reach in tracking_uri; a SQLite file is only on one machine"
         ) from None
 
 

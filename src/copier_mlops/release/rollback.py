@@ -19,7 +19,7 @@ def goal(ran: list[str], wanted: str | None, environment: str) -> int:
         if not earlier:
             raise SystemExit(
                 f"rollback: {environment} never ran version {wanted}; it ran {', '.join(ran)}; nothing was changed\n"
-                f"  mend: a version that is new to it goes by uv run poe deploy --env {environment}"
+                f"  fix: a version that is new to it goes by uv run poe deploy --env {environment}"
             )
     return earlier[-1]
 

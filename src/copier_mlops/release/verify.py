@@ -159,7 +159,7 @@ def verify(document: dict[str, Any], settings: Settings, seconds: float = SECOND
     if as_json:
         print(json.dumps(result, indent=2))
     if difference:
-        raise SystemExit(f"verify: {difference}\n  mend: uv run poe rollback --env {environment}")
+        raise SystemExit(f"verify: {difference}\n  fix: uv run poe rollback --env {environment}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -29,7 +29,7 @@ def build(package: str) -> dict[str, bytes]:
             run("uv", "build", "--wheel", "--quiet", "--out-dir", folder)
         except CommandError as error:
             raise SystemExit(
-                f"package: the wheel of {package} cannot be built: {error}\n  mend: [build-system] of pyproject.toml"
+                f"package: the wheel of {package} cannot be built: {error}\n  fix: [build-system] of pyproject.toml"
             ) from None
         own = {path.name: path.read_bytes() for path in sorted(Path(folder).glob("*.whl"))}
     return own | packed(distribution(NAME))

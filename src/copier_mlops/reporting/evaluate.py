@@ -8,7 +8,7 @@ from typing import Any
 from copier_mlops.project import load_settings, root
 from copier_mlops.tracking import models, server
 
-MEND = "mend: uv run poe train"
+FIX = "fix: uv run poe train"
 
 
 def read(path: Path, *names: str) -> dict[str, Any]:
@@ -25,11 +25,11 @@ def read(path: Path, *names: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SystemExit(f"evaluate: {place} is not here\n  {MEND}") from None
+        raise SystemExit(f"evaluate: {place} is not here\n  {FIX}") from None
     except (OSError, ValueError) as error:
-        raise SystemExit(f"evaluate: {place} cannot be read: {error}\n  {MEND}") from None
+        raise SystemExit(f"evaluate: {place} cannot be read: {error}\n  {FIX}") from None
     if missing := [name for name in names if not isinstance(found, dict) or name not in found]:
-        raise SystemExit(f"evaluate: {place} has no {', '.join(missing)}\n  {MEND}")
+        raise SystemExit(f"evaluate: {place} has no {', '.join(missing)}\n  {FIX}")
     return dict(found)
 
 

@@ -40,8 +40,8 @@ def check_inputs(root: Path) -> None:
     if not missing:
         return
     in_dvc = (root / "dvc.lock").is_file() and all(path.startswith(("build/", "data/")) for path in missing)
-    mend = "uv run dvc pull, or uv run poe train" if in_dvc else "uv run poe train"
-    raise SystemExit(f"report: missing: {', '.join(missing)}\n  mend: {mend}")
+    fix = "uv run dvc pull, or uv run poe train" if in_dvc else "uv run poe train"
+    raise SystemExit(f"report: missing: {', '.join(missing)}\n  fix: {fix}")
 
 
 def code(root: Path) -> dict[str, str]:
@@ -92,7 +92,7 @@ def collect(root: Path) -> dict[str, Any]:
     candidates = {file.stem: _read(file) for file in sorted((root / "metrics" / "candidates").glob("*.json"))}
     hashes = lineage.dvc_hashes(root)
     if len(test) != len(predictions):
-        raise ValueError(f"{len(predictions)} predictions for {len(test)} test records\n  mend: uv run poe train")
+        raise ValueError(f"{len(predictions)} predictions for {len(test)} test records\n  fix: uv run poe train")
     found = {
         "candidate": metrics.pop("candidate"),
         "candidates": candidates,
@@ -230,4 +230,4 @@ def _read(path: Path) -> Any:
         return document
     except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be read: {reason}\n  mend: uv run poe train") from None
+        raise ValueError(f"{path} cannot be read: {reason}\n  fix: uv run poe train") from None

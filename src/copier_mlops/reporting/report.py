@@ -109,7 +109,7 @@ def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
         name = file.relative_to(folder).as_posix() if folder in file.parents else file.name
         reason = " ".join(str(error).split()) or type(error).__name__
         fix = f"correct {name}, then: uv run poe report"
-        raise SystemExit(f"report: {name}{line and f', line {line}'}: {reason}\n  mend: {fix}") from None
+        raise SystemExit(f"report: {name}{line and f', line {line}'}: {reason}\n  fix: {fix}") from None
 
 
 def _place(template: Path, error: Exception) -> tuple[Path, int | str]:
@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
         texts = render(folder, {**facts.collect(folder), **about}) | readme(folder)
         write(texts)
     except KeyError as error:
-        raise SystemExit(f"report: {error} is not in the results of the run\n  mend: uv run poe train") from None
+        raise SystemExit(f"report: {error} is not in the results of the run\n  fix: uv run poe train") from None
     except (CommandError, OSError, ValueError) as error:
         raise SystemExit(f"report: {error}") from None
     for path in texts:

@@ -187,7 +187,7 @@ def project_app(predictor: Predictor, settings: Settings) -> FastAPI:
         line = inspect.unwrap(create).__code__.co_firstlineno
         raise SystemExit(
             f"serve: {ENTRY}, line {line}: create_app returns {type(app).__name__}, not the FastAPI app\n"
-            "  mend: end it with `return app`"
+            "  fix: end it with `return app`"
         )
     return app
 

@@ -21,7 +21,7 @@ def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"model.json has no {error}" if isinstance(error, KeyError) else error
         raise SystemExit(
-            f"service: the packaged {settings.model_name} cannot be used: {reason}\n  mend: uv run poe package"
+            f"service: the packaged {settings.model_name} cannot be used: {reason}\n  fix: uv run poe package"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What this machine must have, how to see whether it has it, and how to mend it."""
+"""What this machine must have, how to see whether it has it, and how to fix it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from copier_mlops.project import root
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check saw. `advice` is the command that mends it, if a person has to."""
+    """What a check saw. `advice` is the command that fixes it, if a person has to."""
 
     ok: bool
     text: str
@@ -23,21 +23,21 @@ class Finding:
 
     @classmethod
     def of(cls, error: BaseException, prefix: str = "mlops: ") -> Self:
-        """Return what an error says as a finding: a sentence, and below it the command after `mend:`."""
-        text, _, advice = str(error).strip().partition("\n  mend: ")
-        return cls(False, text.removeprefix(prefix) or type(error).__name__, advice or "mend what the text names")
+        """Return what an error says as a finding: a sentence, and below it the command after `fix:`."""
+        text, _, advice = str(error).strip().partition("\n  fix: ")
+        return cls(False, text.removeprefix(prefix) or type(error).__name__, advice or "fix what the text names")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at. `see` never changes anything; `mend` may raise, and the finding after it counts.
+    """One thing to look at. `see` never changes anything; `fix` may raise, and the finding after it counts.
 
-    What changes the same `place` is looked at and mended in order, and never at the same time.
+    What changes the same `place` is looked at and fixed in order, and never at the same time.
     """
 
     name: str
     see: Callable[[], Finding]
-    mend: Callable[[], object]
+    fix: Callable[[], object]
     place: str
 
     def look(self) -> Finding:
@@ -48,17 +48,17 @@ class Check:
             return Finding.of(error)
 
 
-def prepare(check: Check, mends: bool = True) -> tuple[str, Finding]:
-    """Look, and mend what is wrong and look again, if asked to.
+def prepare(check: Check, fixes: bool = True) -> tuple[str, Finding]:
+    """Look, and fix what is wrong and look again, if asked to.
 
     Returns:
         What happened (`ok`, `done` or `FAILED`), and the last finding.
     """
     finding = check.look()
-    if finding.ok or not mends:
+    if finding.ok or not fixes:
         return "ok" if finding.ok else "FAILED", finding
     try:
-        check.mend()
+        check.fix()
     except (Exception, SystemExit) as error:  # one step that fails must not stop the others
         text = f"{finding.text}; {error}" if str(error) else finding.text
         return "FAILED", Finding(False, text, finding.advice)
@@ -93,7 +93,7 @@ def look_environment() -> Finding:
     return Finding(True, "in step with pyproject.toml and uv.lock")
 
 
-def mend_environment() -> None:
+def fix_environment() -> None:
     """Install what pyproject.toml and uv.lock name.
 
     Raises:
@@ -152,7 +152,7 @@ def look_git() -> Finding:
     return Finding(True, f"at commit {commit}")
 
 
-def mend_git() -> None:
+def fix_git() -> None:
     """Make the repository and its first commit; a repository that was there before keeps its history as it is."""
     try:
         run("git", "rev-parse", "--git-dir")
@@ -213,7 +213,7 @@ def _look_folder(folder: Path) -> Finding:
 REMOTE = "uvx copier update --data data_remote=FOLDER"
 
 
-def mend_remote() -> None:
+def fix_remote() -> None:
     """Make the folder of a data remote on this machine."""
     from dvc.repo import Repo
 
@@ -243,7 +243,7 @@ def look_data() -> Finding:
     return Finding(True, "every tracked file is here")
 
 
-def mend_data() -> None:
+def fix_data() -> None:
     """Take what came with the template into DVC's cache, and fetch what is not here; a changed file is left alone."""
     from dvc.repo import Repo
 
@@ -260,9 +260,9 @@ def mend_data() -> None:
 
 
 CHECKS = [
-    Check("environment", look_environment, mend_environment, "environment"),
-    Check("git", look_git, mend_git, "git"),
+    Check("environment", look_environment, fix_environment, "environment"),
+    Check("git", look_git, fix_git, "git"),
     Check("hooks", look_hooks, lambda: run(sys.executable, "-m", "pre_commit", "install"), "git"),
-    Check("data remote", look_remote, mend_remote, "data"),
-    Check("data", look_data, mend_data, "data"),
+    Check("data remote", look_remote, fix_remote, "data"),
+    Check("data", look_data, fix_data, "data"),
 ]

@@ -42,7 +42,7 @@ def look_package() -> Finding:
 
 
 def _wrong(text: str, advice: str) -> SystemExit:
-    return SystemExit(f"{text}\n  mend: {advice}")
+    return SystemExit(f"{text}\n  fix: {advice}")
 
 
 def read() -> dict[str, Any]:

@@ -26,8 +26,8 @@ def look_update() -> Finding:
     known = listed("ls-files", "--cached", "--others", "--exclude-standard")
     left += [name for name in known if name.endswith(".rej") and (root() / name).is_file()]
     if left:
-        mend = "decide each place, delete the markers and the *.rej files, then: git add FILE"
-        return Finding(False, f"left to decide: {', '.join(sorted(set(left)))}", mend)
+        fix = "decide each place, delete the markers and the *.rej files, then: git add FILE"
+        return Finding(False, f"left to decide: {', '.join(sorted(set(left)))}", fix)
     if old := kustomize.old_files(root()):
         names = ", ".join(file.relative_to(root()).as_posix() for file in old)
         text = f"{kustomize.MOVED} is {kustomize.NOW} now, and is still named in {names}"
@@ -51,13 +51,13 @@ def all_checks() -> list[Check]:
     return found + (tracking.CHECKS if level() >= PIPELINE else [])
 
 
-# What must have been looked at, and mended, before a place: all that runs comes from the environment, DVC needs a
+# What must have been looked at, and fixed, before a place: all that runs comes from the environment, DVC needs a
 # repository, and a commit must not catch a file that is half written.
 AFTER = {"git": ("environment",), "data": ("environment", "git"), "tracking": ("environment",)}
 
 
-def walk(found: list[Check], mends: bool) -> Iterator[tuple[Check, str, Finding]]:
-    """Look at all places side by side, and mend what is wrong if asked to; within a place one after the other.
+def walk(found: list[Check], fixes: bool) -> Iterator[tuple[Check, str, Finding]]:
+    """Look at all places side by side, and fix what is wrong if asked to; within a place one after the other.
 
     Yields:
         Each check in the given order with what happened (`ok`, `done` or `FAILED`) and its last finding, as soon as it
@@ -70,11 +70,11 @@ def walk(found: list[Check], mends: bool) -> Iterator[tuple[Check, str, Finding]
         for check in (check for earlier in AFTER.get(place, ()) for check in places.get(earlier, ())):
             results[check.name].result()
         if place == "tracking":
-            for check, result in zip(places[place], tracking.apart(places[place], mends), strict=True):
+            for check, result in zip(places[place], tracking.apart(places[place], fixes), strict=True):
                 results[check.name].set_result(result)
             return
         for check in places[place]:
-            results[check.name].set_result(checks.prepare(check, mends))
+            results[check.name].set_result(checks.prepare(check, fixes))
 
     with ThreadPoolExecutor(len(places)) as pool:
         for place in places:
@@ -93,11 +93,11 @@ def setup(arguments: list[str] | None = None) -> None:
     """
     argparse.ArgumentParser(prog="poe setup", description=setup.__doc__).parse_args(arguments)
     failed, found = 0, all_checks()
-    for check, state, finding in walk(found, mends=True):
+    for check, state, finding in walk(found, fixes=True):
         failed += not finding.ok
         show(state, check, finding)
     if failed:
-        raise SystemExit(f"\n{failed} of {len(found)} steps could not be done; mend them, then: uv run poe setup")
+        raise SystemExit(f"\n{failed} of {len(found)} steps could not be done; fix them, then: uv run poe setup")
     print(f"\nReady. Next: uv run poe {'train' if level() >= PIPELINE else 'test'}")
 
 
@@ -107,7 +107,7 @@ def doctor(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     found = []
-    for check, _, finding in walk(all_checks(), mends=False):
+    for check, _, finding in walk(all_checks(), fixes=False):
         found.append((check, finding))
         if not options.json:
             show("ok" if finding.ok else "WRONG", check, finding)
@@ -119,7 +119,7 @@ def doctor(arguments: list[str] | None = None) -> None:
 
 
 def show(state: str, check: Check, finding: Finding) -> None:
-    """Print a finding, and below it the command that mends it."""
+    """Print a finding, and below it the command that fixes it."""
     print(f"{state:>7} {check.name}: {finding.text}", flush=True)
     if not finding.ok:
         print(f"        -> {finding.advice}")

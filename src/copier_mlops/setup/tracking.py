@@ -34,7 +34,7 @@ def _ask(settings: Settings) -> "tuple[MlflowClient | None, Finding]":
     try:
         client = server.connect(settings)
     except server.TrackingError as error:
-        return None, Finding(False, str(error).splitlines()[0].removeprefix("tracking: "), server.MEND)
+        return None, Finding(False, str(error).splitlines()[0].removeprefix("tracking: "), server.FIX)
     return client, Finding(True, f"{settings.tracking_uri} answers")
 
 
@@ -83,29 +83,29 @@ def look_experiment() -> Finding:
     return Finding(True, f"{experiment.name}, number {experiment.experiment_id}")
 
 
-def mend_experiment() -> None:
+def fix_experiment() -> None:
     """Create the experiment, if the server answers."""
     from copier_mlops.tracking import server
 
     client, _ = _ask(load_settings())
     if client is not None:
-        server.mend_experiment()
+        server.fix_experiment()
 
 
 CHECKS = [
     Check("tracking server", look_server, lambda: None, "tracking"),
-    Check("experiment", look_experiment, mend_experiment, "tracking"),
+    Check("experiment", look_experiment, fix_experiment, "tracking"),
 ]
 
 
-def apart(checks: Iterable[Check], mends: bool) -> list[tuple[str, Finding]]:
-    """Look at tracking in a process of its own, and mend it if asked to.
+def apart(checks: Iterable[Check], fixes: bool) -> list[tuple[str, Finding]]:
+    """Look at tracking in a process of its own, and fix it if asked to.
 
     Returns:
         For each of the checks `ok`, `done` or `FAILED`, and its finding.
     """
     # -P: a file of the project that has the name of a library must not be imported for it.
-    command = (sys.executable, "-P", "-m", "copier_mlops.setup.tracking", *(["--mend"] if mends else []))
+    command = (sys.executable, "-P", "-m", "copier_mlops.setup.tracking", *(["--fix"] if fixes else []))
     try:
         said = json.loads(run(*command).splitlines()[-1])
     except (CommandError, LookupError, ValueError) as error:
@@ -117,9 +117,9 @@ def apart(checks: Iterable[Check], mends: bool) -> list[tuple[str, Finding]]:
 def main(arguments: list[str] | None = None) -> None:
     """Print what `apart` reads, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--mend", action="store_true", help="mend what is wrong")
+    parser.add_argument("--fix", action="store_true", help="fix what is wrong")
     options = parser.parse_args(arguments)
-    found = [prepare(check, options.mend) for check in CHECKS]
+    found = [prepare(check, options.fix) for check in CHECKS]
     print(json.dumps([(state, vars(finding)) for state, finding in found]))
 
 

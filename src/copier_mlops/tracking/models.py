@@ -78,7 +78,7 @@ def predictor(settings: Settings) -> Predictor:
     if version is None:
         raise SystemExit(
             f"registry: {settings.model_name} has no version at alias {settings.model_alias}\n"
-            f"  mend: uv run poe train, then uv run poe register --env {settings.environment}"
+            f"  fix: uv run poe train, then uv run poe register --env {settings.environment}"
         )
     number, sha256 = str(version.version), version.tags.get("sha256", "unknown")
     try:
@@ -86,7 +86,7 @@ def predictor(settings: Settings) -> Predictor:
     except ValueError as error:
         raise SystemExit(
             f"registry: version {number} of {settings.model_name} cannot be used: {error}\n"
-            f"  mend: uv run poe rollback --env {settings.environment}, or register the model again"
+            f"  fix: uv run poe rollback --env {settings.environment}, or register the model again"
         ) from None
 
 

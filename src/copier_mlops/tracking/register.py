@@ -25,10 +25,10 @@ def tracked_run(client: MlflowClient, settings: Settings) -> Run:
     """
     pipeline = lineage.pipeline_hash(root())
     if not pipeline:
-        raise SystemExit("register: the pipeline has not run yet: there is no dvc.lock\n  mend: uv run poe train")
+        raise SystemExit("register: the pipeline has not run yet: there is no dvc.lock\n  fix: uv run poe train")
     run = server.find_run(client, server.experiment(client, settings).experiment_id, pipeline)
     if run is None or "model.uri" not in run.data.tags:
-        raise SystemExit("register: the result in dvc.lock is not tracked\n  mend: uv run poe track")
+        raise SystemExit("register: the result in dvc.lock is not tracked\n  fix: uv run poe track")
     return run
 
 
@@ -46,7 +46,7 @@ def register(client: MlflowClient, settings: Settings, run: Run) -> ModelVersion
     except ModelFileError as error:
         raise SystemExit(
             f"register: the model of run {run.info.run_id} cannot be used: {error}\n"
-            f"  mend: uv run mlflow runs delete --run-id {run.info.run_id} && uv run poe track"
+            f"  fix: uv run mlflow runs delete --run-id {run.info.run_id} && uv run poe track"
         ) from None
     known = [each for each in models.versions(client, settings) if each.run_id == run.info.run_id]
     if known:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
 
-MEND = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
+FIX = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
 # A server that is down is reported within seconds, not after minutes of retries; set these yourself for a slow one.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
@@ -48,7 +48,7 @@ def connect(settings: Settings) -> MlflowClient:
     except Exception as error:  # the database's and the network's errors share no class
         raise TrackingError(
             f"tracking: {settings.tracking_uri} does not answer: {_reason(error)}\n"
-            f"  mend: {MEND}\n"
+            f"  fix: {FIX}\n"
             "  nothing is lost: what the pipeline made is in build/ and dvc.lock; `uv run poe track` goes on"
         ) from None
     return client
@@ -93,10 +93,10 @@ def experiment(client: MlflowClient, settings: Settings) -> Experiment:
     """
     found = client.get_experiment_by_name(settings.experiment)
     if found is None:
-        raise TrackingError(f"tracking: no experiment {settings.experiment}\n  mend: uv run poe train, which makes it")
+        raise TrackingError(f"tracking: no experiment {settings.experiment}\n  fix: uv run poe train, which makes it")
     if found.lifecycle_stage != "active":
         restore = f"uv run mlflow experiments restore --experiment-id {found.experiment_id}"
-        raise TrackingError(f"tracking: the experiment {settings.experiment} was deleted\n  mend: {restore}")
+        raise TrackingError(f"tracking: the experiment {settings.experiment} was deleted\n  fix: {restore}")
     return found
 
 
@@ -119,7 +119,7 @@ def make_experiment(client: MlflowClient, settings: Settings) -> Experiment:
     return experiment(client, settings)
 
 
-def mend_experiment() -> None:
+def fix_experiment() -> None:
     """Make the experiment of the chosen environment if there is none.
 
     Raises:

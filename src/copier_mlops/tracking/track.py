@@ -33,14 +33,14 @@ def check_results(hashes: dict[str, str]) -> None:
     """
     for path in RESULTS:
         if path not in hashes:
-            raise SystemExit(f"track: the pipeline has not made {path}\n  mend: uv run poe train")
+            raise SystemExit(f"track: the pipeline has not made {path}\n  fix: uv run poe train")
         file = root() / path
         if not file.is_file():
-            raise SystemExit(f"track: {path} is not here\n  mend: uv run dvc pull, or uv run poe train")
+            raise SystemExit(f"track: {path} is not here\n  fix: uv run dvc pull, or uv run poe train")
         if hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != hashes[path]:
             raise SystemExit(
                 f"track: {path} is damaged or was changed: it is not the file that dvc.lock names\n"
-                f"  mend: uv run dvc checkout --force {path}, or uv run dvc repro --force evaluate"
+                f"  fix: uv run dvc checkout --force {path}, or uv run dvc repro --force evaluate"
             )
 
 

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         pipeline = subprocess.Popen((*PIPELINE, *further), cwd=root())
     except FileNotFoundError:
-        raise SystemExit("train: dvc is not installed\n  mend: uv sync") from None
+        raise SystemExit("train: dvc is not installed\n  fix: uv sync") from None
     try:
         prepare_tracking()
     finally:
@@ -46,7 +46,7 @@ def prepare_tracking() -> None:
     from copier_mlops.tracking import server
 
     try:
-        server.mend_experiment()
+        server.fix_experiment()
     except server.TrackingError as error:
         reason = str(error).splitlines()[0].removeprefix("tracking: ")
         print(f"train: {reason}; the pipeline goes on, and is tracked if the server answers by then", flush=True)

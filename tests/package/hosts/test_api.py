@@ -18,7 +18,7 @@ def refusal(place, *replies: Reply, **variables) -> str:
     with pytest.raises(SystemExit) as stopped:
         ask(place, **variables)
     text = str(stopped.value)
-    assert text.startswith("host: ") and "\n  mend: " in text
+    assert text.startswith("host: ") and "\n  fix: " in text
     assert TOKEN not in text
     return text
 

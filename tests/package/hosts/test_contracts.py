@@ -75,4 +75,4 @@ def test_an_answer_that_names_no_host_is_said(place):
     replace(answers, "git_host: github", "git_host: sourcehut")
     printed = place.run("host-setup", "--plan", code=1)
     answers.write_text(before, encoding="utf-8")
-    assert "names 'sourcehut' as git_host" in printed and "mend: uvx copier update --data git_host=github" in printed
+    assert "names 'sourcehut' as git_host" in printed and "fix: uvx copier update --data git_host=github" in printed

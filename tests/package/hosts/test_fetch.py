@@ -123,7 +123,7 @@ def test_a_run_is_named_as_the_browser_does(laptop, address):
 @on_three
 def test_a_run_of_another_repository_is_refused(laptop):
     printed = laptop.run("fetch", OTHERS[laptop.name], code=1)
-    assert "this is a run of" in printed and "mend: run it in a clone of that repository" in printed
+    assert "this is a run of" in printed and "fix: run it in a clone of that repository" in printed
     assert laptop.server.seen == []
 
 
@@ -142,14 +142,14 @@ def built_nothing(place) -> bool:
 @pytest.mark.parametrize("reference", ["CD", "#12", "-1", "99 ", "https://example.org/99", "file:///etc/passwd", "٩٩"])
 def test_what_is_no_run_is_refused_before_anything_is_asked(laptop, reference):
     printed = laptop.run("fetch", reference, code=1)
-    assert "neither a number nor the address of a run" in printed and "mend: copy the address" in printed
+    assert "neither a number nor the address of a run" in printed and "fix: copy the address" in printed
     assert laptop.server.seen == []
 
 
 @on_three
 def test_an_unknown_run_is_refused(laptop):
     printed = laptop.run("fetch", "7", code=1)
-    assert "has no run 7 in" in printed and "mend: RUN is in the address" in printed
+    assert "has no run 7 in" in printed and "fix: RUN is in the address" in printed
     laptop.state.run = False
     assert "has no run 99 in" in laptop.run("fetch", "99", code=1)
 
@@ -162,7 +162,7 @@ def test_an_unknown_job_is_refused(laptop):
 @on_three
 def test_without_a_token_nothing_is_asked(laptop):
     printed = laptop.run("fetch", "99", code=1, HOST_TOKEN=None)
-    assert "HOST_TOKEN is not set" in printed and "mend: set HOST_TOKEN" in printed
+    assert "HOST_TOKEN is not set" in printed and "fix: set HOST_TOKEN" in printed
     assert laptop.server.seen == []
 
 
@@ -179,7 +179,7 @@ def test_what_has_expired_is_said(laptop):
     assert built(laptop) == expected("evaluate")
     printed = laptop.run("fetch", "99", "--job", "train", code=1)
     assert "what train kept in run 99 has expired" in printed
-    assert "mend: uv run poe train && uv run poe push" in printed
+    assert "fix: uv run poe train && uv run poe push" in printed
 
 
 @on_three
@@ -188,7 +188,7 @@ def test_a_run_that_kept_nothing_names_the_commands(laptop):
     laptop.state.failed = ["Train" if laptop.name == "github" else "train"]
     printed = laptop.run("fetch", "99", code=1)
     assert "no job of run 99 kept anything" in printed
-    assert printed.endswith("mend: uv run poe train && uv run poe push\n")
+    assert printed.endswith("fix: uv run poe train && uv run poe push\n")
     assert built_nothing(laptop)
 
 
@@ -197,14 +197,14 @@ def test_a_run_that_was_stopped_before_anything_failed_names_all_its_commands(la
     laptop.state.archives.clear()
     laptop.state.failed.clear()
     printed = laptop.run("fetch", "99", code=1)
-    assert "mend: uv run poe train && uv run poe push && uv run poe evaluate --release && " in printed
+    assert "fix: uv run poe train && uv run poe push && uv run poe evaluate --release && " in printed
 
 
 @on_three
 def test_a_job_that_failed_kept_nothing_and_its_inputs_are_named(laptop):
     printed = laptop.run("fetch", "99", "--job", "register", code=1)
     assert "the job register kept nothing in run 99: a job that fails keeps nothing" in printed
-    assert "mend: uv run poe fetch 99 --job evaluate" in printed
+    assert "fix: uv run poe fetch 99 --job evaluate" in printed
     assert "no flow has a job 'moon'" in laptop.run("fetch", "99", "--job", "moon", code=1)
     assert "no flow has a job '../x'" in laptop.run("fetch", "99", "--job", "../x", code=1)
 
@@ -248,7 +248,7 @@ def unchanged_by(place, text: str) -> None:
     (place.tree / "build" / "train").mkdir(parents=True, exist_ok=True)
     (place.tree / "build" / "train" / "mine.txt").write_text("mine\n")
     printed = place.run("fetch", "99", code=1)
-    assert text in printed and "\n  mend: " in printed
+    assert text in printed and "\n  fix: " in printed
     assert built(place) == {"train/mine.txt": "mine\n"}
     assert [path.name for path in (place.tree / "build").iterdir()] == ["train"]
 
@@ -374,8 +374,8 @@ def test_jobs_of_one_name_are_told_apart_by_their_flow(laptop, file, flows):
     assert list(commands) == flows and commands["teardown"]["plan"] == ["uv run poe plan --teardown"]
     laptop.state.archives.clear()
     printed = laptop.run("fetch", "99", "--job", "plan", code=1)
-    mend = "uv run poe plan --teardown" if flows == ["teardown"] else "the steps of plan in the file of the flow"
-    assert printed.endswith(f"mend: {mend}\n")
+    fix = "uv run poe plan --teardown" if flows == ["teardown"] else "the steps of plan in the file of the flow"
+    assert printed.endswith(f"fix: {fix}\n")
 
 
 @on_one
@@ -400,7 +400,7 @@ def test_a_build_folder_that_cannot_be_written_is_said(laptop, monkeypatch, tmp_
     monkeypatch.setattr(laptop, "tree", tree)
     (tree / "build").write_text("a file\n")
     printed = laptop.run("fetch", "99", code=1)
-    assert "build/ cannot be written" in printed and "mend: make room" in printed
+    assert "build/ cannot be written" in printed and "fix: make room" in printed
 
 
 @on_one
@@ -434,7 +434,7 @@ def test_bitbucket_does_not_give_them_and_the_way_round_is_said(laptop):
 def test_forgejo_keeps_nothing(laptop, trees, monkeypatch):
     monkeypatch.setattr(laptop, "tree", trees("forgejo"))
     printed = laptop.run("fetch", "99", code=1)
-    assert "Forgejo runs only ci" in printed and "mend: uv run poe ci" in printed
+    assert "Forgejo runs only ci" in printed and "fix: uv run poe ci" in printed
 
 
 def test_every_host_is_fetched_from_or_says_why_not():

@@ -1,4 +1,4 @@
-"""--fix mends, and never loses a line that a person wrote."""
+"""--fix fixes, and never loses a line that a person wrote."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_only_the_outputs_of_a_notebook_go(project, lint, text):
     path.chmod(0o640)
     mode = path.stat().st_mode  # Windows knows no other than 0o666
     code, said, _ = lint(project, "--fix")
-    assert code == 0 and "1 mended, 0 errors" in said
+    assert code == 0 and "1 fixed, 0 errors" in said
     expected = json.loads(json.dumps(NOTEBOOK))
     expected["cells"][1] |= {"outputs": [], "execution_count": None}
     now = path.read_bytes().decode()
@@ -63,7 +63,7 @@ def test_a_notebook_that_would_not_be_the_same_is_left_alone(project, lint, text
     path = project / "notebooks" / "x.ipynb"
     path.write_text(text, encoding="utf-8", newline="")
     code, said, _ = lint(project, "--fix")
-    assert code == 1 and "mended" not in said
+    assert code == 1 and "fixed" not in said
     assert path.read_bytes() == text.encode()
 
 
@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_written_is_a_finding(project, lint, monkeypatch):
 
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     code, said, _ = lint(project, "--fix")
-    assert code == 1 and "notebooks/x.ipynb: MLO001 could not be mended: Permission denied" in said
+    assert code == 1 and "notebooks/x.ipynb: MLO001 could not be fixed: Permission denied" in said
     assert path.read_text(encoding="utf-8") == written()
 
 

@@ -80,17 +80,17 @@ def test_only_the_line_that_moved_changes(released, lint, content):
     path.write_bytes(content)
     path.chmod(0o640)
     (finding,) = found(released)
-    assert (finding.path, finding.check) == (PATH, "MLO903") and finding.mend
+    assert (finding.path, finding.check) == (PATH, "MLO903") and finding.fix
     assert content.splitlines()[finding.line - 1].lstrip(b"\xef\xbb\xbf").startswith(b'- "../../execution/release')
     code, said, _ = lint(released, "--fix")
-    assert code == 0 and "1 mended, 0 errors" in said
+    assert code == 0 and "1 fixed, 0 errors" in said
     expected = moved(content.decode()).encode()
     assert path.read_bytes() == expected != content
     assert path.stat().st_mode & 0o777 == 0o640
     assert not [each.name for each in path.parent.iterdir() if each.name.startswith(".k")]
     before = path.stat()
     code, said, _ = lint(released, "--fix")
-    assert code == 0 and "mended" not in said
+    assert code == 0 and "fixed" not in said
     after = path.stat()
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
@@ -108,7 +108,7 @@ def test_only_the_line_that_moved_changes(released, lint, content):
 def test_each_way_to_name_the_folder_is_one_change(released, lint, line, expected):
     (released / PATH).write_text(f"{line}\n", encoding="utf-8")
     code, said, _ = lint(released, "--fix")
-    assert code == 0 and "1 mended" in said
+    assert code == 0 and "1 fixed" in said
     assert (released / PATH).read_text(encoding="utf-8") == f"{expected}\n"
 
 
@@ -145,7 +145,7 @@ def test_a_file_that_cannot_be_changed_without_a_doubt_is_left_alone(released, l
     before = path.stat()
     code, said, _ = lint(released, "--fix")
     named = [line for line in said.splitlines() if line.startswith(PATH) and "MLO903" in line]
-    assert code == 1 and "mended" not in said
+    assert code == 1 and "fixed" not in said
     assert named and all("--fix leaves this file alone: it " in line and why in line for line in named)
     assert not any(line.endswith("[--fix]") for line in named)
     assert path.read_bytes() == content and path.stat().st_ino == before.st_ino
@@ -196,13 +196,13 @@ def test_a_file_that_became_a_link_in_between_stays(released, tmp_path):
     offer = kustomize.offer(Project(released), PATH)
     (released / PATH).unlink()
     (released / PATH).symlink_to(outside)
-    assert offer.mend and not offer.mend()
+    assert offer.fix and not offer.fix()
     assert outside.read_text(encoding="utf-8") == TEXT
     (released / PATH).unlink()
     (released / PATH).write_text(f"{TEXT}x: &a b\n", encoding="utf-8")
-    assert not offer.mend()
+    assert not offer.fix()
     (released / PATH).unlink()
-    assert not offer.mend()
+    assert not offer.fix()
 
 
 def test_a_folder_that_is_still_there_has_not_moved(released, lint):
@@ -248,7 +248,7 @@ def test_the_command_that_setup_and_deploy_name_does_it(released):
     (released / PATH).write_text(TEXT, encoding="utf-8")
     command = kustomize.way_out(released, released / PATH)
     assert command == "uv run poe lint-template --fix"
-    assert "1 mended, 0 errors" in run(released, *command.removeprefix("uv run ").split())
+    assert "1 fixed, 0 errors" in run(released, *command.removeprefix("uv run ").split())
     assert (released / PATH).read_text(encoding="utf-8") == moved(TEXT)
 
 

@@ -37,7 +37,7 @@ def test_json_has_everything():
     first, second = read["findings"]
     assert first["path"] == "docs/MLO101.md" and first["line"] == 3 and first["name"] == "conflict-marker"
     assert second["path"] is None and second["line"] is None and second["severity"] == "warning"
-    assert first["mend"] and first["mends_itself"] is False
+    assert first["fix"] and first["fixes_itself"] is False
 
 
 @pytest.mark.parametrize("findings", [[], FINDINGS, [ODD]], ids=["none", "each check", "odd"])

@@ -74,7 +74,7 @@ def test_a_file_in_conflict(project):
         (project / "README.md").write_text(text, encoding="utf-8")
         run(project, "git", "commit", "--all", "--quiet", "--message", branch)
     subprocess.run(["git", "merge", "ours"], cwd=project, capture_output=True, check=False)
-    (project / "README.md").write_text("mended, but not added\n", encoding="utf-8")
+    (project / "README.md").write_text("fixed, but not added\n", encoding="utf-8")
     assert [(each.check, each.path) for each in found(project)] == [("MLO101", "README.md")]
 
 

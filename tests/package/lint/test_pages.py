@@ -25,7 +25,7 @@ def test_an_entry_says_all_that_a_person_needs(id):
     assert re.fullmatch(r"MLO\d{3}", id)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.name)
     assert check.severity in ("error", "warning")
-    assert all(text.endswith(".") for text in (check.finds, check.why, check.mend))
+    assert all(text.endswith(".") for text in (check.finds, check.why, check.fix))
 
 
 def test_ids_and_names_are_in_order_and_differ():

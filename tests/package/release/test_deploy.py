@@ -143,10 +143,10 @@ def test_a_model_that_changed_in_the_artifact_store_is_not_packaged(client, stag
             package.of_version(client, stage, "2", package.JOB)
     finally:
         file.write_bytes(content)
-    sentence, mend = str(refused.value).splitlines()
+    sentence, fix = str(refused.value).splitlines()
     assert sentence.startswith("package: version 2 of lending cannot be used: ")
     assert "is damaged: its SHA-256 is" in sentence
-    assert mend.startswith("  mend: bring the file back")
+    assert fix.startswith("  fix: bring the file back")
     # What was packaged before is not taken for what failed.
     with pytest.raises(SystemExit, match="is not here"):
         handover.read(package.JOB, "package")
@@ -164,7 +164,7 @@ def test_a_model_that_changed_in_the_artifact_store_is_not_packaged(client, stag
 def test_a_context_with_a_changed_byte_is_not_deployed(client, stage, first, path, sentence):
     packaged = package.of_version(client, stage, "2", package.JOB)
     flip(image() / path)
-    with pytest.raises(SystemExit, match=f"^{sentence}[^\n]*\n  mend: uv run poe package$"):
+    with pytest.raises(SystemExit, match=f"^{sentence}[^\n]*\n  fix: uv run poe package$"):
         deploy.carry_out(client, stage, packaged, package.JOB, None)
     assert alias(client, stage) == "1"
     verify.verify(first, stage)
@@ -290,12 +290,12 @@ def test_the_record_and_the_service_name_the_file_that_was_tracked(client, stage
 def test_verify_refuses_a_service_with_another_model_file(client, stage, first):
     with pytest.raises(SystemExit) as refused:
         verify.verify(first | {"sha256": "f" * 64}, stage)
-    sentence, mend = str(refused.value).splitlines()
+    sentence, fix = str(refused.value).splitlines()
     assert sentence == (
         "verify: the model file of version 1 is another one: the service names the SHA-256 "
         f"{first['sha256']}, the record {'f' * 64}"
     )
-    assert mend == "  mend: uv run poe rollback --env stage"
+    assert fix == "  fix: uv run poe rollback --env stage"
 
 
 @pytest.mark.parametrize("document", [{"version": "1", "sha256": "a"}, {"version": "1", "sha256": "a", "md5": ""}])

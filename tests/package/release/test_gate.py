@@ -63,7 +63,7 @@ def test_a_champion_without_the_metric_is_a_failure(monkeypatch):
 
 def test_a_run_that_another_machine_tracked_is_not_judged(tmp_path):
     client = MlflowClient(f"sqlite:///{(tmp_path / 'mlflow.db').as_posix()}")
-    with pytest.raises(SystemExit, match=r"has no run 7: .*\n  mend: name a tracking server that all jobs reach"):
+    with pytest.raises(SystemExit, match=r"has no run 7: .*\n  fix: name a tracking server that all jobs reach"):
         judge.require_run(client, "7")
 
 
@@ -80,7 +80,7 @@ def test_an_approval_holds_for_what_was_seen_and_for_nothing_else():
 
 def test_nothing_is_registered_without_an_approval():
     handover.write("evaluate", "verdict", {"promoted": True, "reason": "", "run": {"run_id": "r"}})
-    with pytest.raises(SystemExit, match=r"nobody has approved it\n  mend: uv run poe gate-check model"):
+    with pytest.raises(SystemExit, match=r"nobody has approved it\n  fix: uv run poe gate-check model"):
         promote.promote(client=None, settings=None)
 
 
@@ -90,7 +90,7 @@ def test_a_model_that_is_not_better_is_not_registered_and_needs_no_approval():
 
 
 def test_what_was_not_handed_over_is_named():
-    with pytest.raises(SystemExit, match=r"train/run\.json is not here\n  mend: run the job `train` first"):
+    with pytest.raises(SystemExit, match=r"train/run\.json is not here\n  fix: run the job `train` first"):
         handover.read("train", "run")
     handover.write("train", "run", {"a": 1})
     file = handover.file_of("train", "run")

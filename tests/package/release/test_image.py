@@ -156,4 +156,4 @@ def test_a_file_that_changed_is_refused_in_one_sentence(check, image, path, sent
         file.write_bytes(content)
     assert code == 1
     assert said.startswith(sentence)
-    assert len(said.splitlines()) == 2 and said.splitlines()[1].startswith("  mend: ")
+    assert len(said.splitlines()) == 2 and said.splitlines()[1].startswith("  fix: ")

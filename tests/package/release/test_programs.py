@@ -161,7 +161,7 @@ def test_manifests_of_0_2_0_are_named_with_the_command(programs, order, moved, t
     sentence = (
         "operation/configuration/environment_prod/kustomization.yaml names ../../execution/release/kubernetes, and the "
         "manifests are in ../../execution/kubernetes now\n"
-        "  mend: uv run poe lint-template --fix"
+        "  fix: uv run poe lint-template --fix"
     )
     with pytest.raises(SystemExit) as refused:
         kubernetes.start(order)

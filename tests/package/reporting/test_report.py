@@ -207,7 +207,7 @@ def test_a_wrong_template_is_named_with_its_line(tmp_path, text, line, reason):
     said, fix = str(end.value).splitlines()
     assert said.startswith(f"report: {CARD}, line {line}: ")
     assert reason in said
-    assert fix == f"  mend: correct {CARD}, then: uv run poe report"
+    assert fix == f"  fix: correct {CARD}, then: uv run poe report"
 
 
 def card(folder: Path, text: str, name: str = CARD) -> Path:
@@ -254,19 +254,19 @@ def test_the_pipeline_is_drawn_between_its_markers(root, capsys):
 
 
 @pytest.mark.parametrize(
-    ("path", "mend"),
+    ("path", "fix"),
     [
-        ("build/plots/roc.csv", "mend: uv run dvc pull"),
-        ("metrics/test.json", "mend: uv run poe train"),
-        ("dvc.lock", "mend: uv run poe train"),
+        ("build/plots/roc.csv", "fix: uv run dvc pull"),
+        ("metrics/test.json", "fix: uv run poe train"),
+        ("dvc.lock", "fix: uv run poe train"),
     ],
 )
-def test_a_missing_input_is_named_with_what_brings_it_back(root, path, mend):
+def test_a_missing_input_is_named_with_what_brings_it_back(root, path, fix):
     facts.check_inputs(root)
     (root / path).unlink()
     with pytest.raises(SystemExit) as end:
         facts.check_inputs(root)
-    assert f"report: missing: {path}\n  {mend}" in str(end.value)
+    assert f"report: missing: {path}\n  {fix}" in str(end.value)
 
 
 @pytest.mark.parametrize("text", ['{"candidate":', "", "[1, 2]"])
@@ -307,7 +307,7 @@ def test_what_the_run_lacks_is_named(here, path, before, after, missing):
     (here / path).write_text(text.replace(before, after), encoding="utf-8")
     with pytest.raises(SystemExit) as end:
         report.main([])
-    assert str(end.value) == f"report: {missing!r} is not in the results of the run\n  mend: uv run poe train"
+    assert str(end.value) == f"report: {missing!r} is not in the results of the run\n  fix: uv run poe train"
 
 
 def test_a_pipeline_that_dvc_cannot_read_is_named(here):

@@ -29,10 +29,10 @@ def test_a_changed_byte_is_refused_in_one_sentence(folder):
     flip(folder / "model.skops")
     with pytest.raises(SystemExit) as refused:
         packaged.predictor(load_settings("prod"), folder)
-    sentence, mend = str(refused.value).splitlines()
+    sentence, fix = str(refused.value).splitlines()
     assert sentence.startswith("service: the packaged lending cannot be used: ")
     assert "is damaged: its SHA-256 is" in sentence
-    assert mend == "  mend: uv run poe package"
+    assert fix == "  fix: uv run poe package"
 
 
 @pytest.mark.parametrize(

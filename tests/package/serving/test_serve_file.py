@@ -52,9 +52,9 @@ def test_an_error_is_one_sentence_with_its_line(file, predictor, text, sentence)
     file.write_text(text)
     with pytest.raises(SystemExit) as refused:
         online.project_app(predictor, load_settings("dev"))
-    first, mend = str(refused.value).splitlines()
+    first, fix = str(refused.value).splitlines()
     assert first.startswith(f"mlops: {online.ENTRY}, {sentence}")
-    assert mend == f"  mend: correct that line of {online.ENTRY}"
+    assert fix == f"  fix: correct that line of {online.ENTRY}"
 
 
 @pytest.mark.parametrize(
@@ -77,5 +77,5 @@ def test_a_file_without_the_function_or_whose_function_makes_no_app_is_named(fil
 
 def test_a_file_that_is_gone_is_named(file, predictor):
     file.unlink()
-    with pytest.raises(SystemExit, match=f"{online.ENTRY} is not here\n  mend: git restore {online.ENTRY}"):
+    with pytest.raises(SystemExit, match=f"{online.ENTRY} is not here\n  fix: git restore {online.ENTRY}"):
         online.project_app(predictor, load_settings("dev"))

@@ -1,4 +1,4 @@
-"""Setup and doctor: what runs side by side, what is mended, and in which order."""
+"""Setup and doctor: what runs side by side, what is fixed, and in which order."""
 
 import json
 import threading
@@ -14,11 +14,11 @@ from copier_mlops.setup.checks import Check, Finding
 
 
 def finding(ok: bool) -> Finding:
-    return Finding(ok, "it is so" if ok else "it is not so", "mend it")
+    return Finding(ok, "it is so" if ok else "it is not so", "fix it")
 
 
 def never() -> None:
-    pytest.fail("nothing was to be mended")
+    pytest.fail("nothing was to be fixed")
 
 
 def test_what_is_right_is_left_alone():
@@ -35,13 +35,13 @@ def test_what_is_wrong_is_mended_and_looked_at_again():
 def test_what_is_wrong_is_looked_at_once_if_nothing_may_be_mended():
     looks = []
     check = Check("thing", lambda: looks.append(1) or finding(False), never, "files")
-    assert checks.prepare(check, mends=False) == ("FAILED", finding(False))
+    assert checks.prepare(check, fixes=False) == ("FAILED", finding(False))
     assert len(looks) == 1
 
 
 def test_a_check_that_fails_is_a_finding_with_the_command_that_it_names():
     def fail() -> Finding:
-        raise SystemExit("mlops: it is broken\n  mend: uv sync")
+        raise SystemExit("mlops: it is broken\n  fix: uv sync")
 
     found = Check("thing", fail, never, "files").look()
     assert found == Finding(False, "it is broken", "uv sync")
@@ -62,7 +62,7 @@ def test_a_step_that_fails_says_why_and_stops_no_other(inside, monkeypatch, caps
         prepare.setup([])
     printed = capsys.readouterr().out
     assert "FAILED broken: it is not so; disk full" in printed
-    assert "-> mend it" in printed
+    assert "-> fix it" in printed
     assert "ok good" in printed
 
 
@@ -90,19 +90,19 @@ def test_places_are_looked_at_side_by_side_and_told_in_order():
 
 
 def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs():
-    log, mended = [], set()
+    log, fixed = [], set()
 
     def check(name: str, place: str) -> Check:
-        def mend() -> None:
+        def fix() -> None:
             log.append(f"{name} begins")
             time.sleep(0.05)
             log.append(f"{name} ends")
-            mended.add(name)
+            fixed.add(name)
 
-        return Check(name, lambda: finding(name in mended), mend, place)
+        return Check(name, lambda: finding(name in fixed), fix, place)
 
     found = [check("data", "data"), check("git", "git"), check("hooks", "git"), check("environment", "environment")]
-    states = [(check.name, state) for check, state, _ in prepare.walk(found, mends=True)]
+    states = [(check.name, state) for check, state, _ in prepare.walk(found, fixes=True)]
     assert states == [(name, "done") for name in ("data", "git", "hooks", "environment")]
     assert log == [f"{name} {what}" for name in ("environment", "git", "hooks", "data") for what in ("begins", "ends")]
 

@@ -21,8 +21,8 @@ def database(inside, tmp_path, monkeypatch):
     tracking._ask.cache_clear()
 
 
-def walked(mends: bool) -> list[tuple[str, str]]:
-    return [(state, found.text) for _, state, found in prepare.walk(tracking.CHECKS, mends)]
+def walked(fixes: bool) -> list[tuple[str, str]]:
+    return [(state, found.text) for _, state, found in prepare.walk(tracking.CHECKS, fixes)]
 
 
 def test_a_database_that_is_not_there_yet_is_left_to_the_first_training(database):
@@ -30,15 +30,15 @@ def test_a_database_that_is_not_there_yet_is_left_to_the_first_training(database
         ("ok", f"sqlite:///{database.as_posix()} is made by the first training"),
         ("ok", "lending is made by the first training"),
     ]
-    assert walked(mends=False) == walked(mends=True) == expected
+    assert walked(fixes=False) == walked(fixes=True) == expected
     assert not database.exists()
 
 
 def test_the_experiment_of_a_database_is_made(database):
     server.connect(load_settings())
-    assert walked(mends=False)[1] == ("FAILED", "no experiment lending")
-    assert [state for state, _ in walked(mends=True)] == ["ok", "done"]
-    assert walked(mends=True) == [
+    assert walked(fixes=False)[1] == ("FAILED", "no experiment lending")
+    assert [state for state, _ in walked(fixes=True)] == ["ok", "done"]
+    assert walked(fixes=True) == [
         ("ok", f"sqlite:///{database.as_posix()} answers"),
         ("ok", "lending, number 1"),
     ]
@@ -76,7 +76,7 @@ def test_a_database_that_cannot_be_made_is_named_and_leaves_no_draft(database, m
     (database.parent / "no").write_text("a file")
     absent = database.parent / "no" / "mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{absent.as_posix()}")
-    (state, text), _ = walked(mends=True)
+    (state, text), _ = walked(fixes=True)
     assert (state, text) == ("FAILED", f"the folder {absent.parent} is not there, or cannot be written")
     with pytest.raises(server.TrackingError, match="does not answer"):
         server.connect(load_settings())
@@ -90,16 +90,16 @@ def test_a_server_that_is_away_is_asked_once(inside, monkeypatch):
     monkeypatch.setattr(server, "connect", lambda settings: asked.append(1) or connect(settings))
     found = [check.look() for check in tracking.CHECKS]
     assert "http://127.0.0.1:9 does not answer" in found[0].text
-    assert found[1].advice == server.MEND
+    assert found[1].advice == server.FIX
     assert len(asked) == 1
     tracking._ask.cache_clear()
 
 
 def test_a_setting_that_is_wrong_is_named(inside, monkeypatch):
     monkeypatch.setenv("OPERATION_PORT", "many")
-    assert all("port" in text for _, text in walked(mends=False))
+    assert all("port" in text for _, text in walked(fixes=False))
 
 
 def test_a_process_that_cannot_run_is_a_finding(inside, monkeypatch):
     monkeypatch.setattr(sys, "executable", "no-such-python")
-    assert walked(mends=False) == [("FAILED", "no-such-python is not installed")] * 2
+    assert walked(fixes=False) == [("FAILED", "no-such-python is not installed")] * 2

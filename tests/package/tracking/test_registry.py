@@ -63,7 +63,7 @@ def test_a_model_that_changed_in_the_store_is_not_registered(settings, tmp_path)
     run = tracked(settings, tmp_path / "a.skops", pipeline="a")
     file = models.fetch(run.data.tags["model.uri"], run.data.tags["model.sha256"])
     content = flip(file)
-    command = f"  mend: uv run mlflow runs delete --run-id {run.info.run_id} && uv run poe track"
+    command = f"  fix: uv run mlflow runs delete --run-id {run.info.run_id} && uv run poe track"
     with pytest.raises(SystemExit, match=r"^register: the model of run \w+ cannot be used: .* is damaged") as refused:
         register.register(client, settings, run)
     assert str(refused.value).splitlines()[1:] == [command]

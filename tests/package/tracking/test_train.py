@@ -73,7 +73,7 @@ def test_a_wrong_setting_is_named_before_the_pipeline_runs(pipeline, tmp_path, m
 
 def test_dvc_that_is_not_installed_is_named(inside, monkeypatch):
     monkeypatch.setattr(train, "PIPELINE", ("no-such-dvc", "repro"))
-    with pytest.raises(SystemExit, match=r"dvc is not installed\n  mend: uv sync"):
+    with pytest.raises(SystemExit, match=r"dvc is not installed\n  fix: uv sync"):
         train.main([])
 
 

@@ -61,5 +61,5 @@ def notebook(project: Project) -> Iterator[Finding]:
             project.problem(path, f"is no notebook: {type(error).__name__}")
             continue
         if full:
-            mend = strip_outputs(project, path) if without_outputs(content) else None
-            yield Finding(path, 0, "MLO504", f"{len(full)} of {len(cells)} cells have outputs", mend)
+            fix = strip_outputs(project, path) if without_outputs(content) else None
+            yield Finding(path, 0, "MLO504", f"{len(full)} of {len(cells)} cells have outputs", fix)

@@ -34,6 +34,6 @@ def reject_files(project: Project) -> Iterator[Finding]:
     """Files with changes that an update could not apply."""
     for path in project.files:
         if path.endswith(".rej"):
-            mend = drop_reject(project, path) if is_merged(project, path) else None
-            said = "all its lines are in the file" if mend else "it may hold lines that the file has not"
-            yield Finding(path, 0, "MLO102", f"changes that an update could not apply; {said}", mend)
+            fix = drop_reject(project, path) if is_merged(project, path) else None
+            said = "all its lines are in the file" if fix else "it may hold lines that the file has not"
+            yield Finding(path, 0, "MLO102", f"changes that an update could not apply; {said}", fix)

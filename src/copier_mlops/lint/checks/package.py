@@ -113,7 +113,7 @@ def machinery_used(project: Project) -> Iterator[Finding]:
             offers[use.path] = kustomize.offer(project, use.path)
         found = offers[use.path]
         why = f"; {found.refusal}" if found.refusal else ""
-        yield Finding(use.path, use.line, "MLO903", said + why, found.mend if use.line in found.lines else None)
+        yield Finding(use.path, use.line, "MLO903", said + why, found.fix if use.line in found.lines else None)
     for path, line in kustomize.links(project):
         said = f"{kustomize.MOVED} is gone; what replaces it is {retired()[kustomize.MOVED]}"
         yield Finding(path, line, "MLO903", f"{said}; --fix leaves this file alone: it is a link, or lies behind one")

@@ -36,7 +36,7 @@ class Order:
             place = self.context.relative_to(root()).as_posix()
             raise SystemExit(
                 f"deploy: the image {self.package['image']} was never built\n"
-                f"  mend: start docker or podman and run: uv run poe package; its context is {place}"
+                f"  fix: start docker or podman and run: uv run poe package; its context is {place}"
             )
         repository, _, tag = self.package["image"].rpartition(":")
         return repository, tag

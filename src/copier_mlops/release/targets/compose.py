@@ -64,5 +64,5 @@ def need_program() -> str:
     """
     found = containers.find()
     if found is None:
-        raise SystemExit("deploy: neither docker nor podman answers\n  mend: start one, or choose another target")
+        raise SystemExit("deploy: neither docker nor podman answers\n  fix: start one, or choose another target")
     return found

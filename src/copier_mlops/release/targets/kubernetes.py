@@ -42,8 +42,8 @@ def start(order: Order) -> None:
     try:
         rendered = list(yaml.safe_load_all(run("kubectl", "kustomize", folder)))
     except CommandError as error:
-        mend = "  mend: install kubectl, or correct kustomization.yaml of the environment"
-        raise SystemExit(f"deploy: the manifests cannot be built: {error}\n{mend}") from None
+        fix = "  fix: install kubectl, or correct kustomization.yaml of the environment"
+        raise SystemExit(f"deploy: the manifests cannot be built: {error}\n{fix}") from None
     show("deploy", "kubectl", "apply", "--kustomize", folder)
     for each in rendered:
         if each["kind"] == "Deployment":
@@ -68,7 +68,7 @@ def own(environment: str) -> Path:
     if kustomize.old_line(root(), file):
         raise SystemExit(
             f"{file.relative_to(root()).as_posix()} names {OLD_MANIFESTS}, and the manifests are in {MANIFESTS} now\n"
-            f"  mend: {kustomize.way_out(root(), file)}"
+            f"  fix: {kustomize.way_out(root(), file)}"
         )
     return folder
 

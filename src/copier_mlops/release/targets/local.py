@@ -85,7 +85,7 @@ def check_port(host: str, port: int) -> None:
         except OSError as error:
             raise SystemExit(
                 f"deploy: port {port} is not free, and this project did not start what has it: {error.strerror}\n"
-                "  mend: end that process, or give the environment another url in release.yaml"
+                "  fix: end that process, or give the environment another url in release.yaml"
             ) from None
 
 
