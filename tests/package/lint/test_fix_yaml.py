@@ -264,7 +264,7 @@ def test_a_text_that_is_made_to_be_slow_is_moved_or_left_alone(released, lint, t
     text = f"resources:\n- {OLD}\na: {tail}\n"
     (released / PATH).write_text(text, encoding="utf-8")
     lint(released, "--fix", "--select", "MLO903")
-    assert (released / PATH).read_text(encoding="utf-8") in (text, moved(text))
+    assert (released / PATH).read_text(encoding="utf-8") in (text, text.replace(OLD, NEW))
 
 
 @pytest.mark.parametrize("value", ["a: b", "a #b", "- a", "true", "1.0", "", " a", "'", "a\nb", "*a", "\x00"])
