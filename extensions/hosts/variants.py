@@ -76,8 +76,8 @@ def _conditional(lines: list[Line], context: Who) -> Iterator[str]:
             continue
         name = condition(who, context)
         other = blocks.pop(0)[1] if blocks and blocks[0][0] == context - who else []
-        if other and name.startswith("not "):
-            name, who, block, other = name.removeprefix("not "), context - who, other, block
+        if other and (positive := name.removeprefix("not ")) in CONDITIONS and positive != name:
+            name, who, block, other = positive, context - who, other, block
         yield f"{{% if {name} %}}"
         yield from _conditional(block, who)
         if other:

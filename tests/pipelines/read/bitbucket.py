@@ -10,7 +10,7 @@ from tests.pipelines.flows import Flow, Job, Step, UnreadableError
 from tests.pipelines.read import login
 from tests.pipelines.read.text import load, same, take
 
-IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-bookworm")
+IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
 CACHES = {
     "uv": {"key": {"files": ["uv.lock"]}, "path": "~/.cache/uv"},
     "dvc": {"key": {"files": ["dvc.lock", "**/*.dvc"]}, "path": ".dvc/cache"},

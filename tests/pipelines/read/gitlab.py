@@ -16,7 +16,7 @@ REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 OWN_BRANCH = f"{REQUEST} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID"
 GIVEN = "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"
 AUDIENCES = ("sts.amazonaws.com", "api://AzureADTokenExchange", "iam.googleapis.com")
-IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-bookworm")
+IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
 CACHES = [
     {"key": {"prefix": "uv", "files": ["uv.lock"]}, "paths": [".uv-cache"]},
     {"key": {"prefix": "dvc", "files": ["dvc.lock"]}, "paths": [".dvc/cache"]},
