@@ -132,7 +132,7 @@ def load(name: str) -> Any:
 
 def _flow(id: str, flow: dict[str, Any], answers: Answers) -> Flow:
     when = dict(flow["when"])
-    inputs = [Input(name=name, **each) for name, each in (when.get("manual") or {}).items()]
+    inputs = [_input(name, each) for name, each in (when.get("manual") or {}).items()]
     jobs = {name: job for name, each in flow["jobs"].items() if (job := _job(name, each, answers))}
     return Flow(
         id=id,
@@ -146,6 +146,13 @@ def _flow(id: str, flow: dict[str, Any], answers: Answers) -> Flow:
         inputs=inputs,
         replaces=flow.get("replaces", False),
     )
+
+
+def _input(name: str, asked: dict[str, Any]) -> Input:
+    choices = asked["choices"]
+    if isinstance(choices, str):
+        choices = [each["name"] for each in load(choices)]
+    return Input(name=name, **(asked | {"choices": choices}))
 
 
 def _job(id: str, job: dict[str, Any], answers: Answers) -> Job | None:

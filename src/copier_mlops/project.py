@@ -20,13 +20,13 @@ import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from copier_mlops.registry import registry
+
 ANSWERS = ".copier-answers.yml"
 # In an image: some git hosts drop hidden files from what a job keeps.
 PACKAGED_ANSWERS = "copier-answers.yml"
 CONFIGURATION = Path("operation", "configuration")
 PREFIX = "environment_"
-# The order in which a release goes through them.
-KNOWN = ("dev", "stage", "prod")
 
 
 def root() -> Path:
@@ -233,7 +233,8 @@ def environments() -> list[str]:
         SystemExit: There is no project.
     """
     folders = sorted(path.name.removeprefix(PREFIX) for path in (root() / CONFIGURATION).glob(f"{PREFIX}*"))
-    return [name for name in KNOWN if name in folders] + [name for name in folders if name not in KNOWN]
+    known = [each["name"] for each in registry("environments")]
+    return [name for name in known if name in folders] + [name for name in folders if name not in known]
 
 
 def environment_folder(environment: str | None) -> Path:

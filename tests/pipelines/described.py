@@ -20,9 +20,14 @@ def described(level: int, cloud: str = "none", heavy_runner: str = "", server: s
     return {name: described_flow(name, flow, level, missing, heavy_runner, server) for name, flow in flows.items()}
 
 
+def choices(described: list[str] | str) -> list[str]:
+    """What a person chooses among: a list, or the entries of a registry."""
+    return [each["name"] for each in registry(described)] if isinstance(described, str) else described
+
+
 def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str) -> Flow:
     when = flow["when"]
-    inputs = when.get("manual", {})
+    inputs = {name: each | {"choices": choices(each["choices"])} for name, each in when.get("manual", {}).items()}
     variables = LOCKED | {each["variable"]: f"input {name}" for name, each in inputs.items()}
     lock = "-".join([name, *(f"input {each}" for each in inputs)])
     jobs = {}

@@ -25,7 +25,7 @@ def test_full_automation_adds_the_flow_that_watches(render):
 def test_only_a_project_with_a_cloud_logs_in(render):
     without, project = render(maturity_level=3), render(maturity_level=3, cloud="gcp")
     added = files(project).keys() - files(without).keys()
-    names = ("dev", "stage", "prod")
+    names = [each["name"] for each in registry("environments")]
     assert added == {f"operation/configuration/environment_{name}/identity.yaml" for name in names}
     for file in ("poe_tasks.toml", "pyproject.toml"):
         assert ".identity" not in (without / file).read_text(encoding="utf-8")

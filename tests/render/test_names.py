@@ -6,7 +6,7 @@ import tomllib
 import pytest
 import yaml
 
-from tests.project import answers_of, files
+from tests.project import answers_of, files, registry
 
 NAMES = [
     "Credit Risk",
@@ -44,7 +44,7 @@ def test_a_name_survives_verbatim(render, name):
     package = tomllib.loads(contents["pyproject.toml"].decode())["project"]
     assert package["description"] == name
     assert package["authors"] == [{"name": name}]
-    for environment in ("dev", "stage", "prod"):
+    for environment in [each["name"] for each in registry("environments")]:
         settings = yaml.safe_load(contents[f"operation/configuration/environment_{environment}/settings.yaml"])
         assert settings["project_name"] == name
     answers = answers_of(project)
