@@ -1,12 +1,13 @@
 """To another git host, data remote or tracking server: all that depends on it moves, and what is the team's stays."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.run import run as lint
-from tests.project import ANSWERS, answers_of, commit, copy_project, files, registry
+from tests.project import ANSWERS, answers_of, commit, copy_project, files, registry, replace
 from tests.project import update_project as update
 from tests.update.conftest import NOW, RELEASES
 from tests.update.updated import assert_no_conflict, yours
@@ -113,3 +114,16 @@ def test_a_move_of_the_tracking_server(history, tmp_path, version):
     named = {name for name, text in files(project).items() if SERVER.encode() in text}
     assert named == {name for name, text in before.items() if SERVER.encode() in text}
     assert lint(Project(project)) == []
+
+
+def test_a_raised_version_meets_no_answer(history, tmp_path):
+    project = copy_project(history, tmp_path / "project", NOW)
+    replace(project / "pyproject.toml", 'version = "0.1.0"', 'version = "1.0.0"')
+    commit(project)
+    changed = {"package_name": "loans", "description": "Grants loans.", "license": "none", "author_name": "A team"}
+    update(project, **changed)
+    assert_no_conflict(project)
+    described = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (described["name"], described["version"]) == ("loans", "1.0.0")
+    assert described["description"] == "Grants loans."
+    assert described["authors"] == [{"name": "A team"}]
