@@ -11,11 +11,12 @@ from statistics import median
 from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[2]
-# Copier reads these and nothing else.
+# Copier reads these and nothing else; of extensions/, not the renderers, which run while the template is developed.
+TEMPLATE = ("copier.yml", "extensions", "template")
+CACHES = shutil.ignore_patterns("__pycache__", ".*_cache")
+UNREAD = {"extensions": shutil.ignore_patterns("__pycache__", "*.py")}
 # What uv builds the package of.
 PACKAGE = ("src", "pyproject.toml", "README.md")
-TEMPLATE = ("copier.yml", "extensions", "template")
-UNREAD = shutil.ignore_patterns("__pycache__", ".*_cache")
 
 # What a fresh shell would not have: bytecode is written, and no environment or server but the project's own is used.
 DROPPED = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "UV_EXCLUDE_NEWER")
@@ -169,7 +170,7 @@ def clean_template(workspace: Path, with_package: bool = False) -> Path:
         for name in (*TEMPLATE, *(PACKAGE if with_package else ())):
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, target / name, ignore=UNREAD)
+                shutil.copytree(source, target / name, ignore=UNREAD.get(name, CACHES))
             else:
                 shutil.copy2(source, target)
     return target
