@@ -130,16 +130,16 @@ DIFFERENCES = {
             "The job that proposes updates has an environment, which keeps its token.",
             jobs(environment=with_own_environment),
         ),
-        Difference("Below level 3 the job keeps uv's cache alone.", one_cache_below_release),
+        Difference("Below level 3 the job keeps only uv's cache.", one_cache_below_release),
     ],
     "azure_devops": [
         Difference("An approval is a setting of the environment.", jobs(manual=False)),
-        Difference("A run waits for another at an environment with an exclusive lock alone.", jobs(lock="")),
+        Difference("Only at an environment with an exclusive lock does a run wait for another.", jobs(lock="")),
         Difference("Every pipeline can be started by hand.", flows(manual=True)),
         Difference("What the token may do is a setting of the project's build service.", jobs(may=cloud_alone)),
     ],
     "gitlab": [
-        Difference("A push to main is one pipeline, with CI and, where its paths have changed, CD in it.", flows()),
+        Difference("A push to main is one pipeline, with CI in it and, if its paths have changed, CD.", flows()),
         Difference("Lines of a script have no names, and jobs are called by their id.", jobs(name="", steps=unnamed)),
         Difference("The token is a variable of the project: every job could read it.", jobs(steps=tokenless)),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
@@ -147,7 +147,7 @@ DIFFERENCES = {
         Difference("Every flow can be started by hand.", ci_by_hand_beside_others),
     ],
     "bitbucket": [
-        Difference("A push to main is one pipeline, with CD, where its paths have changed, after CI.", flows()),
+        Difference("A push to main is one pipeline, with CI and, if its paths have changed, CD after it.", flows()),
         Difference("Lines of a script have no names.", jobs(steps=unnamed)),
         Difference("The token is a variable of the repository: every step could read it.", jobs(steps=tokenless)),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
@@ -164,7 +164,7 @@ DIFFERENCES = {
     ],
     "forgejo": [
         Difference("Only the flow CI is there, without its comment.", ci_without_rights),
-        Difference("The job keeps uv's cache alone.", jobs(caches={"uv"})),
+        Difference("The job keeps only uv's cache.", jobs(caches={"uv"})),
     ],
 }
 
