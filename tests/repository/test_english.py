@@ -1,7 +1,7 @@
 """The docs speak as their readers do: to you, with `if` for a condition, and with examples.
 
-In the docs of five other projects, 10,000 words have `where` 4 to 11 times, `if` 58 to 81 times, `you` 105 to 254 times and
-`for example` 9 to 30 times. The bounds leave some room above.
+In the docs of five other projects, 10,000 words have `where` 4 to 11 times, `if` 58 to 81 times, `you` 105 to 254
+times and `for example` 9 to 30 times. The bounds leave some room above.
 """
 
 import re
