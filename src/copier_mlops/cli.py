@@ -32,14 +32,16 @@ _TASKS = (
     Task("predict", "serving.batch:main", "Score a file of records with the registered model", "tracking"),
     Task("serve", "serving.online:main", "Serve the registered model over HTTP", "online"),
     Task("service", "serving.packaged:main", "Run what an image carries, without a registry", "online"),
-    Task("rollback", "tracking.rollback:main", "Bring back the version that an environment ran before", "tracking"),
+    Task("rollback", "release.rollback:main", "Bring back the version that an environment ran before", "tracking"),
+    Task("judge", "release.judge:main", "Decide by the metric gate whether the new model is better", "release"),
+    Task("release", "release.promote:main", "Register the model that was judged better and approved", "release"),
     Task("package", "release.package:main", "Package the released model with all that serving it needs", "release"),
     Task("deploy", "release.deploy:main", "Run the package in an environment and move its alias", "release"),
     Task("verify", "release.verify:main", "Check the answers of a deployed service", "release"),
     Task("plan", "release.environment:plan", "Show what an environment lacks, or what a teardown removes", "release"),
     Task("apply", "release.environment:apply", "Do what the approved plan says", "release"),
     Task("host-setup", "hosts.setup:main", "Compare the git host with host.yaml, ask, and change it", "release"),
-    Task("gate-check", "hosts.gate_check:main", "Wait at a gate until a person has approved", "release"),
+    Task("gate-check", "release.gate_check:main", "Wait at a gate until a person has approved", "release"),
     Task("fetch", "hosts.fetch:main", "Bring here what the jobs of a run on the host kept", "release"),
     Task("comment", "hosts.comment:main", "Report the metrics in the one comment of a change request", "release"),
     Task("login", "identity.login:main", "Log in to the cloud as this run of the git host", "release"),
@@ -47,6 +49,8 @@ _TASKS = (
     Task("template-update", "fleet.template_update:main", "Propose what is new in the template", "release"),
 )
 TASKS = {task.name: task for task in _TASKS}
+# Options of 0.2.0 that are tasks now: a team's own steps may still name them.
+MOVED = {("evaluate", "--release"): "judge", ("register", "--release"): "release"}
 
 
 def usage() -> str:
@@ -95,6 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
         hint = f"; did you mean {near[0]}?" if near else ""
         print(f"mlops: there is no task {words[0]!r}{hint}\n  fix: `mlops --help` lists all", file=sys.stderr)
         return 2
+    for option in words[1:]:
+        if now := MOVED.get((task.name, option)):
+            print(f"mlops: `{task.name} {option}` is the task {now} now\n  fix: uv run poe {now}", file=sys.stderr)
+            return 2
     return run(task, words[1:])
 
 

@@ -58,6 +58,12 @@ def test_a_task_that_is_not_there_is_named_with_one_that_is_near(word, hint, cap
     assert f"mlops: there is no task {word!r}{hint}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("task", "now"), [("evaluate", "judge"), ("register", "release")])
+def test_an_option_of_0_2_0_that_is_a_task_now_is_named(task, now, capsys):
+    assert main([task, "--env", "prod", "--release"]) == 2
+    assert capsys.readouterr().err == f"mlops: `{task} --release` is the task {now} now\n  fix: uv run poe {now}\n"
+
+
 def test_a_library_that_is_missing_is_named_with_the_extra_that_brings_it(monkeypatch, capsys):
     def missing(name: str) -> None:
         raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")

@@ -12,7 +12,7 @@ from copier_mlops.project import CONFIGURATION, FileSettings, level, root
 from copier_mlops.registry import flows
 
 # Each gate is an environment of that name on the host; the job is the one that starts with `gate-check`.
-GATES = {"model": "register", "prod": "deploy-prod", "infrastructure": "apply"}
+GATES = {"model": "release", "prod": "deploy-prod", "infrastructure": "apply"}
 
 
 def schedules() -> dict[str, str]:

@@ -8,7 +8,7 @@ from copier_mlops.hosts.interface import Approval
 from copier_mlops.hosts.settings import GATES
 
 # What a person sees before the job starts: an approval holds only for this text.
-SUBJECTS = {"register": ("evaluate", "verdict"), "deploy-prod": ("register", "release"), "apply": ("plan", "plan")}
+SUBJECTS = {"release": ("judge", "verdict"), "deploy-prod": ("release", "release"), "apply": ("plan", "plan")}
 
 
 def digest(job: str) -> str:

@@ -118,7 +118,7 @@ def allowed(environment: str, version: str) -> dict[str, Any] | None:
     if job not in approval.SUBJECTS:
         return None
     approved = approval.require(job)
-    if (released := str(handover.read("register", "release").get("version"))) != version:
+    if (released := str(handover.read("release", "release").get("version"))) != version:
         raise SystemExit(f"deploy: the approval is for version {released}, not for {version}")
     return approved
 

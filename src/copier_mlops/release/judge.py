@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def figure(metrics: dict[str, float], name: str, whose: str) -> float:
     if value is None or not math.isfinite(value):
         known = ", ".join(sorted(each for each in metrics if "." not in each))
         raise SystemExit(
-            f"evaluate: {whose} has no metric {name}; it has {known or 'none'}\n"
+            f"judge: {whose} has no metric {name}; it has {known or 'none'}\n"
             "  fix: name one of them in gate.metric of operation/configuration/environment_prod/release.yaml"
         )
     return value
@@ -54,13 +55,13 @@ def require_run(client: MlflowClient, run_id: str) -> None:
         client.get_run(run_id)
     except MlflowException as error:
         raise SystemExit(
-            f"evaluate: {client.tracking_uri} has no run {run_id}: {error}\n"
+            f"judge: {client.tracking_uri} has no run {run_id}: {error}\n"
             "  fix: name a tracking server that all jobs reach in tracking_uri; a SQLite file is only on one machine"
         ) from None
 
 
 def verdict(client: MlflowClient, run: dict[str, Any]) -> dict[str, Any]:
-    """Return the document that build/evaluate/verdict.json holds, for a run of build/train/run.json."""
+    """Return the document that build/judge/verdict.json holds, for a run of build/train/run.json."""
     settings, gate = load_settings("prod"), release.load("prod").gate
     new = figure(run["metrics"], gate.metric, "the new model")
     champion = models.current(client, settings)
@@ -80,11 +81,21 @@ def verdict(client: MlflowClient, run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Judge the run that was handed over, and hand on the verdict; a model that is not better is no failure."""
+def main(arguments: list[str] | None = None) -> None:
+    """Judge the run of the job `train` by the metric gate; a model that is not better is not an error.
+
+    Raises:
+        SystemExit: `train` left no run, its metric is missing, or the tracking server does not have it.
+    """
+    parser = argparse.ArgumentParser(prog="poe judge", description=__doc__)
+    parser.parse_args(arguments)
     run = handover.read("train", "run")
     client = server.connect(load_settings("prod"))
     require_run(client, run["run_id"])
     document = verdict(client, run)
-    handover.write("evaluate", "verdict", document)
-    print(f"evaluate: {'promoted' if document['promoted'] else 'not promoted'}: {document['reason']}")
+    handover.write("judge", "verdict", document)
+    print(f"judge: {'promoted' if document['promoted'] else 'not promoted'}: {document['reason']}")
+
+
+if __name__ == "__main__":
+    main()

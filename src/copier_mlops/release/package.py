@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Package what was registered."""
     parser = argparse.ArgumentParser(prog="poe package", description=__doc__)
     parser.parse_args(arguments)
-    record = handover.read("register", "release")
+    record = handover.read("release", "release")
     if not record["released"]:
         handover.write(JOB, "package", {"released": False, "reason": record["reason"]})
         print(f"package: nothing to release: {record['reason']}")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
-from copier_mlops.project import Settings
+from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval
-from copier_mlops.tracking import register
+from copier_mlops.tracking import register, server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
 def record(verdict: dict[str, Any], version: str, settings: Settings, approved: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of build/register/release.json: from the version back to data, code and person."""
+    """Return the document of build/release/release.json: from the version back to data, code and person."""
     run = verdict["run"]
     return {
         "released": True,
@@ -40,22 +41,35 @@ def promote(client: MlflowClient, settings: Settings) -> dict[str, Any]:
     Raises:
         SystemExit: There is no verdict, nobody has approved it, or the server refuses.
     """
-    verdict = handover.read("evaluate", "verdict")
+    verdict = handover.read("judge", "verdict")
     if not verdict["promoted"]:
         return {"released": False, "reason": verdict["reason"]}
-    approved = approval.require("register")
+    approved = approval.require("release")
     version = register.register(client, settings, client.get_run(verdict["run"]["run_id"]))
     document = record(verdict, version.version, settings, approved)
     client.set_model_version_tag(settings.model_name, version.version, "release", json.dumps(document))
     return document
 
 
-def main(client: MlflowClient, settings: Settings) -> None:
-    """Register what was judged better, or say why nothing is; both are handed on."""
-    document = promote(client, settings)
-    handover.write("register", "release", document)
+def main(arguments: list[str] | None = None) -> None:
+    """Register the model that was judged better and approved, or say why nothing is released; no alias moves.
+
+    Raises:
+        SystemExit: There is no verdict, nobody has approved it, or the server refuses.
+    """
+    parser = argparse.ArgumentParser(prog="poe release", description=__doc__)
+    parser.add_argument(
+        "--env", metavar="ENVIRONMENT", help="environment whose tracking server has the run (default: dev)"
+    )
+    settings = load_settings(parser.parse_args(arguments).env)
+    document = promote(server.connect(settings), settings)
+    handover.write("release", "release", document)
     if document["released"]:
         by = document["approval"]["by"]
-        print(f"register: version {document['version']} of {document['model']}, approved by {by}")
+        print(f"release: version {document['version']} of {document['model']}, approved by {by}")
     else:
-        print(f"register: nothing to release: {document['reason']}")
+        print(f"release: nothing to release: {document['reason']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,17 @@
-"""Go back to a version that the environment ran before: deploy it, move the alias, verify."""
+"""Go back to a version that the environment ran before: deploy it, move the alias, verify.
 
-from copier_mlops.project import load_settings
+At levels that deploy nothing, the alias is all that moves.
+"""
+
+import argparse
+
+from copier_mlops.project import level, load_settings
 from copier_mlops.release import deploy, history, package, verify
 from copier_mlops.tracking import models, server
+from copier_mlops.tracking.rollback import move_alias
+
+# From this level on, an environment is deployed to; below, its alias is all that it has.
+DEPLOYS = 3
 
 
 def goal(ran: list[str], wanted: str | None, environment: str) -> int:
@@ -44,3 +53,19 @@ def roll_back(environment: str | None, wanted: str | None) -> None:
     # What lies behind is forgotten, so that the next way back leads further back and not to what was left.
     history.keep(client, settings, ran[: place + 1])
     verify.verify(document, settings)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Bring back the version that an environment ran before, and verify it."""
+    parser = argparse.ArgumentParser(prog="poe rollback", description=main.__doc__)
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="which environment (default: dev)")
+    parser.add_argument("--to", metavar="VERSION", help="version to go to (default: the one that ran before)")
+    options = parser.parse_args(arguments)
+    if level() < DEPLOYS:
+        move_alias(options.env, options.to)
+    else:
+        roll_back(options.env, options.to)
+
+
+if __name__ == "__main__":
+    main()

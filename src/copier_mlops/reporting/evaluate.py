@@ -53,7 +53,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Compare the candidates, or judge the run of the job `train` by the metric gate.
+    """Compare the candidates, and the chosen one with the model that the environment serves.
 
     Raises:
         SystemExit: The pipeline has not run, the tracking server is away, or a setting is wrong.
@@ -61,13 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="poe evaluate", description=__doc__)
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to compare with (default: dev)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--release", action="store_true", help="judge the run of `train` by the metric gate")
     options = parser.parse_args(arguments)
-    if options.release:
-        from copier_mlops.release import judge
-
-        judge.main()
-        return
     settings = load_settings(options.env)
     new = read(root() / "metrics" / "test.json", "candidate")
     chosen = new.pop("candidate")

@@ -72,15 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Register the tracked model and point the environment's alias at it; the same result is never registered twice."""
     parser = argparse.ArgumentParser(prog="poe register", description=main.__doc__)
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose alias moves (default: dev)")
-    parser.add_argument("--release", action="store_true", help="register what was promoted; no alias moves")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)
     client = server.connect(settings)
-    if options.release:
-        from copier_mlops.release import promote
-
-        promote.main(client, settings)
-        return
     from mlflow.exceptions import MlflowException
 
     run = tracked_run(client, settings)

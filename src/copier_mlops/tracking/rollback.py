@@ -1,12 +1,7 @@
-"""Go back to an earlier version: deploy it again, or at levels that deploy nothing, move the environment's alias."""
+"""Go back to an earlier version at levels that deploy nothing: move the environment's alias."""
 
-import argparse
-
-from copier_mlops.project import level, load_settings
+from copier_mlops.project import load_settings
 from copier_mlops.tracking import models, server
-
-# From this level on, an environment is deployed to; below, its alias is all that it has.
-RELEASE = 3
 
 
 def move_alias(environment: str | None, wanted: str | None) -> None:
@@ -28,17 +23,3 @@ def move_alias(environment: str | None, wanted: str | None) -> None:
     if target not in versions:
         raise SystemExit(f"rollback: no version {target}; there are {', '.join(versions)}")
     print(f"rollback: {models.point(client, settings, versions[target])}")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Bring back the version that an environment ran before, and verify it."""
-    parser = argparse.ArgumentParser(prog="poe rollback", description=main.__doc__)
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="which environment (default: dev)")
-    parser.add_argument("--to", metavar="VERSION", help="version to go to (default: the one that ran before)")
-    options = parser.parse_args(arguments)
-    if level() < RELEASE:
-        move_alias(options.env, options.to)
-        return
-    from copier_mlops.release.rollback import roll_back
-
-    roll_back(options.env, options.to)

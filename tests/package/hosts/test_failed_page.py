@@ -31,7 +31,7 @@ def tracked(tmp_path) -> tuple[str, str]:
 
 @pytest.fixture
 def red(place, tracked, tmp_path):
-    """A clone of a project that is one commit ahead of its run, whose job evaluate failed."""
+    """A clone of a project that is one commit ahead of its run, whose job judge failed."""
     tree = tmp_path / "clone"
     run(tmp_path, "git", "clone", "--quiet", str(place.tree), str(tree))
     replace(tree / "operation/configuration/host.yaml", 'api: ""', f"api: {place.server.url}")
@@ -44,7 +44,7 @@ def red(place, tracked, tmp_path):
     ]
     kept = {"run_id": tracked[1], "metrics": {metric: 0.8}, "sha256": "0" * 64, "commit": "1" * 40, "data": {}}
     place.state.archives = {"train": zipped({"run.json": json.dumps(kept)})}
-    place.state.failed = ["Evaluate"]
+    place.state.failed = ["Judge"]
     return dataclasses.replace(place, tree=tree, variables={"HOST_TOKEN": TOKEN})
 
 
@@ -66,7 +66,7 @@ def test_from_the_red_run_to_the_command_on_the_laptop(red, tracked):
     fetch, update, detach, step, back, again = commands(PAGE)
     printed = follow(fetch)
     assert f"{update} && git switch --detach {red.state.commit[:12]}" in printed
-    assert printed.endswith(f"  evaluate, which reads build/train:\n    {step}\n")
+    assert printed.endswith(f"  judge, which reads build/train:\n    {step}\n")
 
     follow(update)
     follow(detach)
@@ -75,8 +75,8 @@ def test_from_the_red_run_to_the_command_on_the_laptop(red, tracked):
     assert f"has no run {tracked[1]}" in follow(step, code=1)
     settings = red.tree / "operation" / "configuration" / "environment_prod" / "settings.yaml"
     settings.write_text(f"{settings.read_text(encoding='utf-8')}\ntracking_uri: {tracked[0]}\n", encoding="utf-8")
-    assert "evaluate: promoted" in follow(step)
-    assert (red.tree / "build" / "evaluate" / "verdict.json").is_file()
+    assert "judge: promoted" in follow(step)
+    assert (red.tree / "build" / "judge" / "verdict.json").is_file()
 
     run(red.tree, "git", "stash", "--quiet")
     follow(back)

@@ -71,13 +71,13 @@ def expected(*jobs: str) -> dict[str, str]:
 @on_three
 def test_all_that_was_kept_is_here_and_the_command_of_what_failed_is_said(laptop):
     printed = laptop.process("fetch", "99")
-    assert built(laptop) == expected("train", "evaluate")
-    assert "build/train: 1 files" in printed and "build/evaluate: 2 files" in printed
+    assert built(laptop) == expected("train", "judge")
+    assert "build/train: 1 files" in printed and "build/judge: 2 files" in printed
     after = printed.partition("What failed, as commands here:\n")[2]
     assert after.splitlines() == [
-        "  register, which reads build/evaluate:",
+        "  release, which reads build/judge:",
         "    uv run poe gate-check model",
-        "    uv run poe register --release",
+        "    uv run poe release",
     ]
     assert f"git switch --detach {COMMIT[:12]}" in printed
 
@@ -107,8 +107,8 @@ def test_a_password_of_netrc_goes_nowhere(laptop, tmp_path, monkeypatch):
 
 @on_three
 def test_one_job_is_fetched_and_no_other(laptop):
-    printed = laptop.run("fetch", "99", "--job", "evaluate")
-    assert built(laptop) == expected("evaluate")
+    printed = laptop.run("fetch", "99", "--job", "judge")
+    assert built(laptop) == expected("judge")
     assert "build/train" not in printed and "left out" not in printed
 
 
@@ -176,7 +176,7 @@ def test_a_token_that_may_not_read_runs_is_told(laptop):
 def test_what_has_expired_is_said(laptop):
     laptop.state.expired = {"train"}
     assert "left out: train, which has expired" in laptop.run("fetch", "99")
-    assert built(laptop) == expected("evaluate")
+    assert built(laptop) == expected("judge")
     printed = laptop.run("fetch", "99", "--job", "train", code=1)
     assert "what train kept in run 99 has expired" in printed
     assert "fix: uv run poe train && uv run poe push" in printed
@@ -197,14 +197,14 @@ def test_a_run_that_was_stopped_before_anything_failed_names_all_its_commands(la
     laptop.state.archives.clear()
     laptop.state.failed.clear()
     printed = laptop.run("fetch", "99", code=1)
-    assert "fix: uv run poe train && uv run poe push && uv run poe evaluate --release && " in printed
+    assert "fix: uv run poe train && uv run poe push && uv run poe judge && " in printed
 
 
 @on_three
 def test_a_job_that_failed_kept_nothing_and_its_inputs_are_named(laptop):
-    printed = laptop.run("fetch", "99", "--job", "register", code=1)
-    assert "the job register kept nothing in run 99: a job that fails keeps nothing" in printed
-    assert "fix: uv run poe fetch 99 --job evaluate" in printed
+    printed = laptop.run("fetch", "99", "--job", "release", code=1)
+    assert "the job release kept nothing in run 99: a job that fails keeps nothing" in printed
+    assert "fix: uv run poe fetch 99 --job judge" in printed
     assert "no flow has a job 'moon'" in laptop.run("fetch", "99", "--job", "moon", code=1)
     assert "no flow has a job '../x'" in laptop.run("fetch", "99", "--job", "../x", code=1)
 
@@ -215,7 +215,7 @@ def test_what_is_no_job_of_the_flows_is_left_out(laptop):
     keep(laptop, "coverage", {"x": "x"})
     printed = laptop.run("fetch", "99")
     assert "left out: coverage, which is no job of the flows" in printed and "left out: ../evil" in printed
-    assert built(laptop) == expected("train", "evaluate")
+    assert built(laptop) == expected("train", "judge")
 
 
 @on_one
@@ -255,7 +255,7 @@ def unchanged_by(place, text: str) -> None:
 
 @on_three
 def test_a_download_that_breaks_off_changes_nothing(laptop):
-    whole = laptop.state.archives["evaluate"]
+    whole = laptop.state.archives["judge"]
     laptop.server.away = lambda content: f"{laptop.server.store.url}/short.zip"
     headers = {"Content-Length": str(len(whole) + 1000), "Connection": "close"}
     laptop.server.store.on("GET", "/short.zip", lambda _: Reply(raw=whole, headers=headers))
@@ -264,20 +264,20 @@ def test_a_download_that_breaks_off_changes_nothing(laptop):
 
 @on_three
 def test_what_is_no_archive_changes_nothing(laptop):
-    laptop.state.archives["evaluate"] = b"<html>Sign in</html>"
-    unchanged_by(laptop, "the archive of evaluate cannot be read")
+    laptop.state.archives["judge"] = b"<html>Sign in</html>"
+    unchanged_by(laptop, "the archive of judge cannot be read")
 
 
 @on_three
 def test_a_hostile_archive_changes_nothing(laptop):
-    laptop.state.archives["evaluate"] = zipped({"../../../x": "x"}, FOLDERS[laptop.name].format(job="evaluate"))
+    laptop.state.archives["judge"] = zipped({"../../../x": "x"}, FOLDERS[laptop.name].format(job="judge"))
     unchanged_by(laptop, "which is not the name of a file below a folder; nothing of it is used")
 
 
 @pytest.mark.parametrize("host", ["gitlab"], indirect=True)
 def test_an_archive_of_something_else_changes_nothing(laptop):
-    laptop.state.archives["evaluate"] = zipped({"public/index.html": "x"})
-    unchanged_by(laptop, "the archive of evaluate has no file in build/evaluate/")
+    laptop.state.archives["judge"] = zipped({"public/index.html": "x"})
+    unchanged_by(laptop, "the archive of judge has no file in build/judge/")
 
 
 @on_one
@@ -338,10 +338,10 @@ def test_machines_get_one_document(laptop):
     keep(laptop, "coverage", {"x": "x"})
     document = json.loads(laptop.run("fetch", "99", "--json"))
     assert (document["run"], document["flow"], document["commit"]) == ("99", "cd", COMMIT)
-    assert (document["failed"], document["left_out"]) == (["register"], {"coverage": "which is no job of the flows"})
+    assert (document["failed"], document["left_out"]) == (["release"], {"coverage": "which is no job of the flows"})
     folders = [(each["folder"], each["files"], each["before"]) for each in document["fetched"]]
-    assert folders == [("build/train", 1, ""), ("build/evaluate", 2, "")]
-    assert document["commands"]["cd"]["evaluate"] == ["uv run poe evaluate --release"]
+    assert folders == [("build/train", 1, ""), ("build/judge", 2, "")]
+    assert document["commands"]["cd"]["judge"] == ["uv run poe judge"]
 
 
 @on_one
@@ -358,7 +358,7 @@ def test_a_run_in_which_nothing_failed_shows_the_steps_of_all_jobs(laptop):
     laptop.state.failed = []
     printed = laptop.run("fetch", "99")
     assert "The steps of its jobs, as commands here:" in printed
-    assert "  package, which reads build/register (not here):\n    uv run poe package\n" in printed
+    assert "  package, which reads build/release (not here):\n    uv run poe package\n" in printed
     assert "login" not in printed
 
 

@@ -23,7 +23,7 @@ def test_on_the_host_every_gate_is_closed(forgejo):
 
 
 def test_on_a_laptop_a_person_is_asked(forgejo):
-    folder = forgejo.tree / "build" / "register"
+    folder = forgejo.tree / "build" / "release"
     folder.mkdir(parents=True)
     (folder / "release.json").write_text(json.dumps({"released": True}), encoding="utf-8")
     forgejo.process("gate-check", "prod", given="y\n")

@@ -32,7 +32,7 @@ def laptop(place) -> dict[str, None]:
 def test_on_the_host_an_approval_passes_and_is_written_down(place):
     place.fake.protect(place.state, "prod")
     by = place.fake.approve(place.state, "prod")
-    write(place, "register", "release", RELEASE)
+    write(place, "release", "release", RELEASE)
     place.process("gate-check", "prod")
     found = approval(place, "deploy-prod")
     assert found.keys() == {"gate", "by", "how", "at", "subject"}
@@ -68,7 +68,7 @@ def test_an_answer_of_another_form_is_refused(place):
 
 
 def test_on_a_laptop_a_person_is_asked(place):
-    write(place, "register", "release", {**RELEASE, "version": "3\x1b[2J"})
+    write(place, "release", "release", {**RELEASE, "version": "3\x1b[2J"})
     printed = place.run("gate-check", "prod", given="y\n", **laptop(place))
     assert "Approve prod? [y/N]" in printed and "version            3 [2J" in printed and "\x1b" not in printed
     assert approval(place, "deploy-prod")["how"] == "asked at the keyboard"
@@ -78,9 +78,9 @@ def test_on_a_laptop_a_person_is_asked(place):
 @pytest.mark.parametrize("answer", ["", "\n", "n\n", "no\n", "Yes please\n", "1\n"])
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_anything_but_yes_is_no(place, answer):
-    write(place, "evaluate", "verdict", VERDICT)
+    write(place, "judge", "verdict", VERDICT)
     assert "model was not approved" in place.run("gate-check", "model", given=answer, code=1, **laptop(place))
-    assert approval(place, "register") is None
+    assert approval(place, "release") is None
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
@@ -88,7 +88,7 @@ def test_anything_but_yes_is_no(place, answer):
 def test_at_a_real_keyboard_the_question_is_answered(place):
     import pty  # not on Windows
 
-    write(place, "evaluate", "verdict", VERDICT)
+    write(place, "judge", "verdict", VERDICT)
     ours, theirs = pty.openpty()
     shell = {**place.shell, "HOST_TOKEN": "x"}
     command = [sys.executable, "-m", "copier_mlops.cli", "gate-check", "model"]
@@ -98,33 +98,33 @@ def test_at_a_real_keyboard_the_question_is_answered(place):
     os.close(ours)
     os.close(theirs)
     assert gate.returncode == 0, printed
-    assert approval(place, "register")["gate"] == "model"
+    assert approval(place, "release")["gate"] == "model"
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("name", ["CI", "GITLAB_CI", "JENKINS_URL", "TF_BUILD"])
 def test_a_machine_that_is_not_the_host_is_not_asked(place, name):
-    write(place, "evaluate", "verdict", VERDICT)
+    write(place, "judge", "verdict", VERDICT)
     variables = {**laptop(place), name: "true"}
     printed = place.run("gate-check", "model", given="y\n", code=1, **variables)
     assert f"{name} is set, so no person is here to ask" in printed
-    assert approval(place, "register") is None
+    assert approval(place, "release") is None
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_what_is_not_released_needs_no_approval(place):
-    write(place, "evaluate", "verdict", {**VERDICT, "promoted": False, "reason": "worse by 0.01"})
+    write(place, "judge", "verdict", {**VERDICT, "promoted": False, "reason": "worse by 0.01"})
     printed = place.run("gate-check", "model", code=0, **laptop(place))
     assert "nothing to approve: worse by 0.01" in printed
     assert "nothing to approve" in place.run("gate-check", "prod", **laptop(place))
-    assert approval(place, "register") is None and place.server.seen == []
+    assert approval(place, "release") is None and place.server.seen == []
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_an_old_verdict_does_not_open_the_gate_of_a_package(place):
-    write(place, "evaluate", "verdict", {**VERDICT, "promoted": False})
+    write(place, "judge", "verdict", {**VERDICT, "promoted": False})
     write(place, "package", "package", {"released": True, "version": "3"})
-    write(place, "register", "release", RELEASE)
+    write(place, "release", "release", RELEASE)
     assert "prod was not approved" in place.run("gate-check", "prod", given="", code=1, **laptop(place))
     write(place, "package", "package", {"released": False, "reason": "worse"})
     assert "nothing to approve: worse" in place.run("gate-check", "prod", **laptop(place))
@@ -133,16 +133,16 @@ def test_an_old_verdict_does_not_open_the_gate_of_a_package(place):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 @pytest.mark.parametrize("document", ["", "[]", "{", '{"promoted": null}', '{"promoted": "false"}', "{}"])
 def test_a_broken_verdict_does_not_open_a_gate(place, document):
-    write(place, "evaluate", "verdict", document)
+    write(place, "judge", "verdict", document)
     place.run("gate-check", "model", given="", code=1, **laptop(place))
-    assert approval(place, "register") is None
+    assert approval(place, "release") is None
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_nobody_approves_what_is_not_there(place):
     for gate, missing in {
-        "model": "build/evaluate/verdict.json",
-        "prod": "build/register/release.json",
+        "model": "build/judge/verdict.json",
+        "prod": "build/release/release.json",
         "infrastructure": "build/plan/plan.json",
     }.items():
         printed = place.run("gate-check", gate, given="y\n", code=1, **laptop(place))

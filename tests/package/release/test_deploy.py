@@ -308,7 +308,7 @@ def test_only_a_service_that_0_2_0_deployed_may_name_no_file(document):
 
 
 def test_prod_needs_an_approval_of_this_version(stage):
-    handover.write("register", "release", {"released": True, "version": "1"})
+    handover.write("release", "release", {"released": True, "version": "1"})
     with pytest.raises(SystemExit, match="deploy-prod: nobody has approved it"):
         deploy.allowed("prod", "1")
     approval.grant("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))

@@ -68,24 +68,24 @@ def test_a_run_that_another_machine_tracked_is_not_judged(tmp_path):
 
 
 def test_an_approval_holds_for_what_was_seen_and_for_nothing_else():
-    handover.write("evaluate", "verdict", {"promoted": True, "new": 0.8})
-    with pytest.raises(SystemExit, match="register: nobody has approved it"):
-        approval.require("register")
+    handover.write("judge", "verdict", {"promoted": True, "new": 0.8})
+    with pytest.raises(SystemExit, match="release: nobody has approved it"):
+        approval.require("release")
     approval.grant("model", Approval("Ada", "asked at the terminal"))
-    assert approval.require("register")["by"] == "Ada"
-    handover.write("evaluate", "verdict", {"promoted": True, "new": 0.9})
+    assert approval.require("release")["by"] == "Ada"
+    handover.write("judge", "verdict", {"promoted": True, "new": 0.9})
     with pytest.raises(SystemExit, match="the approval of Ada was for something else"):
-        approval.require("register")
+        approval.require("release")
 
 
 def test_nothing_is_registered_without_an_approval():
-    handover.write("evaluate", "verdict", {"promoted": True, "reason": "", "run": {"run_id": "r"}})
+    handover.write("judge", "verdict", {"promoted": True, "reason": "", "run": {"run_id": "r"}})
     with pytest.raises(SystemExit, match=r"nobody has approved it\n  fix: uv run poe gate-check model"):
         promote.promote(client=None, settings=None)
 
 
 def test_a_model_that_is_not_better_is_not_registered_and_needs_no_approval():
-    handover.write("evaluate", "verdict", {"promoted": False, "reason": "not better"})
+    handover.write("judge", "verdict", {"promoted": False, "reason": "not better"})
     assert promote.promote(client=None, settings=None) == {"released": False, "reason": "not better"}
 
 

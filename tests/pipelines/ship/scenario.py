@@ -11,8 +11,8 @@ from tests.pipelines.ship.result import Result
 from tests.pipelines.ship.shop import Shop, document
 
 Run = Callable[[Shop, str, Path], Result]
-TRAINED = ["Train", "Evaluate"]
-STAGED = [*TRAINED, "Register", "Package", "Deploy to stage"]
+TRAINED = ["Train", "Judge"]
+STAGED = [*TRAINED, "Release", "Package", "Deploy to stage"]
 RELEASED = [*STAGED, "Deploy to prod"]
 
 
@@ -26,10 +26,10 @@ def gates_are_closed(shop: Shop, run: Run, store: Path) -> None:
     shop.host.weaken(shop.state, "model")
     result = run(cached(shop), "cd", store)
     assert result.failed, result.printed
-    assert result.jobs == [*TRAINED, "Register"], result.printed
+    assert result.jobs == [*TRAINED, "Release"], result.printed
     assert "the gate is closed" in result.printed
-    assert document(store, "evaluate", "verdict")["promoted"]
-    assert not (store / "register").exists()
+    assert document(store, "judge", "verdict")["promoted"]
+    assert not (store / "release").exists()
     assert (shop.served("stage"), shop.served("prod")) == (None, None)
 
 
@@ -38,7 +38,7 @@ def an_unapproved_release_stops_before_production(shop: Shop, run: Run, store: P
     result = run(cached(shop), "cd", store)
     assert result.failed != waits, result.printed
     assert result.jobs == (STAGED if waits else RELEASED), result.printed
-    assert document(store, "register", "release")["version"] == "1"
+    assert document(store, "release", "release")["version"] == "1"
     assert (shop.served("stage"), shop.served("prod")) == ("1", None)
 
 
@@ -48,7 +48,7 @@ def the_first_model_is_released(shop: Shop, run: Run, store: Path) -> None:
     assert not result.failed, result.printed
     assert result.jobs == RELEASED
     assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
-    record = document(store, "register", "release")
+    record = document(store, "release", "release")
     commit = shop.project.run("git rev-parse HEAD").strip()
     assert (record["released"], record["commit"]) == (True, commit)
     assert record["data"]["data/raw/german_credit.csv"] == "4609dadefb94c1a04cc1de2dfe39a8a5"
@@ -66,8 +66,8 @@ def the_same_model_is_not_released_again(shop: Shop, run: Run, store: Path) -> N
     """A challenger that is not better is no failure, and changes nothing."""
     result = run(cached(shop), "cd", store)
     assert not result.failed, result.printed
-    assert document(store, "evaluate", "verdict")["promoted"] is False
-    for job, name in (("register", "release"), ("package", "package"), ("deploy-prod", "deployment")):
+    assert document(store, "judge", "verdict")["promoted"] is False
+    for job, name in (("release", "release"), ("package", "package"), ("deploy-prod", "deployment")):
         assert document(store, job, name)["released"] is False
     assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
 

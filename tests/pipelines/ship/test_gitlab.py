@@ -13,8 +13,8 @@ def shop(copier, tmp_path_factory):
 
 
 def test_from_closed_gates_to_production(shop, node, tmp_path):
-    model = gitlab.runner(node, {"register"})
-    both = gitlab.runner(node, {"register", "deploy-prod"})
+    model = gitlab.runner(node, {"release"})
+    both = gitlab.runner(node, {"release", "deploy-prod"})
     scenario.gates_are_closed(shop, both, tmp_path / "closed")
     for gate in ("model", "prod"):
         shop.host.protect(shop.state, gate)

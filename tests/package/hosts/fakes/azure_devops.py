@@ -9,7 +9,7 @@ APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 PEOPLE = {"ada@example.org": "id-ada", "[K I]\\Risk": "id-risk"}
 
 
-STAGES = {"model": "register", "prod": "deploy_prod", "infrastructure": "apply"}
+STAGES = {"model": "release", "prod": "deploy_prod", "infrastructure": "apply"}
 
 
 class State:
@@ -30,7 +30,7 @@ class State:
         self.expired: set[str] = set()
         self.run = True
         self.commit = COMMIT
-        self.failed = ["register"]
+        self.failed = ["release"]
         self.built = "r-1"
         self.file = "azure_pipelines/cd.yml"
 

@@ -3,12 +3,12 @@
 import io
 import zipfile
 
-# The run of the fakes: train and evaluate went well, register failed.
+# The run of the fakes: train and judge went well, release failed.
 NUMBER = "99"
 COMMIT = "1234567890abcdef1234567890abcdef12345678"
 KEPT = {
     "train": {"run.json": '{"run": "r-1"}\n'},
-    "evaluate": {"verdict.json": '{"promoted": true}\n', "plots/größe.csv": "a,b\n"},
+    "judge": {"verdict.json": '{"promoted": true}\n', "plots/größe.csv": "a,b\n"},
 }
 
 

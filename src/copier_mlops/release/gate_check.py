@@ -19,7 +19,7 @@ from copier_mlops.release import approval
 # Set by machines that run steps; a person at a keyboard has none of them.
 MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL")
 # What a person reads before the answer: where it is, and what says that there is nothing to release.
-VERDICT = ("evaluate", "verdict", "promoted")
+VERDICT = ("judge", "verdict", "promoted")
 PACKAGE = ("package", "package", "released")
 ABOUT = {"model": (VERDICT,), "prod": (PACKAGE, VERDICT)}
 # Of what lies deeper, a person wants to see this; all of it is in the file.
