@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import copier_mlops
-
 from tests.package.shared import loaded
 
 

@@ -92,7 +92,7 @@ def test_every_file_can_be_read(project):
 def test_every_import_is_there(project):
     contents = files(project)
     package = answers_of(project)["package_name"]
-    rooms = {package: project / "src", "operation": project}
+    sources = {package: project / "src", "operation": project}
     settings = parse("pyproject.toml", contents["pyproject.toml"])
     needed = chain(settings["project"]["dependencies"], *settings["dependency-groups"].values())
     declared = {name for each in needed for name in distributions(each)}
@@ -100,8 +100,8 @@ def test_every_import_is_there(project):
     for path, content in contents.items():
         for module, names in imports(path, content):
             first, *_ = parts = module.split(".")
-            if first in rooms:
-                place = rooms[first].joinpath(*parts)
+            if first in sources:
+                place = sources[first].joinpath(*parts)
                 wanted = [place / name for name in names] if place.is_dir() else [place]
                 assert all(each.is_dir() or each.with_suffix(".py").is_file() for each in wanted), f"{path}: {module}"
             else:

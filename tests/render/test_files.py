@@ -60,7 +60,7 @@ def test_a_path_has_at_most_one_folder_with_a_condition_and_windows_can_check_it
 
 def registered_patterns() -> list[str]:
     levels = [pattern for level in registry("levels") for pattern in level["managed"] + level["yours"]]
-    others = [pattern for name in ("hosts", "doors") for each in registry(name).values() for pattern in each["paths"]]
+    others = [pattern for name in ("hosts", "serving") for each in registry(name).values() for pattern in each["paths"]]
     return levels + others
 
 
@@ -69,19 +69,19 @@ def test_every_registered_path_is_a_file_of_the_template(pattern):
     assert any(matches([pattern]).match_file(path) for _, path in template_paths()), pattern
 
 
-def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_door():
+def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_serving_mode():
     hosts = {f"on_{name}": matches(host["paths"]) for name, host in registry("hosts").items()}
-    doors = {f"serves_{name}": matches(door["paths"]) for name, door in registry("doors").items()}
+    modes = {f"serves_{name}": matches(mode["paths"]) for name, mode in registry("serving").items()}
     levels = {
         f"from_level_{number}": matches(level["managed"] + level["yours"])
         for number, level in enumerate(registry("levels"))
         if number >= 3
     }
     for condition, path in template_paths():
-        of_host, of_level, of_door = (
-            {name for name, paths in each.items() if paths.match_file(path)} for each in (hosts, levels, doors)
+        of_host, of_level, of_mode = (
+            {name for name, paths in each.items() if paths.match_file(path)} for each in (hosts, levels, modes)
         )
-        assert {condition} - {""} == (of_host or of_level or of_door), path
+        assert {condition} - {""} == (of_host or of_level or of_mode), path
 
 
 def test_no_file_of_the_template_is_long():
@@ -90,11 +90,11 @@ def test_no_file_of_the_template_is_long():
     assert not long
 
 
-def test_a_host_or_a_door_that_was_not_chosen_leaves_nothing_behind(render):
-    for door, entry in registry("doors").items():
-        others = [name for name in registry("doors") if name != door]
+def test_a_host_or_a_serving_mode_that_was_not_chosen_leaves_nothing_behind(render):
+    for mode, entry in registry("serving").items():
+        others = [name for name in registry("serving") if name != mode]
         assert not list(matches(entry["paths"]).match_files(files(render(serving=others))))
-        found = list(matches(entry["paths"]).match_files(files(render(serving=[door]))))
+        found = list(matches(entry["paths"]).match_files(files(render(serving=[mode]))))
         assert bool(found) == bool(entry["paths"])
     assert not any("serve" in path for path in files(render(serving=[])))
 

@@ -54,7 +54,7 @@ def test_both_allow_the_same_python(default):
 def test_every_choice_that_needs_an_entry_in_a_registry_has_one():
     assert set(VALUES["git_host"]) <= registry("hosts").keys()
     assert ["none", *registry("clouds")] == VALUES["cloud"]
-    assert list(registry("doors")) == QUESTIONS["serving"]["default"]
+    assert list(registry("serving")) == QUESTIONS["serving"]["default"]
     assert list(range(len(registry("levels")))) == VALUES["maturity_level"]
     for name in VALUES["license"]:
         assert name == "none" or (TEMPLATE / "extensions" / "licenses" / f"{name}.jinja").is_file()

@@ -19,13 +19,13 @@ def has_module(project: Path, module: str) -> bool:
     return (project / file).is_file() or (project / "src" / file).is_file()
 
 
-def test_the_tasks_are_those_of_the_levels_and_doors(project):
+def test_the_tasks_are_those_of_the_levels_and_serving_modes(project):
     answers = answers_of(project)
     reached = registry("levels")[: answers["maturity_level"] + 1]
-    closed = {door["task"] for name, door in registry("doors").items() if name not in answers.get("serving", [])}
+    left_out = {mode["task"] for name, mode in registry("serving").items() if name not in answers.get("serving", [])}
     if answers.get("cloud", "none") == "none":
-        closed.add("login")
-    expected = {task for level in reached for task in level["tasks"]} - closed
+        left_out.add("login")
+    expected = {task for level in reached for task in level["tasks"]} - left_out
     assert tasks_of(project).keys() == expected
 
 

@@ -163,7 +163,7 @@ def test_without_the_http_door_the_batch_is_packaged_and_the_alias_moves(copier,
     run("uv pip install --quiet --require-hashes --requirement requirements.txt")
     sample = project.path / "operation" / "tests" / "sample.csv"
     service = f"{image / '.venv' / 'bin' / 'mlops'} service"
-    assert "the batch door is ready with version 2" in run(f"{service} --check")
+    assert "batch scoring is ready with version 2" in run(f"{service} --check")
     run(f"{service} --data {sample} --out answers.json")
     answers = json.loads((image / "answers.json").read_text())
     assert {each["model_version"] for each in answers} == {"2"}

@@ -1,4 +1,4 @@
-"""The doors to the registered model: the same record, the same answer."""
+"""The registered model, in a batch and over HTTP: the same record, the same answer."""
 
 import csv
 import json

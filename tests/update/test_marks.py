@@ -138,7 +138,7 @@ MOVES = {
     "data": {"data_remote": "s3://bucket/path", "data_endpoint": "https://storage.example.org"},
     "tracking": {"tracking_uri": "https://mlflow.example.org"},
     "cloud": {"cloud": "azure"},
-    "doors": {"serving": ["batch"]},
+    "serving": {"serving": ["batch"]},
 }
 
 

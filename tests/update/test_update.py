@@ -153,8 +153,8 @@ def test_the_files_of_a_door_come_when_it_is_opened_and_stay_when_it_is_closed(h
         (project / path).write_text("# Ours\n", encoding="utf-8")
     (project / served[0]).unlink()
     commit(project)
-    for doors in (["online", "batch"], ["batch"]):
-        update(project, serving=doors)
+    for modes in (["online", "batch"], ["batch"]):
+        update(project, serving=modes)
         assert_no_conflict(project)
         commit(project)
         assert not (project / served[0]).exists()

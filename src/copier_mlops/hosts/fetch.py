@@ -184,7 +184,7 @@ def fetch(wanted: list[Kept]) -> list[Fetched]:
             ]
     except OSError as error:
         text = f"build/ cannot be written: {error.strerror or error}"
-        raise HostError(text, f"make room: the run has {size(sum(each.size for each in wanted))}") from None
+        raise HostError(text, f"free some disk space: the run has {size(sum(each.size for each in wanted))}") from None
 
 
 def leftovers() -> None:

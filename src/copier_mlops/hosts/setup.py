@@ -78,8 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.json:
         for each in found:
             show(each)
-    due = [each for each in found if each.plan and each.plan.apply]
-    if due and not options.plan and (options.yes or (not options.json and _agreed(len(due)))):
+    wanted = [each for each in found if each.plan and each.plan.apply]
+    if wanted and not options.plan and (options.yes or (not options.json and _agreed(len(wanted)))):
         found = [apply(each) for each in found]
         if not options.json:
             print()

@@ -13,7 +13,7 @@ from copier_mlops.project import FileSettings, environment_folder
 
 
 class MonitoringSettings(FileSettings):
-    """When an environment's model is due."""
+    """When a model of an environment is trained again."""
 
     model_config = SettingsConfigDict(env_prefix="MONITORING_", extra="forbid", frozen=True)
 
@@ -21,7 +21,7 @@ class MonitoringSettings(FileSettings):
 
 
 def load(environment: str | None = None) -> MonitoringSettings:
-    """Return when the model of an environment is due: the given one, that of OPERATION_ENVIRONMENT, or else dev.
+    """Return the settings of an environment: the given one, that of OPERATION_ENVIRONMENT, or else dev.
 
     Raises:
         SystemExit: There is no such environment, or its file is wrong; the text says where.

@@ -22,9 +22,9 @@ FILES = (
 
 
 def service() -> str:
-    """Return the door that the image opens: `online` or `batch`; empty if the project has none."""
-    doors = answer("serving", [])
-    return next((name for name in ("online", "batch") if name in doors), "")
+    """Return how the image serves: `online`, `batch`, or empty if the project serves nothing."""
+    modes = answer("serving", [])
+    return next((name for name in ("online", "batch") if name in modes), "")
 
 
 def export(*options: str) -> str:

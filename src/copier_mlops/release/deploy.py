@@ -13,7 +13,7 @@ from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
 from copier_mlops.release import approval, context, history, package
 from copier_mlops.release import settings as release
-from copier_mlops.release.targets import Order, target
+from copier_mlops.release.targets import Deployment, target
 from copier_mlops.tracking import models, server
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def run_service(client: MlflowClient, settings: Settings, packaged: dict[str, An
         return "alias"
     goal = release.load(settings.environment)
     place = handover.folder(f"deploy-{settings.environment}")
-    target(goal.target).start(Order(settings, goal.url.rstrip("/"), packaged, folder, place, client))
+    target(goal.target).start(Deployment(settings, goal.url.rstrip("/"), packaged, folder, place, client))
     return goal.target
 
 
-def carry_out(
+def deploy(
     client: MlflowClient, settings: Settings, packaged: dict[str, Any], job: str, approved: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Run a package, move the alias to its version, and write down what was done.
@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     client = server.connect(settings)
     if packaged is None:
         packaged, source = package.of_version(client, settings, version, job), job
-    carry_out(client, settings, packaged, source, approved)
+    deploy(client, settings, packaged, source, approved)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def resources(settings: Settings) -> list[Resource]:
     ]
 
 
-def due(settings: Settings, teardown: bool) -> list[tuple[Resource, Callable[[], object]]]:
+def changes(settings: Settings, teardown: bool) -> list[tuple[Resource, Callable[[], object]]]:
     """Return what a plan would change and what changes it, in the order in which it is done.
 
     Raises:
@@ -92,7 +92,7 @@ def plan(arguments: list[str] | None = None) -> None:
     parser.add_argument("--teardown", action="store_true", help="plan to take the environment down")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)
-    names = [each.name for each, _ in due(settings, options.teardown)]
+    names = [each.name for each, _ in changes(settings, options.teardown)]
     document = {"environment": settings.environment, "teardown": options.teardown, "resources": names}
     handover.write("plan", "plan", document)
     verb = "take down" if options.teardown else "make"
@@ -111,7 +111,7 @@ def apply(arguments: list[str] | None = None) -> None:
     from mlflow.exceptions import MlflowException
 
     done, failed = [], []
-    for resource, change in due(settings, planned["teardown"]):
+    for resource, change in changes(settings, planned["teardown"]):
         if resource.name not in planned["resources"]:
             print(f"  leave {resource.name}: it is not in the plan")
             continue

@@ -10,7 +10,7 @@ from copier_mlops.project import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# So many fit into a tag with room to spare.
+# So many fit into a tag, and more would.
 KEPT = 20
 
 

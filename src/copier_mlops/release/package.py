@@ -30,7 +30,7 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
     # What the folder said before is not true while it is being written.
     handover.file_of(job, "package").unlink(missing_ok=True)
     if not context.service():
-        print("package: the project has no door to the predictor; there is nothing to package")
+        print("package: the answer `serving` is empty; there is nothing to package")
         return _hand_on(job, {**record, "image": "", "built": False, "sbom": "", "context": ""})
     digest = context.write(record, folder / "image")
     bill = folder / "sbom.cdx.json"

@@ -49,7 +49,7 @@ def roll_back(environment: str | None, wanted: str | None) -> None:
     print(f"rollback: {settings.environment} goes from version {now.version} back to {ran[place]}", flush=True)
     job = f"deploy-{settings.environment}"
     packaged = package.of_version(client, settings, ran[place], job)
-    document = deploy.carry_out(client, settings, packaged, job, None)
+    document = deploy.deploy(client, settings, packaged, job, None)
     # What lies behind is forgotten, so that the next way back leads further back and not to what was left.
     history.keep(client, settings, ran[: place + 1])
     verify.verify(document, settings)

@@ -59,7 +59,7 @@ class Chart:
         self.axes.set(xlabel=textwrap.fill(x, WIDTH), ylabel=textwrap.fill(y, HEIGHT))
 
     def unit_square(self) -> None:
-        """Both axes from 0 to 1, with room for what lies on the border."""
+        """Both axes from 0 to 1, with space for what lies on the border."""
         self.axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
     def mark(self, at: Point, text: str, offset: tuple[int, int]) -> None:
@@ -182,7 +182,7 @@ def cost(points: pd.DataFrame, names: Names, chosen: Point) -> str:
 
 
 def importance(points: pd.DataFrame, _: Names) -> str:
-    """Draw the loss of ROC AUC by feature, the largest on top; a name is above its bar, so that long ones have room."""
+    """Draw the loss of ROC AUC by feature, the largest on top; a name is above its bar, so that long ones fit."""
     values = points["importance"]
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     span = (high - low) or 1.0

@@ -1,6 +1,6 @@
-"""The doors to a predictor: HTTP (`online`) and files (`batch`), and what an image runs (`packaged`).
+"""Serving a predictor: over HTTP (`online`) and files (`batch`), and what an image runs (`packaged`).
 
-What `operation/execution/serve.py` uses is named here; a door's libraries are imported with its module.
+What `operation/execution/serve.py` uses is named here; the libraries of a mode are imported with its module.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an image runs: the door to the model that lies beside the settings, without a registry and without MLflow."""
+"""What an image runs: the model that lies beside the settings, served without a registry and without MLflow."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Open the door that the project answered; with --check, load all that it needs, say so and end."""
+    """Serve as the project answered; with --check, load all that it needs, say so and end."""
     words = sys.argv[1:] if arguments is None else arguments
     if "online" in answer("serving", []):
         from copier_mlops.serving import online
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     from copier_mlops.serving import batch
 
     if "--check" in words:
-        print(f"service: the batch door is ready with version {predictor(load_settings()).version}")
+        print(f"service: batch scoring is ready with version {predictor(load_settings()).version}")
         return
     batch.main(words, predictor)
 

@@ -68,7 +68,7 @@ def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
 
 
 def training_records() -> pd.DataFrame:
-    """The training records; numbers as doubles, since MLflow's whole numbers have no room for a missing value."""
+    """The training records; numbers as doubles, since MLflow's integers cannot hold a missing value."""
     import pandas as pd
 
     return pd.read_parquet(root() / TRAIN).astype(dict.fromkeys(team("schema").NUMBERS, "float64"))

@@ -1,6 +1,6 @@
 """The predictor: records in, predictions out, with the model's version on each.
 
-Every door (a file, HTTP, a stream) calls `Predictor.score`, so that a record gets the same answer through all of them.
+Files and HTTP both call `Predictor.score`, so that a record gets the same answer from each.
 """
 
 import argparse

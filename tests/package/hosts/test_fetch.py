@@ -400,7 +400,7 @@ def test_a_build_folder_that_cannot_be_written_is_said(laptop, monkeypatch, tmp_
     monkeypatch.setattr(laptop, "tree", tree)
     (tree / "build").write_text("a file\n")
     printed = laptop.run("fetch", "99", code=1)
-    assert "build/ cannot be written" in printed and "fix: make room" in printed
+    assert "build/ cannot be written" in printed and "fix: free some disk space" in printed
 
 
 @on_one

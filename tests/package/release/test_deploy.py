@@ -69,7 +69,7 @@ def second(client, stage) -> dict:
 def put(client: MlflowClient, stage: Settings, version: str) -> dict:
     """Package a version as `poe package` does, and deploy it."""
     packaged = package.of_version(client, stage, version, package.JOB)
-    return deploy.carry_out(client, stage, packaged, package.JOB, None)
+    return deploy.deploy(client, stage, packaged, package.JOB, None)
 
 
 def alias(client: MlflowClient, stage: Settings) -> str | None:
@@ -165,7 +165,7 @@ def test_a_context_with_a_changed_byte_is_not_deployed(client, stage, first, pat
     packaged = package.of_version(client, stage, "2", package.JOB)
     flip(image() / path)
     with pytest.raises(SystemExit, match=f"^{sentence}[^\n]*\n  fix: uv run poe package$"):
-        deploy.carry_out(client, stage, packaged, package.JOB, None)
+        deploy.deploy(client, stage, packaged, package.JOB, None)
     assert alias(client, stage) == "1"
     verify.verify(first, stage)
 
@@ -174,7 +174,7 @@ def test_a_context_that_is_gone_is_not_deployed(client, stage, first):
     packaged = package.of_version(client, stage, "2", package.JOB)
     shutil.rmtree(image())
     with pytest.raises(SystemExit, match="does not hold the model of the release: no model file at"):
-        deploy.carry_out(client, stage, packaged, package.JOB, None)
+        deploy.deploy(client, stage, packaged, package.JOB, None)
 
 
 def test_a_service_that_cannot_load_changes_nothing(client, stage, first, monkeypatch):

@@ -11,7 +11,7 @@ import yaml
 from copier_mlops import handover
 from copier_mlops.project import environment_folder, load_settings, root
 from copier_mlops.release import containers, environment
-from copier_mlops.release.targets import Order, compose, kubernetes
+from copier_mlops.release.targets import Deployment, compose, kubernetes
 from tests.package.shared import new_database, settings_at, uri
 from tests.platforms import require_posix
 
@@ -43,10 +43,10 @@ def programs(inside, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def order(inside, team_project) -> Order:
+def deployment(inside, team_project) -> Deployment:
     packaged = {"image": "registry.example.org:5000/credit:3-abc", "built": True, "version": "3", "model": "credit"}
     folder = handover.folder("deploy-prod")
-    yield Order(load_settings("prod"), "http://127.0.0.1:8123", packaged, folder / "image", folder, client=None)
+    yield Deployment(load_settings("prod"), "http://127.0.0.1:8123", packaged, folder / "image", folder, client=None)
     shutil.rmtree(team_project / "build")
 
 
@@ -78,11 +78,11 @@ def test_a_build_that_fails_is_named(programs):
         containers.build("docker", Path("context"), "credit:3", {})
 
 
-def test_compose_gets_the_image_and_the_environment(programs, order):
+def test_compose_gets_the_image_and_the_environment(programs, deployment):
     asked = programs("docker")
-    compose.start(order)
+    compose.start(deployment)
     assert asked.read_text().splitlines()[-1].endswith("compose.yaml up --detach --wait --wait-timeout=120")
-    values = dict(line.split("=", 1) for line in (order.folder / "compose.env").read_text().splitlines())
+    values = dict(line.split("=", 1) for line in (deployment.folder / "compose.env").read_text().splitlines())
     assert values["IMAGE"] == "registry.example.org:5000/credit:3-abc"
     assert (values["ENVIRONMENT"], values["PORT"]) == ("prod", "8123")
     used = (root() / compose.FILE).read_text()
@@ -90,20 +90,20 @@ def test_compose_gets_the_image_and_the_environment(programs, order):
 
 
 @pytest.mark.parametrize("target", [compose, kubernetes])
-def test_an_image_that_was_never_built_runs_nowhere(programs, order, target):
+def test_an_image_that_was_never_built_runs_nowhere(programs, deployment, target):
     asked = programs("docker")
     programs("kubectl")
-    order.package["built"] = False
+    deployment.package["built"] = False
     with pytest.raises(SystemExit, match="was never built"):
-        target.start(order)
+        target.start(deployment)
     assert asked.read_text() == ""
 
 
-def test_kubernetes_applies_and_waits(programs, order):
+def test_kubernetes_applies_and_waits(programs, deployment):
     asked = programs("kubectl")
-    kubernetes.start(order)
+    kubernetes.start(deployment)
     _, apply, wait = asked.read_text().splitlines()
-    folder = order.folder / "kubernetes"
+    folder = deployment.folder / "kubernetes"
     assert apply == f"kubectl apply --kustomize {folder}"
     assert wait == "kubectl rollout status deployment/service-prod --namespace=models --timeout=180s"
     document = yaml.safe_load((folder / "kustomization.yaml").read_text())
@@ -116,10 +116,10 @@ def test_kubernetes_applies_and_waits(programs, order):
     assert (environment.parent / shared / "kustomization.yaml").is_file()
 
 
-def test_a_rollout_that_fails_is_undone(programs, order):
+def test_a_rollout_that_fails_is_undone(programs, deployment):
     asked = programs("kubectl", failing="rollout status")
     with pytest.raises(SystemExit, match=r"`kubectl rollout status .*` ended with 1"):
-        kubernetes.start(order)
+        kubernetes.start(deployment)
     assert asked.read_text().splitlines()[-1] == "kubectl rollout undo deployment/service-prod --namespace=models"
 
 
@@ -153,7 +153,7 @@ def moved(inside):
     file.write_text(content)
 
 
-def test_manifests_of_0_2_0_are_named_with_the_command(programs, order, moved, tmp_path, monkeypatch):
+def test_manifests_of_0_2_0_are_named_with_the_command(programs, deployment, moved, tmp_path, monkeypatch):
     asked = programs("kubectl")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
     monkeypatch.setenv("RELEASE_TARGET", "kubernetes")
@@ -164,7 +164,7 @@ def test_manifests_of_0_2_0_are_named_with_the_command(programs, order, moved, t
         "  fix: uv run poe lint-template --fix"
     )
     with pytest.raises(SystemExit) as refused:
-        kubernetes.start(order)
+        kubernetes.start(deployment)
     assert str(refused.value) == sentence
     for words in (["--env", "prod"], ["--env", "prod", "--teardown"]):
         with pytest.raises(SystemExit) as refused:
@@ -173,7 +173,7 @@ def test_manifests_of_0_2_0_are_named_with_the_command(programs, order, moved, t
     assert asked.read_text() == ""
 
 
-def test_a_plan_without_kubectl_is_one_sentence(inside, order, tmp_path, monkeypatch):
+def test_a_plan_without_kubectl_is_one_sentence(inside, deployment, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
     monkeypatch.setenv("RELEASE_TARGET", "kubernetes")
     new_database(tmp_path, settings_at(uri(tmp_path), "prod"))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Order:
-    """Run this package in that environment. A target that cannot raises SystemExit with what went wrong."""
+class Deployment:
+    """A package and the environment to run it in; a target that cannot run it raises SystemExit and says why."""
 
     settings: Settings
     url: str
@@ -48,7 +48,7 @@ class Target(Protocol):
     def check(self, settings: Settings) -> None:
         """Refuse, by SystemExit, what the environment's files say if nothing can run by it."""
 
-    def start(self, order: Order) -> None:
+    def start(self, deployment: Deployment) -> None:
         """Run a package in the place of the one that runs."""
 
     def is_running(self, settings: Settings, client: MlflowClient) -> bool:

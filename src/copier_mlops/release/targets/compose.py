@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from copier_mlops.command import run, show
 from copier_mlops.project import Settings, root
 from copier_mlops.release import containers
-from copier_mlops.release.targets import Order
+from copier_mlops.release.targets import Deployment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,22 +20,22 @@ def check(_: Settings) -> None:
     """Refuse nothing: what this target reads of an environment are settings with types."""
 
 
-def start(order: Order) -> None:
+def start(deployment: Deployment) -> None:
     """Put the image of the package in the place of the container that runs.
 
     Raises:
         SystemExit: It was never built, neither docker nor podman answers, or the container is not healthy within two
             minutes.
     """
-    repository, tag = order.image()
+    repository, tag = deployment.image()
     found = need_program()
     values = {
-        "PROJECT": project(order.settings),
+        "PROJECT": project(deployment.settings),
         "IMAGE": f"{repository}:{tag}",
-        "ENVIRONMENT": order.settings.environment,
-        "PORT": urlsplit(order.url).port or 80,
+        "ENVIRONMENT": deployment.settings.environment,
+        "PORT": urlsplit(deployment.url).port or 80,
     }
-    variables = order.folder / "compose.env"
+    variables = deployment.folder / "compose.env"
     variables.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
     command = [found, "compose", f"--env-file={variables}", f"--file={root() / FILE}"]
     show("deploy", *command, "up", "--detach", "--wait", "--wait-timeout=120")

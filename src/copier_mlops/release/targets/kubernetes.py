@@ -12,7 +12,7 @@ from copier_mlops.command import CommandError, run, show
 from copier_mlops.lint import kustomize
 from copier_mlops.project import Settings, environment_folder, root
 from copier_mlops.release import containers
-from copier_mlops.release.targets import Order
+from copier_mlops.release.targets import Deployment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,14 +31,14 @@ def check(settings: Settings) -> None:
     own(settings.environment)
 
 
-def start(order: Order) -> None:
+def start(deployment: Deployment) -> None:
     """Apply the manifests and wait until the new pods answer; a rollout that fails is undone.
 
     Raises:
         SystemExit: The image was never built, the manifests moved, kubectl or the cluster refuse, or the pods do not
             become ready.
     """
-    folder = str(write(order))
+    folder = str(write(deployment))
     try:
         rendered = list(yaml.safe_load_all(run("kubectl", "kustomize", folder)))
     except CommandError as error:
@@ -73,20 +73,20 @@ def own(environment: str) -> Path:
     return folder
 
 
-def write(order: Order) -> Path:
+def write(deployment: Deployment) -> Path:
     """Write the manifests of the environment with the image and the version of the package, in a folder of build/."""
-    repository, tag = order.image()
+    repository, tag = deployment.image()
     if not containers.is_elsewhere(repository):
         print(f"deploy: {repository} names no registry: the cluster's nodes must have the image already")
-    folder = order.folder / "kubernetes"
+    folder = deployment.folder / "kubernetes"
     folder.mkdir(parents=True, exist_ok=True)
-    base = os.path.relpath(own(order.settings.environment), folder)
+    base = os.path.relpath(own(deployment.settings.environment), folder)
     document = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [base.replace(os.sep, "/")],
         "images": [{"name": "service", "newName": repository, "newTag": tag}],
-        "commonAnnotations": {"model": order.package["model"], "model-version": order.package["version"]},
+        "commonAnnotations": {"model": deployment.package["model"], "model-version": deployment.package["version"]},
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return folder

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from copier_mlops.project import Settings
 from copier_mlops.release import context, health, history, wheels
-from copier_mlops.release.targets import Order, process
+from copier_mlops.release.targets import Deployment, process
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,29 +28,29 @@ def check(_: Settings) -> None:
     """Refuse nothing: what this target reads of an environment are settings with types."""
 
 
-def start(order: Order) -> None:
+def start(deployment: Deployment) -> None:
     """Put the packaged service in the place of the one that runs.
 
     Raises:
         SystemExit: Somebody else has the port, or the new service does not start; the old one runs on.
     """
-    old = process.found(history.service(order.client, order.settings))
-    port = urlsplit(order.url).port or (443 if order.url.startswith("https") else 80)
-    if old is None or old["url"] != order.url:
-        check_port(order.settings.host, port)
-    folder = copy(order)
-    variables = process.variables(order.settings.environment, port)
-    rehearse(folder, variables, order.package["version"])
+    old = process.found(history.service(deployment.client, deployment.settings))
+    port = urlsplit(deployment.url).port or (443 if deployment.url.startswith("https") else 80)
+    if old is None or old["url"] != deployment.url:
+        check_port(deployment.settings.host, port)
+    folder = copy(deployment)
+    variables = process.variables(deployment.settings.environment, port)
+    rehearse(folder, variables, deployment.package["version"])
     if old:
         process.end(old)
     try:
-        wanted = {"url": order.url, "version": order.package["version"], "variables": variables}
-        launch(order, wanted | process.describe(folder))
+        wanted = {"url": deployment.url, "version": deployment.package["version"], "variables": variables}
+        launch(deployment, wanted | process.describe(folder))
     except SystemExit as error:
         if old is None:
-            history.keep_service(order.client, order.settings, None)
+            history.keep_service(deployment.client, deployment.settings, None)
             raise
-        launch(order, old | {"pid": None, "created": None})
+        launch(deployment, old | {"pid": None, "created": None})
         raise SystemExit(f"{error}\n  version {old['version']} answers again") from None
     for place in (folder, process.code_of(folder)):
         for other in place.parent.iterdir():
@@ -70,18 +70,18 @@ def stop(settings: Settings, client: MlflowClient) -> None:
         history.keep_service(client, settings, None)
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(address: str, port: int) -> None:
     """Refuse a port that somebody else has.
 
     Raises:
         SystemExit: It is taken.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as asked:
         if sys.platform != "win32":  # there, this would let two processes have it
             asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            asked.bind((host, port))
+            asked.bind((address, port))
         except OSError as error:
             raise SystemExit(
                 f"deploy: port {port} is not free, and this project did not start what has it: {error.strerror}\n"
@@ -89,14 +89,14 @@ def check_port(host: str, port: int) -> None:
             ) from None
 
 
-def copy(order: Order) -> Path:
+def copy(deployment: Deployment) -> Path:
     """Copy the service to a folder of its own, which no later package overwrites while it runs."""
-    name = f"{order.package['version']}-{order.package['context'][:12]}"
-    folder = order.folder / "services" / name
-    if not folder.is_dir() or context.digest(folder) != order.package["context"]:
+    name = f"{deployment.package['version']}-{deployment.package['context'][:12]}"
+    folder = deployment.folder / "services" / name
+    if not folder.is_dir() or context.digest(folder) != deployment.package["context"]:
         draft = folder.with_name(f"{name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(order.context, draft)
+        shutil.copytree(deployment.context, draft)
         shutil.rmtree(folder, ignore_errors=True)
         draft.replace(folder)
     # The same package may run from this code now: only files that differ are written.
@@ -121,18 +121,18 @@ def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
         )
 
 
-def launch(order: Order, wanted: dict[str, Any]) -> None:
+def launch(deployment: Deployment, wanted: dict[str, Any]) -> None:
     """Start a service, remember it, and wait until it answers.
 
     Raises:
         SystemExit: It ends, or does not answer in time; then it is ended.
     """
-    log = order.folder / "service.log"
+    log = deployment.folder / "service.log"
     # Written down before and after, so that it is found again by the next deployment, even if this one is stopped here.
-    history.keep_service(order.client, order.settings, wanted)
+    history.keep_service(deployment.client, deployment.settings, wanted)
     started, known = process.launch(Path(wanted["folder"]), wanted["variables"], log)
     record = wanted | known
-    history.keep_service(order.client, order.settings, record)
+    history.keep_service(deployment.client, deployment.settings, record)
     wrong = health.wait(record["url"], record["version"], SECONDS, lambda: started.poll() is not None)
     if wrong:
         code = started.poll()
