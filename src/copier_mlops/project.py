@@ -101,7 +101,7 @@ def team(module: str) -> ModuleType:
     return found
 
 
-def check_environment() -> None:
+def check_virtual_environment() -> None:
     """Refuse a virtual environment that is not the one of this project.
 
     Raises:

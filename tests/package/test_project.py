@@ -80,7 +80,7 @@ def test_answers_that_cannot_be_read_are_named(copied, text):
 
 def test_the_teams_package_is_imported_by_its_answer(inside):
     assert project.team("schema").TARGET in project.team("ingest").__dict__["TARGET"]
-    project.check_environment()
+    project.check_virtual_environment()
     with pytest.raises(
         SystemExit, match=rf"mlops: {PACKAGE}.no_such cannot be imported; it is src/{PACKAGE}/no_such.py"
     ):
@@ -93,7 +93,7 @@ def test_a_package_that_is_not_installed_is_named(copied):
         answers.replace(f"package_name: {PACKAGE}", "package_name: elsewhere"), encoding="utf-8"
     )
     with pytest.raises(SystemExit) as end:
-        project.check_environment()
+        project.check_virtual_environment()
     assert str(end.value) == f"mlops: elsewhere is not installed in the environment {sys.prefix}\n  fix: uv sync"
     with pytest.raises(SystemExit, match="mlops: elsewhere cannot be imported; it is src/elsewhere\n  fix: uv sync"):
         project.team("schema")
@@ -101,7 +101,7 @@ def test_a_package_that_is_not_installed_is_named(copied):
 
 def test_two_projects_in_one_environment_are_named(copied, team_project):
     (copied / "src" / PACKAGE).mkdir(parents=True)
-    for refused in (project.check_environment, lambda: project.team("schema")):
+    for refused in (project.check_virtual_environment, lambda: project.team("schema")):
         with pytest.raises(SystemExit) as end:
             refused()
         said, command = str(end.value).splitlines()

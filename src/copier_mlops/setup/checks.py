@@ -75,8 +75,8 @@ def is_kept() -> bool:
     return os.environ.get("UV_NO_SYNC", "").lower() in ("1", "true", "t", "yes", "y", "on")
 
 
-def look_environment() -> Finding:
-    """Return whether uv.lock follows pyproject.toml and the environment follows uv.lock."""
+def look_virtual_environment() -> Finding:
+    """Return whether uv.lock follows pyproject.toml and the virtual environment follows uv.lock."""
     commands: list[tuple[str, ...]] = [("uv", "lock", "--check")]
     if not is_kept():
         commands.append((*SYNC, "--frozen", "--check"))
@@ -93,7 +93,7 @@ def look_environment() -> Finding:
     return Finding(True, "in step with pyproject.toml and uv.lock")
 
 
-def fix_environment() -> None:
+def sync_virtual_environment() -> None:
     """Install what pyproject.toml and uv.lock name.
 
     Raises:
@@ -260,7 +260,7 @@ def fix_data() -> None:
 
 
 CHECKS = [
-    Check("environment", look_environment, fix_environment, "environment"),
+    Check("environment", look_virtual_environment, sync_virtual_environment, "environment"),
     Check("git", look_git, fix_git, "git"),
     Check("hooks", look_hooks, lambda: run(sys.executable, "-m", "pre_commit", "install"), "git"),
     Check("data remote", look_remote, fix_remote, "data"),

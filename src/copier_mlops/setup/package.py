@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from copier_mlops.project import answer, check_environment, root
+from copier_mlops.project import answer, check_virtual_environment, root
 from copier_mlops.setup.checks import Check, Finding
 
 FILE, NAME = "pyproject.toml", "copier-mlops"
@@ -28,7 +28,7 @@ def look_package() -> Finding:
         requirement, source = named(document), taken_from(document)
     except (AttributeError, TypeError):  # a list in place of a table, for example
         raise _wrong(f"{FILE} has not the form that uv asks for: `uv lock` says where", f"git restore {FILE}") from None
-    check_environment()
+    check_virtual_environment()
     if not source and not requirement.url and not answer("package_index"):
         text = f"{FILE} does not pin {NAME}, so that uv asks an index that anybody may publish to"
         raise _wrong(text, pin())

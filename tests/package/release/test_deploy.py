@@ -128,7 +128,7 @@ def test_the_packaged_service_loads_without_mlflow_and_without_the_repository(cl
     wheels.unpack(folder / "wheels", code)
     program = "import sys; from copier_mlops.serving import packaged; packaged.main(['--check']); print(sorted("
     program += "name for name in sys.modules if name.split('.')[0] in ('mlflow', 'dvc')), packaged.__file__)"
-    environment = process.environment(folder, process.variables("prod", 8080))
+    environment = process.variables_of_process(folder, process.variables("prod", 8080))
     command = [sys.executable, "-c", program]
     shown = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert "is ready with version 1\n[] " in shown.stdout, shown.stderr

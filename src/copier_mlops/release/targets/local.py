@@ -112,8 +112,8 @@ def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
     """
     command = [*process.COMMAND, "--check"]
     # Not by copier_mlops.command, which hands on all variables: the service gets none of our credentials.
-    environment = process.environment(folder, variables)
-    tried = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    given = process.variables_of_process(folder, variables)
+    tried = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
     if tried.returncode:
         raise SystemExit(
             f"deploy: version {version} does not start; nothing was changed. It says:\n"

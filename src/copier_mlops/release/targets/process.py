@@ -28,7 +28,7 @@ def code_of(folder: Path) -> Path:
     return folder.parents[1] / "code" / folder.name
 
 
-def environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+def variables_of_process(folder: Path, settings: dict[str, str]) -> dict[str, str]:
     """Return the variables of a service's process: its own copy of the code comes first."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return (
@@ -45,7 +45,7 @@ def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subproces
         started = subprocess.Popen(
             COMMAND,
             cwd=folder,
-            env=environment(folder, settings),
+            env=variables_of_process(folder, settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
