@@ -3,7 +3,8 @@
 import pytest
 
 from copier_mlops.project import Settings, load_settings
-from copier_mlops.tracking import models, register, rollback, server
+from copier_mlops.release import rollback
+from copier_mlops.tracking import models, register, server
 from tests.package.shared import flip, new_database, stored, tracked, uri
 
 
