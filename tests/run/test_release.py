@@ -134,7 +134,7 @@ def test_from_a_registered_model_to_prod_and_back(released):
 def test_nothing_is_released_where_nothing_was_promoted(released):
     project = released.project
     kept = released.ask("stage")
-    (project.path / "build/register/release.json").write_text('{"released": false, "reason": "not better"}')
+    (project.path / "build/release/release.json").write_text('{"released": false, "reason": "not better"}')
     assert "package: nothing to release: not better" in project.run("uv run poe package")
     for task in ("deploy", "verify"):
         assert f"{task}: nothing to release: not better" in released.poe(task, "stage")
