@@ -15,7 +15,7 @@ from tests.project import ANSWERS, commit, copy_project, files, matches, registr
 from tests.update.conftest import LET_GO
 from tests.update.team import Files
 
-LEVELS, REMOTES = registry("levels"), ".dvc/config"
+LEVELS, REMOTES, PROJECT = registry("levels"), ".dvc/config", "pyproject.toml"
 
 
 def committed(history: Path, path: Path, version: str, **answers: object) -> Path:
@@ -44,6 +44,7 @@ def parsed(contents: Files) -> dict[str, object]:
     """Return the files: of the answers file what was answered, of DVC's the settings in any order, others as they are.
 
     The answers are without the version that they were given to, and without the layout that the project was born with.
+    That layout says where pyproject.toml has two lines, which come last here.
     """
     answers = yaml.safe_load(contents[ANSWERS])
     kept = {name: value for name, value in answers.items() if name not in ("_commit", "first_layout")}
@@ -51,7 +52,15 @@ def parsed(contents: Files) -> dict[str, object]:
         contents
         | {ANSWERS: kept}
         | {path: sections(contents[path]) for path in {REMOTES} & contents.keys() if is_configuration(contents[path])}
+        | {path: reordered(contents[path]) for path in {PROJECT} & contents.keys()}
     )
+
+
+def reordered(text: bytes) -> bytes:
+    """Return pyproject.toml with the lines at its end that stand elsewhere in a project of another layout."""
+    lines = text.splitlines(keepends=True)
+    moved = sorted(line for line in lines if line.startswith((b"readme = ", b"version = ")))
+    return b"".join([*(line for line in lines if line not in moved), *moved])
 
 
 def is_configuration(text: bytes) -> bool:
