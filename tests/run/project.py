@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 from pytest_copier.plugin import CopierFixture, CopierProject
 
-from tests import bytecode
 from tests.project import answers_of, commit
 
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
@@ -52,13 +51,10 @@ class Project(CopierProject):
 
         pytest-copier's own runs in the environment of the tests, whose settings a newcomer does not have.
         """
-        environment = self.environment | variables
-        if command.startswith(("uv run ", "uv sync ")):
-            bytecode.share(self.path / environment.get("UV_PROJECT_ENVIRONMENT", ".venv"))
         done = subprocess.run(
             shlex.split(command),
             cwd=self.path,
-            env=environment,
+            env=self.environment | variables,
             input=typed,
             capture_output=True,
             text=True,

@@ -31,7 +31,7 @@ version = client.get_model_version(settings.model_name, sys.argv[1])
 record = {"released": True, "reason": "better", "model": version.name, "version": version.version}
 record |= {"sha256": version.tags["sha256"], "md5": version.tags["md5"], "run_id": version.run_id}
 record |= {"commit": version.tags["git.commit"], "data": {"data": version.tags["dvc.md5.data/raw/german_credit.csv"]}}
-handover.write("register", "release", record)
+handover.write("release", "release", record)
 approval.grant("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"))
 """
 # Ends the processes that this project has started, and no other.
