@@ -29,7 +29,8 @@ def origin(tmp_path_factory) -> Path:
         if (TEMPLATE / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(TEMPLATE / name, folder / name)
-    replace(folder / "CHANGELOG.md", "## Unreleased", f"## {VERSION}")
+    newest = re.search("^## .*$", (folder / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[0]
+    replace(folder / "CHANGELOG.md", newest, f"## {VERSION}")
     commit(folder)
     run(folder, "git", "tag", VERSION)
     return folder
@@ -97,7 +98,7 @@ def test_a_release_builds_a_wheel_and_its_notes(clone):
     with zipfile.ZipFile(wheel) as archive:
         assert "copier_mlops/registries/hosts.yml" in archive.namelist()
     notes = (release / "notes.md").read_text(encoding="utf-8")
-    assert notes.startswith("- ") and "## " not in notes and "Poe =>" not in notes
+    assert "\n- " in f"\n{notes}" and "## " not in notes and "Poe =>" not in notes
 
 
 def test_a_release_renders_an_example_for_each_host(origin, clone):
