@@ -4,9 +4,11 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import copier
 import yaml
+from copier._template import load_template_config
 from pathspec import PathSpec
 
 from tests import quick  # noqa: F401
@@ -77,6 +79,16 @@ def answers_of(path: Path) -> dict[str, object]:
 def registry(name: str, template: Path = TEMPLATE) -> object:
     """A registry of extensions/."""
     return yaml.safe_load((template / "extensions" / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+def interview(template: Path = TEMPLATE) -> dict[str, Any]:
+    """Return copier.yml as copier reads it: questions, computed answers, and settings with an underscore."""
+    return load_template_config(template / "copier.yml")
+
+
+def team_files(template: Path = TEMPLATE) -> list[list[str]]:
+    """Return the patterns of the team's files, a list for each level."""
+    return list(yaml.safe_load_all((template / "extensions" / "yours.yml").read_text(encoding="utf-8")))
 
 
 def matches(patterns: Iterable[str]) -> PathSpec:

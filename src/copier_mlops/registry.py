@@ -1,6 +1,7 @@
 """The template's registries (hosts, levels, clouds, flows and others), which say what a project can be."""
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,22 @@ def registry(name: str) -> Any:
     Raises:
         FileNotFoundError: There is no registry of that name.
     """
+    return next(_documents(name))
+
+
+@functools.cache
+def team_files() -> tuple[list[str], ...]:
+    """Return patterns, as in .gitignore, of the files that are the team's: a list for each level that brings them."""
+    return tuple(_documents("yours"))
+
+
+def _documents(name: str) -> Iterator[Any]:
+    """Parse the YAML documents of a registry one by one: the second of `copier` has tags that only copier knows."""
     if PACKAGED.is_dir():
         path = PACKAGED / f"{name}.yml"
     else:
         path = (EXTENSIONS.parent if name == "copier" else EXTENSIONS) / f"{name}.yml"
-    return yaml.load(path.read_bytes(), Loader)
+    return yaml.load_all(path.read_bytes(), Loader)
 
 
 def questions() -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import yaml
+from copier_mlops.registry import registry
 
 from . import measure
 
@@ -135,9 +135,7 @@ def _as_url(source: str) -> str:
 
 def _tested() -> tuple[str, str]:
     """The Python and the day of the default project: a peer gets the same."""
-    questions = yaml.safe_load((measure.ROOT / "copier.yml").read_text(encoding="utf-8"))
-    tested = yaml.safe_load((measure.ROOT / "extensions" / "tested.yml").read_text(encoding="utf-8"))
-    return questions["python_version"]["default"], tested["day"]
+    return registry("copier")["python_version"]["default"], registry("tested")["day"]
 
 
 def _script(environment: Path, name: str) -> Path:

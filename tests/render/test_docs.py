@@ -4,9 +4,8 @@ import re
 import tomllib
 
 import pytest
-import yaml
 
-from tests.project import TEMPLATE, files, registry
+from tests.project import TEMPLATE, files, interview, registry
 from tests.render.test_tasks import tasks_of
 
 ROOT_PAGES = [TEMPLATE / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")]
@@ -24,7 +23,7 @@ def test_every_link_leads_to_a_file_and_every_command_is_a_task(page, render):
 
 
 def test_the_guide_has_every_question():
-    questions = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
+    questions = interview()
     guide = (TEMPLATE / "docs" / "guide.md").read_text(encoding="utf-8")
     asked = [name for name, question in questions.items() if name[0] != "_" and "help" in question]
     assert len(asked) > 10

@@ -1,11 +1,12 @@
 """Which files a project has: exactly those that its answers ask for."""
 
+import itertools
 import re
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.project import TEMPLATE, files, matches, registry, run
+from tests.project import TEMPLATE, files, matches, registry, run, team_files
 from tests.render.default_files import LIST
 
 # A folder of template/ that only some projects get is named for its condition.
@@ -59,9 +60,9 @@ def test_a_path_has_at_most_one_folder_with_a_condition_and_windows_can_check_it
 
 
 def registered_patterns() -> list[str]:
-    levels = [pattern for level in registry("levels") for pattern in level["managed"] + level["yours"]]
+    managed = [pattern for level in registry("levels") for pattern in level["managed"]]
     others = [pattern for name in ("hosts", "serving") for each in registry(name).values() for pattern in each["paths"]]
-    return levels + others
+    return [*managed, *itertools.chain.from_iterable(team_files()), *others]
 
 
 @pytest.mark.parametrize("pattern", registered_patterns())
@@ -73,7 +74,7 @@ def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_ser
     hosts = {f"on_{name}": matches(host["paths"]) for name, host in registry("hosts").items()}
     modes = {f"serves_{name}": matches(mode["paths"]) for name, mode in registry("serving").items()}
     levels = {
-        f"from_level_{number}": matches(level["managed"] + level["yours"])
+        f"from_level_{number}": matches(level["managed"] + team_files()[number])
         for number, level in enumerate(registry("levels"))
         if number >= 3
     }

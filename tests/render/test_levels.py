@@ -2,21 +2,22 @@
 
 import pytest
 
-from tests.project import ANSWERS, answers_of, files, matches, registry
+from tests.project import ANSWERS, answers_of, files, matches, registry, team_files
 
 LEVELS = registry("levels")
+YOURS = team_files()
 
 
 def test_a_level_that_brings_automated_deployment_changes_nothing_of_the_teams(render):
     second, third = files(render(maturity_level=2)), files(render(maturity_level=3))
     assert second.keys() < third.keys()
-    yours = matches(pattern for level in LEVELS[:3] for pattern in level["yours"] if pattern != "/README.md")
+    yours = matches(pattern for level in YOURS[:3] for pattern in level if pattern != "/README.md")
     assert not [path for path in yours.match_files(second) if third[path] != second[path]]
 
 
 def test_full_automation_adds_the_flow_that_watches(render):
     below, here = files(render(maturity_level=3)), files(render(maturity_level=4))
-    own = matches(LEVELS[4]["managed"] + LEVELS[4]["yours"] + ["/.github/workflows/monitor.yml"])
+    own = matches(LEVELS[4]["managed"] + YOURS[4] + ["/.github/workflows/monitor.yml"])
     assert below.keys() < here.keys()
     assert sorted(here.keys() - below.keys()) == sorted(own.match_files(here))
     assert answers_of(render(maturity_level=4))["maturity_level"] == 4
@@ -37,7 +38,7 @@ def test_only_a_project_with_a_cloud_logs_in(render):
 def test_a_level_has_its_files_and_none_of_those_above(render, level):
     names = files(render(maturity_level=level, cloud="aws") if level >= 3 else render(maturity_level=level))
     for number, each in enumerate(LEVELS):
-        for pattern in each["managed"] + each["yours"]:
+        for pattern in each["managed"] + YOURS[number]:
             found = list(matches([pattern]).match_files(names))
             assert bool(found) == (number <= level), f"{pattern} at level {level}: {found}"
 

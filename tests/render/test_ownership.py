@@ -1,11 +1,12 @@
 """Whose each rendered file is can be told, at every level and for every host: by its header, or by a list."""
 
+import itertools
 import re
 
-from tests.project import TEMPLATE, files, matches, registry
+from tests.project import TEMPLATE, files, matches, registry, team_files
 
 HEADER = b"Managed by the template"
-YOURS = matches(pattern for level in registry("levels") for pattern in level["yours"])
+YOURS = matches(itertools.chain.from_iterable(team_files()))
 PAGE = (TEMPLATE / "docs" / "levels.md").read_text(encoding="utf-8")
 # Managed files without a header: rows of the page, each with its reason.
 BARE = dict(re.findall(r"^\| `(\.[^`]+)` \| (.+) \|$", PAGE, re.MULTILINE))

@@ -6,12 +6,10 @@ import sys
 import tomllib
 from itertools import chain
 
-import yaml
-
-from tests.project import TEMPLATE, registry
+from tests.project import TEMPLATE, interview, registry, team_files
 from tests.render.answers import QUESTIONS, VALUES
 
-SETTINGS = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
+SETTINGS = interview()
 
 
 def pyproject(path) -> dict:
@@ -70,4 +68,11 @@ def test_every_default_is_the_first_choice_and_every_question_has_one():
 
 def test_what_is_the_teams_is_never_overwritten():
     """The first pattern is for the first copy into a repository; tests/update/test_adopt.py tries it."""
-    assert SETTINGS["_skip_if_exists"][1:] == [pattern for level in registry("levels") for pattern in level["yours"]]
+    assert SETTINGS["_skip_if_exists"][1:] == list(chain.from_iterable(team_files()))
+
+
+def test_what_comes_later_is_the_teams():
+    levels = registry("levels")
+    assert [set(each.get("later", {})) - {"layout", "cloud", "host"} for each in levels] == [set()] * len(levels)
+    for level, yours in zip(levels, team_files(), strict=True):
+        assert set(chain.from_iterable(level.get("later", {}).values())) <= set(yours)

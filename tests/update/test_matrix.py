@@ -7,11 +7,10 @@ import pytest
 import yaml
 
 from tasks.tag_releases import file_at
-from tests.project import TEMPLATE, commit, copy_project, files, run, update_project
+from tests.project import TEMPLATE, commit, copy_project, files, registry, run, update_project
 from tests.update import team
 from tests.update.conftest import BEFORE, NOW, RELEASES, known_releases
 from tests.update.updated import (
-    LEVELS,
     assert_no_conflict,
     conflicts,
     content,
@@ -24,7 +23,7 @@ from tests.update.updated import (
     yours,
 )
 
-TOP = len(LEVELS) - 1
+TOP = len(registry("levels")) - 1
 Render = Callable[..., team.Files]
 
 
@@ -33,7 +32,7 @@ def hosts_of(version: str) -> list[str]:
     commits = {release.version: release.commit for release in known_releases()}
     path = TEMPLATE / "copier.yml"
     text = file_at(TEMPLATE, commits[version], path.name) if version in commits else path.read_text(encoding="utf-8")
-    return list(yaml.safe_load(text)["git_host"]["choices"].values())
+    return list(next(yaml.safe_load_all(text))["git_host"]["choices"].values())
 
 
 def cases() -> list[tuple[str, str, int, int]]:

@@ -7,12 +7,11 @@ import pytest
 import yaml
 
 from tasks.tag_releases import find_releases
-from tests.project import ANSWERS, TEMPLATE, answers_of, commit, copy_project, files, run
+from tests.project import ANSWERS, TEMPLATE, answers_of, commit, copy_project, files, registry, run
 from tests.project import update_project as update
 from tests.update.conftest import BEFORE, DROPPED, LET_GO, NEW_MANAGED, NEW_STARTER, NOW, RELEASES
 from tests.update.team import work
 from tests.update.updated import (
-    LEVELS,
     assert_no_conflict,
     committed,
     content,
@@ -30,7 +29,7 @@ def test_the_releases_can_be_found():
     assert [release.version for release in find_releases(TEMPLATE)] == RELEASES
 
 
-@pytest.mark.parametrize("level", range(len(LEVELS)))
+@pytest.mark.parametrize("level", range(len(registry("levels"))))
 @pytest.mark.parametrize("version", [*RELEASES, BEFORE])
 def test_an_unedited_project_becomes_a_fresh_one(history, tmp_path, version, level):
     project = committed(history, tmp_path / "project", version, maturity_level=level)

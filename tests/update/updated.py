@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from configparser import ConfigParser
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -11,11 +12,11 @@ from copier_mlops.lint.config import Config
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.run import run as find
-from tests.project import ANSWERS, commit, copy_project, files, matches, registry, run
+from tests.project import ANSWERS, commit, copy_project, files, matches, registry, run, team_files
 from tests.update.conftest import LET_GO
 from tests.update.team import Files
 
-LEVELS, REMOTES, PROJECT = registry("levels"), ".dvc/config", "pyproject.toml"
+REMOTES, PROJECT = ".dvc/config", "pyproject.toml"
 
 
 def committed(history: Path, path: Path, version: str, **answers: object) -> Path:
@@ -34,10 +35,9 @@ def written(contents: Files, path: Path) -> Path:
     return path
 
 
-def yours(names: Iterable[str], level: int, levels: list[dict] = LEVELS) -> set[str]:
+def yours(names: Iterable[str], level: int) -> set[str]:
     """The files that belong to the team at a level."""
-    patterns = [pattern for each in levels[: level + 1] for pattern in each["yours"]]
-    return set(matches(patterns).match_files(names))
+    return set(matches(chain.from_iterable(team_files()[: level + 1])).match_files(names))
 
 
 def parsed(contents: Files) -> dict[str, object]:
@@ -85,11 +85,15 @@ def starters(history: Path, version: str, level: int, target: int, names: Iterab
 
     They are those of new levels, of levels that brought nothing in this version, and of a layout that it did not have.
     """
-    known = yaml.safe_load(run(history, "git", "show", f"{version}:extensions/levels.yml"))
-    due = [each for position, each in enumerate(LEVELS) if position > level or not known[position]["yours"]]
-    if not any("later" in each for each in known):
-        due += [{"yours": each.get("later", [])} for each in LEVELS]
-    return yours(names, target) & yours(names, len(due), due)
+    levels = yaml.safe_load(run(history, "git", "show", f"{version}:extensions/levels.yml"))
+    if "yours" in levels[0]:  # 0.1.0 and 0.2.0 had them there
+        known = [each["yours"] for each in levels]
+    else:
+        known = list(yaml.safe_load_all(run(history, "git", "show", f"{version}:extensions/yours.yml")))
+    new = [each for number, each in enumerate(team_files()) if number > level or not known[number]]
+    if not any("later" in each for each in levels):
+        new += [each.get("later", {}).get("layout", []) for each in registry("levels")]
+    return yours(names, target) & set(matches(chain.from_iterable(new)).match_files(names))
 
 
 def expected(first: dict, fresh: dict, level: int, come: set[str] = frozenset()) -> dict:

@@ -4,13 +4,11 @@ import shutil
 import subprocess
 
 import pytest
-import yaml
 
 from tests.package.lint.conftest import found, ids
-from tests.project import ANSWERS, TEMPLATE, commit, copy_project, registry
+from tests.project import ANSWERS, commit, copy_project, registry
 
-SETTINGS = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
-HOSTS = list(SETTINGS["git_host"]["choices"].values())
+HOSTS = list(registry("hosts"))
 LEVELS = len(registry("levels"))
 
 

@@ -12,7 +12,7 @@ import yaml
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
-from copier_mlops.registry import registry
+from copier_mlops.registry import registry, team_files
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -46,13 +46,9 @@ READERS = {
 @functools.cache
 def first_level(path: str) -> int:
     """Return the level that brings a file; one above all if none does, since the file is then the team's own."""
-    levels = registry("levels")
-    brought = (
-        number
-        for number, level in enumerate(levels)
-        if any(fnmatchcase(f"/{path}", pattern) for pattern in level["yours"])
-    )
-    return next(brought, len(levels))
+    levels = enumerate(team_files())
+    brought = (number for number, yours in levels if any(fnmatchcase(f"/{path}", pattern) for pattern in yours))
+    return next(brought, len(team_files()))
 
 
 def reader(project: Project, path: str) -> Reader | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from copier_mlops.lint.checks import check
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
-from copier_mlops.registry import registry
+from copier_mlops.registry import registry, team_files
 
 
 def not_chosen(serving: object) -> set[str]:
@@ -20,7 +20,7 @@ def promised(level: int, serving: object) -> dict[str, int]:
     found: dict[str, int] = {}
     left_out = not_chosen(serving)
     for number, entry in enumerate(registry("levels")[: level + 1]):
-        for pattern in entry["managed"] + entry["yours"]:
+        for pattern in entry["managed"] + team_files()[number]:
             if pattern in left_out:
                 continue
             *parents, last = pattern.strip("/").split("/")

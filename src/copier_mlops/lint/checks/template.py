@@ -1,5 +1,6 @@
 """How far the project is from its template. Copier is imported here, and only where it is asked for."""
 
+import itertools
 import json
 import re
 import sys
@@ -17,7 +18,7 @@ from copier_mlops.lint.finding import Finding, LintError
 from copier_mlops.lint.project import ANSWERS, Project
 from copier_mlops.lint.reading import parse
 from copier_mlops.lint.retired import retired, uses
-from copier_mlops.registry import registry
+from copier_mlops.registry import team_files
 
 # Managed files that a team adds to: what the template wrote must still be there, more may.
 SHARED = {".gitignore", ".pre-commit-config.yaml", "poe_tasks.toml", "pyproject.toml", "ruff.toml"}
@@ -28,8 +29,8 @@ def is_managed(names: list[str]) -> list[str]:
     """Those files that flow with updates."""
     from pathspec import GitIgnoreSpec
 
-    yours = [pattern for level in registry("levels") for pattern in level["yours"]]
-    return sorted(set(names) - set(GitIgnoreSpec.from_lines(yours).match_files(names)))
+    yours = GitIgnoreSpec.from_lines(itertools.chain.from_iterable(team_files()))
+    return sorted(set(names) - set(yours.match_files(names)))
 
 
 def is_address(text: object) -> TypeGuard[str]:
