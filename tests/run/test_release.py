@@ -31,7 +31,8 @@ version = client.get_model_version(settings.model_name, sys.argv[1])
 record = {"released": True, "reason": "better", "model": version.name, "version": version.version}
 record |= {"sha256": version.tags["sha256"], "md5": version.tags["md5"], "run_id": version.run_id}
 record |= {"commit": version.tags["git.commit"], "data": {"data": version.tags["dvc.md5.data/raw/german_credit.csv"]}}
-handover.write("release", "release", record)
+champion = models.current(client, load_settings("prod"))
+handover.write("release", "release", record | {"champion_version": champion and champion.version})
 approval.grant("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"))
 """
 # Ends the processes that this project has started, and no other.
@@ -126,6 +127,9 @@ def test_from_a_registered_model_to_prod_and_back(released):
     printed = released.poe("rollback", "prod")
     assert "prod goes from version 2 back to 1" in printed
     assert "verify: 125 records are answered" in printed
+    assert released.ask("prod") == ("1", answers)
+    # What Ada allowed was done; a second time, somebody is asked again.
+    assert "deploy-prod: nobody has approved it" in released.poe("deploy", "prod", fails=True)
     assert released.ask("prod") == ("1", answers)
     result = json.loads(released.poe("--quiet verify --json", "prod"))
     assert (result["ok"], result["version"]) == (True, "1")

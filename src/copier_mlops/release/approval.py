@@ -30,6 +30,11 @@ def grant(gate: str, approval: Approval) -> dict[str, Any]:
     return document
 
 
+def use_up(job: str) -> None:
+    """Take an approval away once its job has done what it allowed; after a rollback or a teardown, it asks again."""
+    handover.file_of(job, "approval").unlink(missing_ok=True)
+
+
 def require(job: str) -> dict[str, Any]:
     """Return the approval of a job.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from copier_mlops import handover
 from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
-from copier_mlops.release import approval, context, history, package
+from copier_mlops.release import approval, context, history, judge, package
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import Deployment, target
 from copier_mlops.tracking import models, server
@@ -108,18 +108,20 @@ def deploy(
     return document
 
 
-def allowed(environment: str, version: str) -> dict[str, Any] | None:
+def allowed(client: MlflowClient, environment: str, version: str) -> dict[str, Any] | None:
     """Return the approval of the deployment; None if the environment has no gate.
 
     Raises:
-        SystemExit: There is a gate, and nobody has let this version through.
+        SystemExit: There is a gate, and nobody has let this version through, or it was judged beside another champion.
     """
     job = f"deploy-{environment}"
     if job not in approval.SUBJECTS:
         return None
     approved = approval.require(job)
-    if (released := str(handover.read("release", "release").get("version"))) != version:
+    record = handover.read("release", "release")
+    if (released := str(record.get("version"))) != version:
         raise SystemExit(f"deploy: the approval is for version {released}, not for {version}")
+    judge.require_same_champion(client, record, "deploy")
     return approved
 
 
@@ -137,11 +139,12 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"deploy: nothing to release: {packaged['reason']}")
         return
     version = str(packaged["version"] if packaged else options.version)
-    approved = allowed(settings.environment, version)
     client = server.connect(settings)
+    approved = allowed(client, settings.environment, version)
     if packaged is None:
         packaged, source = package.of_version(client, settings, version, job), job
     deploy(client, settings, packaged, source, approved)
+    approval.use_up(job)
 
 
 if __name__ == "__main__":

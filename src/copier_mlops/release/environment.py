@@ -123,6 +123,7 @@ def apply(arguments: list[str] | None = None) -> None:
         else:
             done.append(resource.name)
             print(f"  done {resource.name}")
+    approval.use_up("apply")
     handover.write("apply", "applied", {**planned, "done": done, "failed": failed, "approval": approved})
     print(f"apply: {settings.environment}: {len(done)} done, {len(failed)} failed")
     if failed:

@@ -60,6 +60,29 @@ def require_run(client: MlflowClient, run_id: str) -> None:
         ) from None
 
 
+def require_same_champion(client: MlflowClient, document: dict[str, Any], job: str) -> None:
+    """Refuse a verdict, or a release that rests on it, if prod's champion is not the one that it was about.
+
+    Args:
+        client: Of the tracking server of prod.
+        document: A verdict, or the record of a release, which may be the champion by now.
+        job: What asks, for the text of the refusal.
+
+    Raises:
+        SystemExit: Another version became the champion after the verdict.
+    """
+    champion = models.current(client, load_settings("prod"))
+    now, judged = champion and str(champion.version), document["champion_version"]
+    if now not in (judged and str(judged), document.get("version", judged)):
+        beside = f"version {judged}" if judged else "no champion"
+        raise SystemExit(
+            f"{job}: the verdict is out of date: the model was judged beside {beside}, and prod has "
+            f"{f'version {now}' if now else 'no champion'} now\n"
+            "  fix: judge again: uv run poe judge && uv run poe gate-check model && uv run poe release\n"
+            "  on the git host: start the flow cd again"
+        )
+
+
 def verdict(client: MlflowClient, run: dict[str, Any]) -> dict[str, Any]:
     """Return the document that build/judge/verdict.json holds, for a run of build/train/run.json."""
     settings, gate = load_settings("prod"), release.load("prod").gate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.project import Settings, load_settings
-from copier_mlops.release import approval
+from copier_mlops.release import approval, judge
 from copier_mlops.tracking import register, server
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ def promote(client: MlflowClient, settings: Settings) -> dict[str, Any]:
     """Register the model of the verdict, and return the record of the release.
 
     Raises:
-        SystemExit: There is no verdict, nobody has approved it, or the server refuses.
+        SystemExit: There is no verdict, it is out of date, nobody has approved it, or the server refuses.
     """
     verdict = handover.read("judge", "verdict")
     if not verdict["promoted"]:
         return {"released": False, "reason": verdict["reason"]}
     approved = approval.require("release")
+    judge.require_same_champion(client, verdict, "release")
     version = register.register(client, settings, client.get_run(verdict["run"]["run_id"]))
     document = record(verdict, version.version, settings, approved)
     client.set_model_version_tag(settings.model_name, version.version, "release", json.dumps(document))

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from copier_mlops import handover
 from copier_mlops.hosts.interface import Approval
 from copier_mlops.project import Settings, load_settings
-from copier_mlops.release import approval, containers, deploy, history, package, rollback, verify, wheels
-from copier_mlops.release.targets import process
+from copier_mlops.release import approval, containers, deploy, history, judge, package, rollback, verify, wheels
+from copier_mlops.release.targets import Deployment, local, process
 from copier_mlops.serving import batch
 from copier_mlops.tracking import models, register, server
 from tests.package.shared import flip, new_database, stored, tracked, uri
@@ -128,7 +128,7 @@ def test_the_packaged_service_loads_without_mlflow_and_without_the_repository(cl
     wheels.unpack(folder / "wheels", code)
     program = "import sys; from copier_mlops.serving import packaged; packaged.main(['--check']); print(sorted("
     program += "name for name in sys.modules if name.split('.')[0] in ('mlflow', 'dvc')), packaged.__file__)"
-    environment = process.variables_of_process(folder, process.variables("prod", 8080))
+    environment = process.variables_of_process(folder, process.variables("prod", "127.0.0.1", 8080))
     command = [sys.executable, "-c", program]
     shown = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert "is ready with version 1\n[] " in shown.stdout, shown.stderr
@@ -307,12 +307,55 @@ def test_only_a_service_that_0_2_0_deployed_may_name_no_file(document):
         assert "before 0.3.0" in verify.check_model({"model_version": "1"}, document)
 
 
-def test_prod_needs_an_approval_of_this_version(stage):
-    handover.write("release", "release", {"released": True, "version": "1"})
+def test_prod_needs_an_approval_of_this_version(client):
+    handover.write("release", "release", {"released": True, "version": "1", "champion_version": None})
     with pytest.raises(SystemExit, match="deploy-prod: nobody has approved it"):
-        deploy.allowed("prod", "1")
+        deploy.allowed(client, "prod", "1")
     approval.grant("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))
-    assert deploy.allowed("prod", "1")["by"] == "Ada"
+    assert deploy.allowed(client, "prod", "1")["by"] == "Ada"
     with pytest.raises(SystemExit, match="the approval is for version 1, not for 2"):
-        deploy.allowed("prod", "2")
-    assert deploy.allowed("stage", "2") is None
+        deploy.allowed(client, "prod", "2")
+    assert deploy.allowed(client, "stage", "2") is None
+
+
+def test_an_approval_is_used_up_by_what_it_allowed(client):
+    handover.write("release", "release", {"released": True, "version": "1", "champion_version": None})
+    approval.grant("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))
+    approval.use_up("deploy-prod")
+    with pytest.raises(SystemExit, match="deploy-prod: nobody has approved it"):
+        deploy.allowed(client, "prod", "1")
+
+
+def test_a_verdict_beside_another_champion_is_out_of_date(client):
+    """Two models were judged beside no champion; when the first is in prod, the second may be worse than it."""
+    prod = load_settings("prod")
+    first = {"released": True, "version": "1", "champion_version": None}
+    second = {"promoted": True, "champion_version": None}
+    models.point(client, prod, client.get_model_version(prod.model_name, "1"))
+    try:
+        judge.require_same_champion(client, first, "deploy")  # the same deployment again
+        judge.require_same_champion(client, {"champion_version": "1"}, "release")
+        with pytest.raises(SystemExit, match="beside no champion, and prod has version 1 now\n  fix: judge again"):
+            judge.require_same_champion(client, second, "release")
+    finally:
+        client.delete_registered_model_alias(prod.model_name, prod.model_alias)
+    with pytest.raises(SystemExit, match="beside version 1, and prod has no champion now"):
+        judge.require_same_champion(client, {"champion_version": "1"}, "release")
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://127.0.0.1:8080", "127.0.0.1"),
+        ("http://localhost:8080", "localhost"),
+        ("https://credit.example.org", EVERYWHERE),  # a proxy answers there
+    ],
+)
+def test_a_service_listens_at_the_address_of_its_url(stage, url, address, monkeypatch):
+    monkeypatch.delenv("OPERATION_HOST")
+    assert local.address(Deployment(load_settings("stage"), url, {}, Path(), Path(), None)) == address
+    monkeypatch.setenv("OPERATION_HOST", "192.0.2.1")
+    assert local.address(Deployment(load_settings("stage"), url, {}, Path(), Path(), None)) == "192.0.2.1"

@@ -6,6 +6,7 @@ process that this project started is ever ended.
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -37,9 +38,9 @@ def start(deployment: Deployment) -> None:
     old = process.found(history.service(deployment.client, deployment.settings))
     port = urlsplit(deployment.url).port or (443 if deployment.url.startswith("https") else 80)
     if old is None or old["url"] != deployment.url:
-        check_port(deployment.settings.host, port)
+        check_port(address(deployment), port)
     folder = copy(deployment)
-    variables = process.variables(deployment.settings.environment, port)
+    variables = process.variables(deployment.settings.environment, address(deployment), port)
     rehearse(folder, variables, deployment.package["version"])
     if old:
         process.end(old)
@@ -56,6 +57,22 @@ def start(deployment: Deployment) -> None:
         for other in place.parent.iterdir():
             if other != place:
                 shutil.rmtree(other, ignore_errors=True)
+
+
+def address(deployment: Deployment) -> str:
+    """Return the address on which the service listens: that of `url`, so that no other network reaches it.
+
+    If the setting is made here, by OPERATION_HOST, or `url` is not this machine's (as behind a proxy), it is `host`.
+    """
+    wanted = urlsplit(deployment.url).hostname
+    if not wanted or "OPERATION_HOST" in os.environ:
+        return deployment.settings.host
+    with socket.socket(socket.AF_INET6 if ":" in wanted else socket.AF_INET) as asked:
+        try:
+            asked.bind((wanted, 0))
+        except OSError:
+            return deployment.settings.host
+    return wanted
 
 
 def is_running(settings: Settings, client: MlflowClient) -> bool:

@@ -17,10 +17,10 @@ KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TEMP", "SYSTEMROOT", "USERPROFILE")
 WITHHELD = ("OPERATION_TRACKING_URI",)
 
 
-def variables(environment: str, port: int) -> dict[str, str]:
-    """Return the settings of a service: those that are set here, and its environment and port."""
+def variables(environment: str, address: str, port: int) -> dict[str, str]:
+    """Return the settings of a service: those that are set here, its environment, address and port."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("OPERATION_") and name not in WITHHELD}
-    return ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
+    return {"OPERATION_HOST": address} | ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
 
 
 def code_of(folder: Path) -> Path:
