@@ -1,7 +1,7 @@
 """Write the files of template/ that come from registries: flows and work items of each git host, and environments.
 
 uv run poe render-flows          write what changed
-uv run poe render-flows --check  only say what would change, and end with 1 if anything would
+uv run poe render-flows --check  list what would change, and exit with 1 if anything would
 """
 
 import argparse
@@ -17,7 +17,7 @@ from extensions.hosts.flows import EXTENSIONS, Answers, load
 
 TEMPLATE = EXTENSIONS.parent / "template"
 FIRST_RELEASE = 3
-# What an environment's files say of it: ‹name› is the `name` of environments.yml.
+# A placeholder in an environment's files: ‹name› is the `name` of environments.yml.
 FACT = re.compile("‹([a-z]+)›")
 
 
@@ -28,7 +28,7 @@ def generated() -> dict[str, str]:
 
 
 def host_files(host: str) -> dict[str, str]:
-    """Return a git host's part of the template: a file that is the same for all answers has no suffix."""
+    """Return a git host's part of the template; a file that is the same for all answers has no suffix."""
     files = importlib.import_module(f"extensions.hosts.{host}").files
     texts: dict[str, dict[Answers, str]] = defaultdict(dict)
     for answers in variants.all_answers():
@@ -59,16 +59,16 @@ def _filled(text: str, facts: dict[str, Any]) -> str:
 
 
 def stale(files: dict[str, str]) -> list[Path]:
-    """Return the files of template/ that are in a host's folder, and that no renderer writes any more."""
+    """Return the files in the hosts' folders of template/ that no renderer writes any more."""
     there = [path for path in TEMPLATE.glob("{{ on_*/**/*") if path.is_file()]
     return [path for path in there if path.relative_to(TEMPLATE).as_posix() not in files]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write what changed, or only say what would, and return 1 if something would."""
+    """Write the files that changed, or with --check list them and return 1 if there are any."""
     style = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(prog="poe render-flows", description=__doc__, formatter_class=style)
-    parser.add_argument("--check", action="store_true", help="change nothing; end with 1 if a file would change")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if a file would change")
     options = parser.parse_args(arguments)
     files = generated()
     old = stale(files)

@@ -1,4 +1,4 @@
-"""Read CHANGELOG.md: whether a change brought its line, and what a release says of itself."""
+"""Read CHANGELOG.md: check that a change has its line, and print the section of a release."""
 
 import argparse
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.repository import ROOT, TaskError, file_at, git
 
 FILE = "CHANGELOG.md"
-# What a user meets: what is rendered, the interview, and the package that projects run.
+# The paths that users notice: rendered files, questions, and the package that projects run.
 NOTICED = ("copier.yml", "extensions", "src", "template")
 NONE = re.compile(r"^changelog: none$", re.IGNORECASE | re.MULTILINE)
 VERSION = re.compile(r"^## \[?(\d+\.\d+\.\d+)\]?(?![\w.])", re.MULTILINE)
@@ -35,7 +35,7 @@ def silent_commits(repository: Path, base: str) -> list[str]:
 
 
 def check(repository: Path, base: str) -> list[str]:
-    """Return the commits that need a line in the changelog, an empty list if there is one.
+    """Return the commits that need a line in the changelog; an empty list if there is one.
 
     Raises:
         TaskError: git does not know the base, or shares no commit with it.
@@ -55,12 +55,12 @@ def check(repository: Path, base: str) -> list[str]:
 
 
 def default_base(repository: Path) -> str:
-    """Return the main branch as the remote has it, or as it is here if there is not a remote."""
+    """Return the main branch of the remote, or the local one if there is no remote."""
     return "origin/main" if git(repository, "branch", "--remotes", "--list", "origin/main").strip() else "main"
 
 
 def section(text: str, version: str) -> str:
-    """Return what a changelog says of a version, without the heading.
+    """Return a version's section of the changelog, without its heading.
 
     Raises:
         TaskError: The changelog has no such heading.
@@ -74,7 +74,12 @@ def section(text: str, version: str) -> str:
 
 def check_changelog(arguments: list[str] | None = None) -> None:
     style = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="poe check-changelog", description=CHECK_HELP, formatter_class=style)
+    parser = argparse.ArgumentParser(
+        prog="poe check-changelog",
+        description=CHECK_HELP,
+        formatter_class=style,
+        epilog="For example: uv run poe check-changelog --base origin/main",
+    )
     parser.add_argument("--base", help="the branch that the change goes to (default: origin/main, or main)")
     parser.add_argument("--repository", type=Path, default=ROOT, help="repository to check (default: this one)")
     options = parser.parse_args(arguments)
@@ -85,14 +90,14 @@ def check_changelog(arguments: list[str] | None = None) -> None:
         sys.exit(f"check-changelog: {error}")
     if commits:
         sys.exit(
-            f"check-changelog: {', '.join(commits)} changed what users notice, and {FILE} has no new line.\n"
+            f"check-changelog: {', '.join(commits)} changed what users notice, but {FILE} has no new line.\n"
             f"  fix: add a line under `## Unreleased`, or say `changelog: none` in the message of each such commit"
         )
     print(f"{FILE} has what it needs since {base}")
 
 
 def describe_release(arguments: list[str] | None = None) -> None:
-    about = "Print what CHANGELOG.md says of a version, for the notes of its release."
+    about = "Print the section of a version in CHANGELOG.md, for the notes of its release."
     parser = argparse.ArgumentParser(prog="poe describe-release", description=about)
     parser.add_argument("version", help="for example 0.2.0")
     parser.add_argument("--repository", type=Path, default=ROOT, help="repository to read (default: this one)")

@@ -1,4 +1,4 @@
-"""Render a project with the default answers and take it all the way to a prediction."""
+"""Render a project with the default answers, train and register its model, serve it and request a prediction."""
 
 import argparse
 import csv
@@ -21,12 +21,12 @@ def say(text: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """This shell's variables, less those that tie a process to the template's own environment."""
+    """Return this shell's variables, without those of the template's own virtual environment."""
     return {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
 
 
 def run(command: list[str], folder: Path) -> None:
-    """Run a command where everybody can see it.
+    """Run a command and show its output.
 
     Raises:
         SystemExit: It ended with an error.
@@ -38,7 +38,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def first_record(project: Path) -> dict[str, object]:
-    """The first record of the sample, in the form that the service takes."""
+    """Return the first record of the sample, in the form that the service takes."""
     with (project / "operation" / "tests" / "sample.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     del row["credit_risk"]
@@ -46,7 +46,7 @@ def first_record(project: Path) -> dict[str, object]:
 
 
 def ask(project: Path, port: int) -> object:
-    """Serve the model, ask it about one record and stop it again.
+    """Serve the model, request a prediction for one record and stop it again.
 
     Raises:
         SystemExit: The service ended or did not answer within a minute.
@@ -81,8 +81,12 @@ def free_port() -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="poe demo", description=__doc__)
-    parser.add_argument("--into", type=Path, help="empty folder to work in (default: a new temporary one, which stays)")
+    parser = argparse.ArgumentParser(
+        prog="poe demo", description=__doc__, epilog="For example: uv run poe demo --into ../demo"
+    )
+    parser.add_argument(
+        "--into", type=Path, help="empty folder to work in (default: a new temporary one, which is kept)"
+    )
     options = parser.parse_args()
     folder = (options.into or Path(tempfile.mkdtemp(prefix="copier-mlops-"))).resolve()
     if folder.is_relative_to(TEMPLATE):
@@ -99,7 +103,7 @@ def main() -> None:
     for step in STEPS:
         say(step)
         run(["uv", "run", "poe", step], project)
-    say("serve, and one question")
+    say("serve, and one prediction")
     answer = ask(project, free_port())
     print(json.dumps(first_record(project)))
     print(f"-> {json.dumps(answer)}")

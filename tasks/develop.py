@@ -1,7 +1,7 @@
-"""Set up a checkout for work on the template, and say what it still lacks.
+"""Set up a checkout for work on the template, and report what it still lacks.
 
-Installs the environment and the git hooks, and brings the tags of the releases, from the remote or from the history.
-Safe to run again: what is there stays.
+It installs the environment and the git hooks, and gets the tags of the releases from the remote or the history. You can
+run it again at any time.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from tasks.tag_releases import tag_releases
 
 
 def has(repository: Path, setting: str) -> bool:
-    """Whether git knows a setting in this repository."""
+    """Return whether git has a setting in this repository."""
     return bool(git(repository, "config", "--get", "--default", "", setting).strip())
 
 
@@ -32,9 +32,9 @@ def check_identity(repository: Path) -> str:
 
 
 def install_environment(repository: Path) -> str:
-    """Install what pyproject.toml asks for into the checkout's own environment."""
+    """Install the dependencies of pyproject.toml into the checkout's own virtual environment."""
     call(repository, "uv", "sync", "--quiet", fix="uv sync")
-    return "what pyproject.toml asks for is installed"
+    return "the dependencies of pyproject.toml are installed"
 
 
 def install_hooks(repository: Path) -> str:
@@ -46,7 +46,7 @@ def install_hooks(repository: Path) -> str:
 
 
 def bring_tags(repository: Path) -> str:
-    """Bring the tags of the releases, without which `copier copy` takes the newest commit for the newest version."""
+    """Get the tags of the releases: without them, `copier copy` takes the newest commit as the newest version."""
     if has(repository, "remote.origin.url"):
         git(repository, "fetch", "--quiet", "--tags", "origin", fix="git fetch --tags origin")
     made = [release.version for release in tag_releases(repository)]
@@ -62,7 +62,7 @@ STEPS: dict[str, Callable[[Path], str]] = {
 
 
 def develop(repository: Path) -> bool:
-    """Take each step, print how it went, and return whether all went well; a failed step stops no other one."""
+    """Run each step, print its result, and return whether all succeeded; a failed step does not stop the others."""
     well = True
     for name, step in STEPS.items():
         try:
@@ -74,7 +74,7 @@ def develop(repository: Path) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe develop", description=__doc__)
+    parser = argparse.ArgumentParser(prog="poe develop", description=__doc__, epilog="For example: uv run poe develop")
     parser.add_argument("--repository", type=Path, default=ROOT, help="checkout to set up (default: this one)")
     options = parser.parse_args(arguments)
     if not develop(options.repository):

@@ -21,7 +21,7 @@ TITLES = {
 
 
 def section(check: Check) -> str:
-    """What a page says of a check."""
+    """Return the section of a check on its page."""
     marks = [check.severity]
     marks += [f"only with `{check.needs}`"] if check.needs else []
     marks += ["`--fix`"] if check.fixes_itself else []
@@ -30,7 +30,7 @@ def section(check: Check) -> str:
 
 
 def pages() -> dict[str, str]:
-    """Every page by its file name."""
+    """Return every page by its file name."""
     found = {}
     for name, title in TITLES.items():
         about = [section(check) for check in checks().values() if check.page == name]

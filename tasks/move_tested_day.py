@@ -1,7 +1,7 @@
 """Move the day that the template is tested on, and resolve this repository to the versions of that day.
 
-The day is in pyproject.toml, as uv's exclude-newer, and in extensions/tested.yml, from where it renders into every
-project. The default is the day five days ago, because bad versions are mostly withdrawn within their first days.
+The day is in pyproject.toml, as uv's exclude-newer, and in extensions/tested.yml, which renders it into every project.
+The default is the day five days ago, because most bad versions are withdrawn within their first days.
 Safe to run again: a day that is reached stays.
 """
 
@@ -21,7 +21,7 @@ REST = timedelta(days=5)
 
 
 def today() -> date:
-    """Return the day in UTC, the time zone in which uv compares."""
+    """Return the day in UTC, uv's time zone."""
     return datetime.now(UTC).date()
 
 
@@ -45,7 +45,7 @@ def read_day(repository: Path) -> date:
 
 
 def resolve(repository: Path) -> None:
-    """Write uv.lock anew.
+    """Write uv.lock again.
 
     Raises:
         TaskError: No versions of that day fit the bounds; the text is uv's.
@@ -57,7 +57,7 @@ def move_tested_day(repository: Path, to: date | None = None) -> tuple[date, dat
     """Write the new day into both files, resolve, and return the day before and the day after.
 
     Raises:
-        TaskError: The day lies in the future or before the present one, or uv finds no versions; then nothing changed.
+        TaskError: The day is in the future or before the present one, or uv finds no versions. Nothing has changed.
     """
     before = read_day(repository)
     if to is not None and to > today():
@@ -81,7 +81,11 @@ def move_tested_day(repository: Path, to: date | None = None) -> tuple[date, dat
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe move-tested-day", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="poe move-tested-day",
+        description=__doc__,
+        epilog="For example: uv run poe move-tested-day --to 2026-11-20",
+    )
     parser.add_argument("--to", type=date.fromisoformat, metavar="YYYY-MM-DD", help="the day (default: five days ago)")
     parser.add_argument("--repository", type=Path, default=ROOT, help="repository to change (default: this one)")
     options = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Render the public example projects, one for each git host, at the highest level that its flows reach.
 
-Every example has the default answers but for its host and its level. Each is checked by the template's own lint.
+Each example has the default answers, except for its host and its level, and is checked by the template's own lint.
 """
 
 import argparse
@@ -14,7 +14,7 @@ NAME = "german-credit-on-{}"
 
 
 def level_of(host: str) -> int:
-    """Return the level of a host's example: the highest, or the last before releases if the host cannot have gates."""
+    """Return the level of a host's example: the highest, or the last before releases if the host has no gates."""
     levels = registry("levels")
     releases = next(number for number, level in enumerate(levels) if "cd" in level["flows"])
     return len(levels) - 1 if registry("hosts")[host]["api"] else releases - 1
@@ -56,7 +56,11 @@ def render_examples(template: str, version: str, into: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe render-examples", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="poe render-examples",
+        description=__doc__,
+        epilog="For example: uv run poe render-examples --into ../examples",
+    )
     parser.add_argument("--into", type=Path, required=True, help="empty folder, for example ../examples")
     parser.add_argument("--template", default=str(ROOT), help="address of the template (default: this checkout)")
     parser.add_argument("--version", default="HEAD", help="tag or commit to render (default: HEAD)")

@@ -1,4 +1,4 @@
-"""What the tasks share: where the repository is, how they ask git, and how they say what went wrong."""
+"""Shared code of the tasks: the path of the repository, calls of git, and errors."""
 
 import os
 import subprocess
@@ -8,19 +8,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class TaskError(RuntimeError):
-    """A task cannot go on, for a reason that its user can remove; the text says how."""
+    """A task cannot go on; the text says why, and how to fix it."""
 
     def __init__(self, sentence: str, fix: str = "") -> None:
         super().__init__(f"{sentence}\n  fix: {fix}" if fix else sentence)
 
 
 def call(folder: Path, *command: str, fix: str = "") -> str:
-    """Run a command in a folder and return what it prints.
+    """Run a command in a folder and return its output.
 
     Raises:
-        TaskError: The command cannot be started or ended with an error; the text is what it said.
+        TaskError: The command cannot be started or ended with an error; the text is its own message.
     """
-    # The environment of that folder is meant, whichever one is active in this shell.
+    # Use the virtual environment of that folder, whichever is active in this shell.
     variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     try:
         done = subprocess.run(
@@ -31,16 +31,16 @@ def call(folder: Path, *command: str, fix: str = "") -> str:
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
         if "Traceback (most recent call last)" in said:
-            said = said.splitlines()[-1]  # the sentence of a program that shows its insides
+            said = said.splitlines()[-1]  # the last line of a Python traceback
         raise TaskError(f"`{' '.join(command)}` ended with {done.returncode}: {said}", fix)
     return done.stdout
 
 
 def git(repository: Path, *arguments: str, fix: str = "") -> str:
-    """Return what git prints.
+    """Return the output of git.
 
     Raises:
-        TaskError: git ended with an error; the text is what it said.
+        TaskError: git ended with an error; the text is its own message.
     """
     return call(repository, "git", *arguments, fix=fix)
 

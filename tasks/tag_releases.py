@@ -1,7 +1,7 @@
-"""Tag each release where its tag is missing.
+"""Tag each release that has no tag yet.
 
-A release is the first commit of the main line that has both: a higher version in pyproject.toml, a final one (1.2.3),
-and an entry for it in CHANGELOG.md. Its tag is the version. Safe to run again: tags that are there stay.
+A release is the first commit of the main line with a higher final version in pyproject.toml, for example 1.2.3, and a
+heading for it in CHANGELOG.md. Its tag is the version. You can run this again: existing tags stay.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from tasks.repository import ROOT, TaskError, file_at, git
 
 
 class ReleaseError(TaskError):
-    """The history and the tags contradict each other; the text says how and what to do."""
+    """The history and the tags contradict each other; the text says how, and how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Release:
 
 
 def version_at(repository: Path, commit: str) -> Version | None:
-    """The version in a commit; none where it says none that can be compared."""
+    """Return the version in a commit, or None if it has no version that can be compared."""
     try:
         return Version(tomllib.loads(file_at(repository, commit, "pyproject.toml"))["project"]["version"])
     except (tomllib.TOMLDecodeError, KeyError, TypeError, InvalidVersion):
@@ -37,15 +37,15 @@ def version_at(repository: Path, commit: str) -> Version | None:
 
 
 def has_entry(changelog: str, version: str) -> bool:
-    """Whether a heading of the changelog is for the version."""
+    """Return whether a heading of the changelog is for the version."""
     return bool(re.search(rf"^#+ +\[?{re.escape(version)}\]?(?![\w.])", changelog, re.MULTILINE))
 
 
 def find_releases(repository: Path) -> list[Release]:
-    """The releases in the history of HEAD, oldest first.
+    """Return the releases in the history of HEAD, oldest first.
 
     Raises:
-        ReleaseError: The history is not all there, or HEAD has a final version without an entry in the changelog.
+        ReleaseError: The history is incomplete, or HEAD has a final version without a heading in the changelog.
     """
     if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise ReleaseError(
@@ -72,10 +72,10 @@ def find_releases(repository: Path) -> list[Release]:
 
 
 def tag_releases(repository: Path, dry_run: bool = False) -> list[Release]:
-    """Tag the releases that have no tag, and return those.
+    """Tag the releases that have no tag, and return them.
 
     Raises:
-        ReleaseError: A tag names another commit than its release; then nothing is tagged.
+        ReleaseError: A tag names another commit than its release. Nothing was tagged.
     """
     tags = git(repository, "tag", "--list").split()
     missing = []
@@ -95,8 +95,10 @@ def tag_releases(repository: Path, dry_run: bool = False) -> list[Release]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe tag-releases", description=__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="say what would be tagged and tag nothing")
+    parser = argparse.ArgumentParser(
+        prog="poe tag-releases", description=__doc__, epilog="For example: uv run poe tag-releases --dry-run"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="list the tags that would be set, but set none")
     parser.add_argument("--repository", type=Path, default=ROOT, help="repository to tag (default: this one)")
     options = parser.parse_args(arguments)
     try:

@@ -1,1 +1,1 @@
-"""The machinery of projects that are generated from copier-mlops: `mlops --help` lists its tasks."""
+"""The tasks of projects that are generated from copier-mlops; `mlops --help` lists them."""

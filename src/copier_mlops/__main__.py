@@ -1,4 +1,4 @@
-"""`python -m copier_mlops TASK` is `mlops TASK`, for a machine whose PATH lacks the command."""
+"""Run `mlops TASK` as `python -m copier_mlops TASK`, for machines whose PATH lacks the command."""
 
 from copier_mlops.cli import main
 

@@ -1,6 +1,6 @@
-"""`mlops <task>`: the machinery of a project, which its `poe` tasks call.
+"""The command `mlops TASK`, which the `poe` tasks of a project call.
 
-A task's module is imported when the task runs: help is there at once, and each task loads only what it needs.
+A task's module is imported when the task runs: help appears at once, and each task loads only what it needs.
 """
 
 import importlib
@@ -22,34 +22,34 @@ _TASKS = (
     Task("setup", "setup.prepare:setup", "Prepare git, environment, data and tracking on this machine"),
     Task("doctor", "setup.prepare:doctor", "Check what setup prepares and change nothing"),
     Task("lint", "lint.cli:main", "Check that a repository is what its template promises"),
-    Task("maturity", "maturity.cli:main", "Say which maturity level a repository has, by what is there and works"),
+    Task("maturity", "maturity.cli:main", "Report which maturity level a repository has, with evidence"),
     Task("train", "tracking.train:main", "Run the pipeline of dvc.yaml and track it in MLflow", "tracking"),
     Task("track", "tracking.track:main", "Track the last run of the pipeline in MLflow", "tracking"),
-    Task("evaluate", "reporting.evaluate:main", "Compare the candidates, and the best with what is served", "tracking"),
+    Task("evaluate", "reporting.evaluate:main", "Compare the candidates and the served model", "tracking"),
     Task("register", "tracking.register:main", "Register the tracked model and move its alias", "tracking"),
-    Task("models", "tracking.models:main", "List the versions of the model, and where each is served", "tracking"),
+    Task("models", "tracking.models:main", "List the versions of the model and where each is served", "tracking"),
     Task("report", "reporting.report:main", "Write the page and the cards of the last run", "tracking"),
     Task("predict", "serving.batch:main", "Score a file of records with the registered model", "tracking"),
     Task("serve", "serving.online:main", "Serve the registered model over HTTP", "online"),
-    Task("service", "serving.packaged:main", "Run what an image carries, without a registry", "online"),
+    Task("service", "serving.packaged:main", "Serve the model that is packaged in an image", "online"),
     Task("rollback", "release.rollback:main", "Bring back the version that an environment ran before", "tracking"),
-    Task("judge", "release.judge:main", "Decide by the metric gate whether the new model is better", "release"),
+    Task("judge", "release.judge:main", "Decide whether the new model is better than the champion", "release"),
     Task("release", "release.promote:main", "Register the model that was judged better and approved", "release"),
-    Task("package", "release.package:main", "Package the released model with all that serving it needs", "release"),
+    Task("package", "release.package:main", "Package the released model with everything that serves it", "release"),
     Task("deploy", "release.deploy:main", "Run the package in an environment and move its alias", "release"),
     Task("verify", "release.verify:main", "Check the answers of a deployed service", "release"),
-    Task("plan", "release.environment:plan", "Show what an environment lacks, or what a teardown removes", "release"),
-    Task("apply", "release.environment:apply", "Do what the approved plan says", "release"),
-    Task("host-setup", "hosts.setup:main", "Compare the git host with host.yaml, ask, and change it", "release"),
+    Task("plan", "release.environment:plan", "Show what would be created in an environment, or removed", "release"),
+    Task("apply", "release.environment:apply", "Apply the approved plan", "release"),
+    Task("host-setup", "hosts.setup:main", "Compare the git host with host.yaml and update it", "release"),
     Task("gate-check", "release.gate_check:main", "Wait at a gate until a person has approved", "release"),
-    Task("fetch", "hosts.fetch:main", "Bring here what the jobs of a run on the host kept", "release"),
-    Task("comment", "hosts.comment:main", "Report the metrics in the one comment of a change request", "release"),
-    Task("login", "identity.login:main", "Log in to the cloud as this run of the git host", "release"),
-    Task("monitor", "monitoring.watch:main", "Watch what production serves", "release"),
-    Task("template-update", "fleet.template_update:main", "Propose what is new in the template", "release"),
+    Task("fetch", "hosts.fetch:main", "Download the artifacts of a run on the git host", "release"),
+    Task("comment", "hosts.comment:main", "Report the metrics in a comment on the change request", "release"),
+    Task("login", "identity.login:main", "Log in to the cloud with the identity of this run", "release"),
+    Task("monitor", "monitoring.watch:main", "Monitor production, and start a training if it is due", "release"),
+    Task("template-update", "fleet.template_update:main", "Propose the newest version of the template", "release"),
 )
 TASKS = {task.name: task for task in _TASKS}
-# Options of 0.2.0 that are tasks now: a team's own steps may still name them.
+# Options of 0.2.0 that became tasks. A team's own CI steps may still use them.
 MOVED = {("evaluate", "--release"): "judge", ("register", "--release"): "release"}
 
 
@@ -60,7 +60,8 @@ def usage() -> str:
         [
             "usage: mlops TASK [OPTION ...]",
             "",
-            "The machinery of a project that was generated from copier-mlops. In a project, type `uv run poe TASK`.",
+            "The tasks of a project that was generated from copier-mlops. In a project, type `uv run poe TASK`.",
+            "For example: uv run poe setup",
             "",
             "tasks:",
             *lines,

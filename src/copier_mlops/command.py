@@ -1,4 +1,4 @@
-"""Run other programs: the one place that starts a process and waits for what it says."""
+"""Run other programs. No other module starts a process and waits for its output."""
 
 import os
 import shutil
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 class CommandError(RuntimeError):
-    """A program is not installed, ended with an error or took too long; the text is what it said.
+    """A program is not installed, ended with an error or took too long. The text is the program's own message.
 
-    `printed` is its standard output, which a program may use for errors although the text comes from the other stream.
+    `printed` is its standard output: some programs print errors there, but the text comes from standard error.
     """
 
     def __init__(self, said: str, printed: str = "") -> None:
@@ -21,10 +21,10 @@ def run(*command: str, cwd: Path | None = None, timeout: float | None = None, **
     """Run a program and return what it printed.
 
     Args:
-        command: The program and its arguments; never a shell's line.
+        command: The program and its arguments, not a line for a shell.
         cwd: Where it runs; the project's root if none is given.
-        timeout: Seconds after which it is ended.
-        variables: Environment variables, beside those that are set.
+        timeout: Seconds after which the program is stopped.
+        variables: Environment variables to add to the current ones.
 
     Raises:
         CommandError: It is not installed, ended with an error or took longer than `timeout`.
@@ -33,7 +33,7 @@ def run(*command: str, cwd: Path | None = None, timeout: float | None = None, **
 
 
 def run_bytes(*command: str, cwd: Path | None = None, timeout: float | None = None, **variables: str) -> bytes:
-    """Run a program as `run` does and return the bytes that it printed, for names that are not UTF-8.
+    """Run a program as `run` does, but return bytes, for names that are not UTF-8.
 
     Raises:
         CommandError: As `run`.
@@ -59,19 +59,19 @@ def run_bytes(*command: str, cwd: Path | None = None, timeout: float | None = No
 
 
 def show(task: str, *command: str) -> None:
-    """Run a program in the project's root and let it print as it goes.
+    """Run a program in the project's root and show its output as it comes.
 
     Raises:
-        SystemExit: It is not installed or ended with an error; the text begins with the task's name.
+        SystemExit: It is not installed, or ended with an error. The text begins with the task's name.
     """
     if shutil.which(command[0]) is None:
         raise SystemExit(f"{task}: {command[0]} is not installed\n  fix: install it, or choose another target")
     done = subprocess.run(command, cwd=_root(), check=False)
     if done.returncode:
-        raise SystemExit(f"{task}: `{' '.join(command)}` ended with {done.returncode}\n  fix: what it printed above")
+        raise SystemExit(f"{task}: `{' '.join(command)}` ended with {done.returncode}\n  fix: see its output above")
 
 
 def _root() -> Path:
-    from copier_mlops.project import root  # pydantic takes a moment, and most callers say where to run
+    from copier_mlops.project import root  # imported late: pydantic is slow, and most callers pass `cwd`
 
     return root()

@@ -1,4 +1,4 @@
-"""What a job of a flow hands to the next: JSON files in build/<job>/, on any machine."""
+"""Artifacts that a job hands to later jobs: JSON files in build/<job>/, on any machine."""
 
 import json
 from datetime import UTC, datetime
@@ -9,29 +9,29 @@ from copier_mlops.project import root
 
 
 def build() -> Path:
-    """Return the folder in which jobs leave what others take."""
+    """Return the folder of all artifacts."""
     return root() / "build"
 
 
 def file_of(job: str, name: str) -> Path:
-    """Return where a document of a job is."""
+    """Return the path of a job's document."""
     return build() / job / f"{name}.json"
 
 
 def folder(job: str) -> Path:
-    """Return the folder that a job writes to, made if it is not there."""
+    """Return the folder of a job's artifacts; make it if it is missing."""
     path = build() / job
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def now() -> str:
-    """Return this moment in UTC, as documents name it."""
+    """Return the current time in UTC, in the format of the documents."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(job: str, name: str, document: dict[str, Any]) -> Path:
-    """Write build/<job>/<name>.json, whole or not at all."""
+    """Write build/<job>/<name>.json atomically."""
     folder(job)
     path = file_of(job, name)
     draft = path.with_suffix(".tmp")
@@ -41,10 +41,10 @@ def write(job: str, name: str, document: dict[str, Any]) -> Path:
 
 
 def read(job: str, name: str) -> dict[str, Any]:
-    """Return what a job handed on.
+    """Return a document of an earlier job.
 
     Raises:
-        SystemExit: It is not there, or is not a JSON object; the text names the file.
+        SystemExit: It is missing, or is not a JSON object. The text names the file.
     """
     path = file_of(job, name)
     place = path.relative_to(root()).as_posix()

@@ -1,4 +1,4 @@
-"""Models on disk: skops files, read without unpickling and written byte for byte the same for the same model."""
+"""Read models from skops files without unpickling, and write equal models to equal files, byte for byte."""
 
 import hashlib
 import io
@@ -7,28 +7,28 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-# Types of our candidates beyond those that skops trusts by itself. A file that holds any other type is refused.
+# Types of the candidates that skops does not trust by default. A file with any other type is refused.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 
 
 class ModelFileError(ValueError):
-    """The model file is missing, damaged, or holds a type that is not trusted."""
+    """The model file is missing or damaged, or has a type that is not trusted."""
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check(path: Path, expected: str) -> None:
-    """Refuse a file that is not the expected one.
+    """Check that a file is the expected one.
 
     Args:
         expected: SHA-256, in hexadecimal.
 
     Raises:
-        ModelFileError: It is missing, or its SHA-256 is another one.
+        ModelFileError: It is missing, or has another SHA-256.
     """
     if not path.is_file():
         raise ModelFileError(f"no model file at {path}")
@@ -39,10 +39,10 @@ def check(path: Path, expected: str) -> None:
 def save(model: Any, path: Path) -> None:
     """Write a scikit-learn model so that equal models give equal files.
 
-    skops names objects by their address in memory and stamps its archive with the time; here both become constants, so
-    that DVC sees a changed model only if the model changed.
+    skops names objects by their memory address and stores the time in its archive. Here both become constants, so that
+    the file changes only if the model changes.
     """
-    # Here: skops and scikit-learn take a second to import, and a hash needs neither.
+    # Imported late: skops and scikit-learn take a second, and a hash needs neither.
     import skops.io  # type: ignore[import-untyped]
 
     source = zipfile.ZipFile(io.BytesIO(skops.io.dumps(model)))
@@ -63,8 +63,7 @@ def load(path: Path, sha256_expected: str | None = None) -> Any:
     """Read a model written by `save`.
 
     Raises:
-        ModelFileError: There is no such file, its SHA-256 is not the expected one, it cannot be read, or it holds a
-            type that is not trusted.
+        ModelFileError: The file is missing, has another SHA-256, cannot be read, or has a type that is not trusted.
     """
     if not path.is_file():
         raise ModelFileError(f"no model file at {path}")
@@ -97,5 +96,5 @@ def _renamed(name: str, numbers: dict[int, int]) -> str:
 
 
 def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # The earliest time that a ZIP archive can hold.
+    # The earliest time that a ZIP archive can store.
     archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)

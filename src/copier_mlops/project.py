@@ -1,8 +1,7 @@
-"""Where a project's things are: its root, its answers, the settings of its environments and the team's own package.
+"""Find the parts of a project: its root, its answers, the settings of its environments and the team's own package.
 
-A project is deployed to `environment_dev`, `environment_stage` and `environment_prod` of `operation/configuration`;
-`OPERATION_ENVIRONMENT` names the one to use. Variables win over values of their files: `OPERATION_PORT`, for example,
-over `port`.
+Each environment has a folder of `operation/configuration`, for example `environment_prod`, and `OPERATION_ENVIRONMENT`
+names the one to use. Variables override the values of files, for example `OPERATION_PORT` overrides `port`.
 """
 
 import functools
@@ -23,7 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from copier_mlops.registry import registry
 
 ANSWERS = ".copier-answers.yml"
-# In an image: some git hosts drop hidden files from what a job keeps.
+# The name in an image: some git hosts drop hidden files from artifacts.
 PACKAGED_ANSWERS = "copier-answers.yml"
 CONFIGURATION = Path("operation", "configuration")
 PREFIX = "environment_"
@@ -46,7 +45,7 @@ def root() -> Path:
 
 
 def answers() -> dict[str, Any]:
-    """Return what the project answered in the template's interview.
+    """Return the project's answers to the questions of the template.
 
     Raises:
         SystemExit: There is no project, or its answers file cannot be read.
@@ -126,15 +125,15 @@ def _own(file: Path, package: str) -> None:
 
 
 def entry(path: str, name: str) -> Callable[..., Any]:
-    """Return a function of an entry point, which is a file of the team's that the package loads by its path.
+    """Return a function of an entry point: a file of the team, which the package loads by its path.
 
     Args:
-        path: The file, seen from the project's root: `operation/execution/serve.py`.
+        path: The file, relative to the project's root, for example `operation/execution/serve.py`.
         name: The function.
 
     Raises:
-        SystemExit: The file is not there, cannot be imported or has no such function; the text names file and line. So
-            does calling the function, if it fails.
+        SystemExit: The file is missing, cannot be imported or has no such function. The text names file and line. An
+            error while the function runs is reported in the same way.
     """
     file = root() / path
     if not file.is_file():
@@ -144,7 +143,7 @@ def entry(path: str, name: str) -> Callable[..., Any]:
     if found is None or found.loader is None:
         raise SystemExit(f"mlops: {path} is not a Python file")
     module = importlib.util.module_from_spec(found)
-    # Annotations of classes in it are looked up by the name of their module.
+    # Annotations of its classes are looked up by the name of the module.
     sys.modules[known_as] = module
     try:
         found.loader.exec_module(module)
@@ -165,7 +164,7 @@ def entry(path: str, name: str) -> Callable[..., Any]:
 
 
 def _broken(path: str, error: Exception) -> SystemExit:
-    """Return what to say of an entry point that failed: the error, and the line of the file that led to it."""
+    """Return the message for an entry point that failed: the error, and the line of the file that caused it."""
     file, line = root() / path, 0
     if isinstance(error, SyntaxError) and error.filename == str(file):
         line = error.lineno or 0
@@ -179,7 +178,7 @@ def _broken(path: str, error: Exception) -> SystemExit:
 
 
 class FileSettings(BaseSettings):
-    """Values of a YAML file, each of which an environment variable can set."""
+    """Values of a YAML file, each of which an environment variable can override."""
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]
@@ -189,12 +188,12 @@ class FileSettings(BaseSettings):
         env_settings: PydanticBaseSettingsSource,
         **_: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let variables win over files."""
+        """Let variables override files."""
         return env_settings, init_settings
 
     @classmethod
     def read(cls, path: Path, **values: object) -> Self:
-        """Return the values of a YAML file, and those given beside it.
+        """Return the values of a YAML file, and the given ones.
 
         Raises:
             SystemExit: The file cannot be read, or a value is missing, unknown or of the wrong type; the text names it.
@@ -216,18 +215,22 @@ class Settings(FileSettings):
 
     environment: str
     project_name: str
-    tracking_uri: Annotated[str, Field(description="MLflow; empty: what was answered; MLFLOW_TRACKING_URI wins")] = ""
+    tracking_uri: Annotated[
+        str, Field(description="MLflow; empty: the answer tracking_uri; MLFLOW_TRACKING_URI overrides it")
+    ] = ""
     experiment: str
     model_name: str
-    model_alias: Annotated[str, Field(description="alias of the registered model that this environment serves")]
-    host: Annotated[str, Field(description="address that the service listens on")]
+    model_alias: Annotated[
+        str, Field(description="alias of the registered model that this environment serves, for example champion")
+    ]
+    host: Annotated[str, Field(description="address that the service listens on, for example 127.0.0.1")]
     port: Annotated[int, Field(ge=0, le=65535, description="0 takes a free one")]
-    max_records: Annotated[int, Field(ge=1, description="most records of one request")]
-    max_body_bytes: Annotated[int, Field(ge=1, description="largest body of one request")]
+    max_records: Annotated[int, Field(ge=1, description="largest number of records in a request")]
+    max_body_bytes: Annotated[int, Field(ge=1, description="largest body of a request, in bytes")]
 
 
 def environments() -> list[str]:
-    """Return the names of the project's environments, in the order in which a release goes through them.
+    """Return the names of the project's environments, in the order of a release.
 
     Raises:
         SystemExit: There is no project.
@@ -238,7 +241,7 @@ def environments() -> list[str]:
 
 
 def environment_folder(environment: str | None) -> Path:
-    """Return the folder of an environment: of the given one, or else of `OPERATION_ENVIRONMENT`, or else of dev.
+    """Return the folder of an environment (default: `OPERATION_ENVIRONMENT`, or dev).
 
     Raises:
         SystemExit: There is no such environment.
@@ -251,7 +254,7 @@ def environment_folder(environment: str | None) -> Path:
 
 
 def answered_tracking_uri() -> str:
-    """Return the tracking server of the answers; it holds if an environment's file names no other."""
+    """Return the tracking server of the answers, which an environment's file may override."""
     return str(answer("tracking_uri") or "sqlite:///mlflow.db")
 
 
@@ -268,12 +271,12 @@ def load_settings(environment: str | None = None) -> Settings:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a tracking server that is a SQLite file, None for any other."""
+    """Return the file of a SQLite tracking URI, or None for another URI."""
     scheme, _, file = uri.partition(":///")
     return Path(file) if scheme == "sqlite" and file else None
 
 
 def absolute(uri: str) -> str:
-    """Return the address with a SQLite file named by its whole path, whatever the working directory."""
+    """Return the tracking URI with an absolute path for a SQLite file."""
     scheme, found, file = uri.partition(":///")
     return f"{scheme}:///{(root() / file).as_posix()}" if found and scheme == "sqlite" else uri

@@ -1,4 +1,4 @@
-"""The template's registries (hosts, levels, clouds, flows and others), which say what a project can be."""
+"""Read the template's registries: hosts, levels, clouds, flows and others."""
 
 import functools
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ except ImportError:  # a PyYAML without libyaml
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
 PACKAGED = Path(__file__).resolve().parent / "registries"
-# In the template's own repository, the package reads the files that the template reads.
+# In a checkout of the template, the package reads the template's own files.
 EXTENSIONS = Path(__file__).resolve().parents[2] / "extensions"
 
 
 @functools.cache
 def registry(name: str) -> Any:
-    """Return the value of a registry of `extensions/`, `flows/ci` for one of its folders; `copier` for the interview.
+    """Return a registry of `extensions/`, for example `hosts` or `flows/ci`; `copier` returns the questions.
 
     Raises:
         FileNotFoundError: There is no registry of that name.
@@ -43,12 +43,12 @@ def _documents(name: str) -> Iterator[Any]:
 
 
 def questions() -> dict[str, dict[str, Any]]:
-    """Return the questions of the interview whose answers a project stores, by their names."""
+    """Return the questions whose answers a project stores, by their names."""
     found = {name: each for name, each in registry("copier").items() if not name.startswith("_")}
     return {name: each for name, each in found.items() if each.get("when") is not False and not each.get("secret")}
 
 
 def flows(level: int) -> dict[str, dict[str, Any]]:
-    """Return the flows that a project of a maturity level has, by their ids, as `extensions/flows` describes them."""
+    """Return the flows of `extensions/flows` that a project of a maturity level has, by their ids."""
     names = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     return {id: flow for name in names for id, flow in registry(f"flows/{name}").items()}

@@ -44,7 +44,8 @@ def test_a_task_is_a_function_that_explains_itself(task, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([task.name, "--help"])
     assert stopped.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: ")
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: ") and "for example" in printed.lower()
 
 
 def test_every_task_belongs_to_a_level():

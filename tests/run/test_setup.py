@@ -121,7 +121,7 @@ def test_doctor_names_the_files_that_name_another_server_than_the_answer(unchang
     replace(unchanged.path / file, "port: ", 'tracking_uri: "https://old.example.org" # ours\nport: ')
     found = doctor(unchanged)["tracking server"]
     assert found["ok"] is True
-    assert found["text"].endswith(f"; the answer is sqlite:///mlflow.db, but another one stands in {file}")
+    assert found["text"].endswith(f"; the answer is sqlite:///mlflow.db, but another one is in {file}")
 
 
 def test_doctor_names_a_file_in_conflict_even_if_it_has_to_read_it(unchanged):

@@ -254,7 +254,7 @@ def test_a_lock_that_cannot_be_made_is_said_in_the_request(home):
     home.publish()
     home.update()
     ((_, _, text),) = home.requests()
-    assert "`uv.lock` could not be brought in step: `" in text
+    assert "`uv.lock` could not be updated: `" in text
     assert "uv lock" in text.splitlines()
     assert run(home.remote, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
 

@@ -1,4 +1,4 @@
-"""A login for a template that is private: git asks TEMPLATE_TOKEN, and only for the server of the template."""
+"""Log in to a private template: git uses TEMPLATE_TOKEN, but only for the template's own server."""
 
 import os
 import re
@@ -13,9 +13,9 @@ SAID = re.compile(r"\bfatal: (.+)")
 
 
 def variables() -> dict[str, Any]:
-    """Return variables by which git finds the login, behind settings that the environment has already.
+    """Return variables that give git the login, after the settings that the environment already has.
 
-    There are none without a token, or if the template is not read over HTTP: git logs in as it would by itself.
+    Without a token, or if the template is not read over HTTP, there are none: git logs in as usual.
     """
     server = template_server()
     if not (server and os.environ.get(VARIABLE)):
@@ -36,7 +36,7 @@ def template_server() -> str:
 
 
 def refused(said: str) -> str:
-    """Return why the template could not be read, by what a program said; empty if that was not the reason."""
+    """Return why the template could not be read, from a program's output; empty if that was not the reason."""
     server = template_server()
     found = SAID.search(said)
     if not (server and found and server in said):

@@ -1,6 +1,6 @@
-"""Propose what is new in the template: a branch with the update, and one request for it.
+"""Propose an update of the template: push a branch with it, and open one change request.
 
-Each version has a branch of its own, which is pushed once and never by force: from then on it belongs to who fixes it.
+Each version has its own branch, which is pushed once and never by force. After that, it belongs to you.
 """
 
 import argparse
@@ -23,28 +23,28 @@ from copier_mlops.registry import registry
 
 # The version with which the template was tested.
 COPIER = ("uv", "tool", "run", "--from", f"copier=={registry('tested')['copier']}", "copier")
-# What others have written needs no token of the host.
+# Files that others wrote are read without the host's token.
 NO_TOKEN: dict[str, Any] = {"HOST_TOKEN": ""}
 NOBODY = ("-c", "user.name=Template update", "-c", "user.email=template-update@localhost")
-# What a push needs, by host.
+# The right that a push needs, by host.
 RIGHTS = {"github": "the secret TEMPLATE_UPDATE_TOKEN; GitHub's own token may not push a change of workflows"}
 
 
 def newer(folder: str) -> Update | None:
-    """Return the update that waits for a project; None if there is none.
+    """Return the update that is available for the project, or None.
 
     Raises:
-        CommandError: The template cannot be reached.
+        CommandError: The template could not be reached.
     """
     found = json.loads(read_template(*COPIER, "check-update", "--output-format", "json", folder))
     return Update(found["current_version"], found["latest_version"]) if found["update_available"] else None
 
 
 def read_template(*command: str) -> str:
-    """Return what a program prints that reads the template, which may be private.
+    """Return the output of a program that reads the template, which may be private.
 
     Raises:
-        CommandError: It failed; if the template was the reason, the text says so.
+        CommandError: It failed. If the template was the reason, the text says so.
     """
     try:
         return run(*command, **NO_TOKEN, **login.variables())
@@ -54,7 +54,7 @@ def read_template(*command: str) -> str:
 
 @contextmanager
 def worktree(start: str) -> Iterator[str]:
-    """Make a work tree of its own at a commit, so that nobody's work is touched whatever happens."""
+    """Make a separate work tree at a commit, so that your own files are never touched."""
     folder = root() / "build" / "template-update"
     remove(folder)  # what a run left that was killed
     # By force, and by force again: git may still know that folder, and hold it locked.
@@ -66,13 +66,13 @@ def worktree(start: str) -> Iterator[str]:
 
 
 def remove(folder: Path) -> None:
-    """Take a work tree away, with what git knows of it."""
+    """Remove a work tree, and git's record of it."""
     shutil.rmtree(folder, ignore_errors=True)
     run("git", "worktree", "prune")
 
 
 def make(update: Update, folder: str, before: list[str], replaced: list[str]) -> str:
-    """Update the project in `folder` with its lock, commit it, and return the text of the commit.
+    """Update the project in `folder` and its lock, commit, and return the text of the commit.
 
     Raises:
         CommandError: The update or the commit failed.
@@ -88,9 +88,9 @@ def make(update: Update, folder: str, before: list[str], replaced: list[str]) ->
 
 
 def lock(folder: str) -> str:
-    """Bring uv.lock in step and return why that cannot be done; an empty text if it was."""
+    """Update uv.lock, and return why that failed; an empty text if it worked."""
     try:
-        # Flows set UV_LOCKED, with which uv only looks.
+        # Flows set UV_LOCKED, so that uv only checks the lock.
         run("uv", "lock", "--quiet", "--directory", folder, UV_LOCKED="0", **NO_TOKEN, **login.variables())
     except CommandError as error:
         return one_line(str(error)).replace("`", "'")
@@ -98,7 +98,7 @@ def lock(folder: str) -> str:
 
 
 def author() -> tuple[str, ...]:
-    """Return options that name an author if git knows none, as on a runner."""
+    """Return options that name an author if git has none, as on a runner."""
     try:
         run("git", "var", "GIT_AUTHOR_IDENT")
     except CommandError:
@@ -107,10 +107,10 @@ def author() -> tuple[str, ...]:
 
 
 def reach(variables: dict[str, str], *command: str) -> str:
-    """Return what a git command prints that speaks to the remote.
+    """Return the output of a git command that uses the remote.
 
     Raises:
-        CommandError: The remote is away, or refused.
+        CommandError: The remote could not be reached, or refused.
     """
     try:
         return run("git", *command, **dict[str, Any](variables))
@@ -130,14 +130,14 @@ def branches(variables: dict[str, str]) -> list[str]:
 
 
 def said(update: Update, variables: dict[str, str]) -> str:
-    """Return the text of an update that was pushed before; a person may have changed the branch since."""
+    """Return the text of an update that was pushed earlier; its branch may have changed since."""
     reach(variables, "fetch", "--quiet", "--no-tags", "origin", update.branch)
     found = run("git", "log", "-1", "--fixed-strings", f"--grep={update.title}", "--format=%b", "FETCH_HEAD")
     return found or f"The template went from {update.current} to {update.latest}."
 
 
 def push(update: Update, folder: str, variables: dict[str, str]) -> None:
-    """Send the branch; if another run was faster, its branch stays.
+    """Push the branch; if another run was faster, its branch stays.
 
     Raises:
         CommandError: The remote is away, or refused.
@@ -154,7 +154,7 @@ def keep(update: Update, folder: str) -> None:
     """Make the branch here, and push nothing.
 
     Raises:
-        CommandError: The branch is there, with somebody's work in it perhaps; or the update failed.
+        CommandError: The branch exists and may have somebody's work in it, or the update failed.
     """
     if run("git", "branch", "--list", update.branch):
         raise CommandError(f"{update.branch} is here already; without it: git branch --delete --force {update.branch}")
@@ -163,7 +163,7 @@ def keep(update: Update, folder: str) -> None:
 
 
 def propose(update: Update, folder: str, host: Host, base: str) -> None:
-    """Push the branch if it is not there, and open its request if it never had one."""
+    """Push the branch if it is missing, and open its change request if it never had one."""
     known = host.find_change(update.branch, base)
     if known:
         state = "is open" if known.is_open else "was closed; the next version is proposed again"
@@ -184,7 +184,9 @@ def propose(update: Update, folder: str, host: Host, base: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe template-update", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="poe template-update", description=__doc__, epilog="For example: uv run poe template-update --local"
+    )
     parser.add_argument("--local", action="store_true", help="make the branch here, from what is checked out")
     local = parser.parse_args(arguments).local
     host, base = connect(), load().branch.name

@@ -1,6 +1,6 @@
 """The git host of a project: `connect()` returns its adapter, which speaks the host's API.
 
-A host is one module of its name in extensions/hosts.yml, which exports `ADAPTER`: a class that does what `Host` says.
+Each host of extensions/hosts.yml has a module of its name, which exports `ADAPTER`: a class that implements `Host`.
 """
 
 import importlib
@@ -13,10 +13,10 @@ __all__ = ["Host", "HostError", "connect"]
 
 
 def connect() -> Host:
-    """Return the host that the project answered; nothing has been asked of it yet.
+    """Return the adapter of the project's host, without calling its API.
 
     Raises:
-        SystemExit: No such host is known, or `operation/configuration/host.yaml` is wrong; the text says where.
+        SystemExit: The host is unknown, or `operation/configuration/host.yaml` is wrong; the text says where.
     """
     from copier_mlops.project import ANSWERS, answer
 

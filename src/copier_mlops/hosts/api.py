@@ -1,4 +1,4 @@
-"""A host's REST API over HTTP: bounded in time and size, patient with rate limits, careful with the token."""
+"""Call a host's REST API: with limits of time and size, retries, and the token for the API's own address only."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -24,19 +24,19 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class Patience(Retry):
-    """Tries again after a lost connection, a rate limit or an error of the server, four times within seconds.
+    """Retries after a lost connection, a rate limit or a server error, four times within seconds.
 
-    A POST is tried again only if the host surely has not done it: no connection, or 429.
+    A POST is retried only if the host cannot have done it: no connection, or 429.
     """
 
     LONGEST = 5.0
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        """Say whether to try again; a rate limit stops every method before it has an effect."""
+        """Return whether to retry; a rate limit refuses every method before it has an effect."""
         return status_code == 429 or (status_code >= 500 and self._is_method_retryable(method))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """Return the seconds that the host asks for, but never more than a person waits at a prompt."""
+        """Return the seconds that the host requests, but at most as long as a person would wait."""
         seconds = super().get_retry_after(response)
         return None if seconds is None else min(seconds, self.LONGEST)
 
@@ -51,20 +51,20 @@ PATIENCE = Patience(
 
 
 class Answer:
-    """What the host said."""
+    """An answer of the host."""
 
     def __init__(self, status: int, headers: Mapping[str, str], document: Any) -> None:
         self.status, self.headers, self.document = status, headers, document
 
 
 class Api:
-    """The API of one host below one address, with one token."""
+    """A client of one API, at one address and with one token."""
 
     def __init__(self, name: str, base: str, headers: Mapping[str, str]) -> None:
-        """Check the address and send nothing yet.
+        """Check the address, but send nothing yet.
 
         Raises:
-            HostError: The address is not an https URL; http is only for loopback.
+            HostError: The address is not an https URL. Only loopback addresses may use http.
         """
         self.name, self.base = name, base.rstrip("/") + "/"
         parts = urlsplit(self.base)
@@ -79,21 +79,21 @@ class Api:
             self._session.mount(scheme, HTTPAdapter(max_retries=PATIENCE))
 
     def get(self, path: str, right: str, optional: bool = False, **query: Any) -> Any:
-        """Return the document at a path; None if there is nothing and `optional` is set.
+        """Return the document at a path, or None if it is missing and `optional` is set.
 
         Raises:
-            HostError: The host refused, is away, or answered with something else than JSON.
+            HostError: The host refused, could not be reached, or its answer is not JSON.
         """
         answer = self.ask("GET", path, right, query=query, optional=optional)
         return answer.document
 
     def pages(self, path: str, right: str, key: str = "", **query: Any) -> Iterator[Any]:
-        """Yield every entry of a list, page after page: `Link` headers, `next` of a document or continuation tokens.
+        """Yield every entry of a list, page by page, by `Link` headers, `next` links or continuation tokens.
 
-        `key` is where the entries are in a document that has them beside others.
+        `key` names the entries if the document has other keys as well, for example `value`.
 
         Raises:
-            HostError: As `get`; or a page leads to another host, or there is no end.
+            HostError: As `get`; or a page links to another host, or there are too many pages.
         """
         for _ in range(MOST_PAGES):
             answer = self.ask("GET", path, right, query=query)
@@ -116,7 +116,7 @@ class Api:
         raise HostError(f"{self.name} has more than {MOST_PAGES} pages of {path}", "remove what is no longer needed")
 
     def send(self, method: str, path: str, right: str, body: object, **query: Any) -> Any:
-        """Send a document and return what the host says to it.
+        """Send a document and return the host's answer.
 
         Raises:
             HostError: As `get`.
@@ -133,9 +133,9 @@ class Api:
         query: Mapping[str, Any] | None = None,
         optional: bool = False,
     ) -> Answer:
-        """Send one request and return its answer, which has no document if it is `optional` and not there.
+        """Send one request and return its answer, without a document if it is `optional` and missing.
 
-        A refusal names `right`, what the token must be allowed.
+        A refusal names `right`, the permission that the token needs.
         """
         url = self._within(path)
         try:
@@ -162,19 +162,19 @@ class Api:
         return Answer(answer.status_code, answer.headers, self._parse(content, path))
 
     def download(self, path: str, right: str, file: BinaryIO, most: int, progress: Callable[[int], None]) -> None:
-        """Write what is at a path, or at another address, to a file, in pieces.
+        """Download a path, or another address, to a file.
 
-        Another address, and one that the host sends on to, is asked without the token: it holds a signature of its own.
+        Another address, or a redirect to one, gets no token: such an address has its own signature.
 
         Args:
             path: A path below the API's address, or a URL.
-            right: What the token must be allowed, for the text of a refusal.
-            file: Where the bytes go.
-            most: How many bytes it may have.
-            progress: Is told how many bytes have come.
+            right: The permission that the token needs, for the text of a refusal.
+            file: The file to write.
+            most: The largest number of bytes.
+            progress: Called with the number of bytes so far.
 
         Raises:
-            HostError: As `get`; or there is more, or it broke off.
+            HostError: As `get`; or the file is larger than `most`, or the connection broke.
         """
         url = urljoin(self.base, path)
         for _ in range(MOST_REDIRECTS):
@@ -195,7 +195,7 @@ class Api:
         return urlsplit(url)[:2] == urlsplit(self.base)[:2]
 
     def _open(self, url: str) -> requests.Response:
-        """Start a GET; only the API's own address gets the token."""
+        """Start a GET, with the token only for the API's own address."""
         parts = urlsplit(url)
         is_loopback = parts.hostname in LOOPBACK and urlsplit(self.base).hostname in LOOPBACK
         if parts.scheme != "https" and not is_loopback:
@@ -206,7 +206,7 @@ class Api:
     def _check_download(self, answer: requests.Response, path: str, right: str) -> None:
         if answer.status_code == 200:
             return
-        if not self._is_own(answer.url):  # its path is a secret as well: it may hold a signature
+        if not self._is_own(answer.url):  # the path is secret as well: it may hold a signature
             text = f"{self.name} sends to {urlsplit(answer.url).hostname}, which answers {answer.status_code}"
             raise HostError(text, "try again: such an address holds for minutes")
         content = answer.raw.read(LARGEST, decode_content=True)
@@ -228,14 +228,14 @@ class Api:
             progress(count)
 
     def _within(self, path: str) -> str:
-        """Return the URL of a path; another host's never gets the token."""
+        """Return the URL of a path; refuse the URL of another host."""
         url = urljoin(self.base, path)
         if not self._is_own(url):
             raise HostError(f"{self.name} names a page at another host, {urlsplit(url).hostname}", "look at it by hand")
         return url
 
     def _sign(self, body: object) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-        # As `auth`, since requests would put a password of ~/.netrc in the place of a header.
+        # As `auth`: requests would replace a header by a password of ~/.netrc.
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             request.headers.update(self._headers)
             if body is not None:
@@ -245,7 +245,7 @@ class Api:
         return sign
 
     def _without_token(self, content: bytes) -> bytes:
-        # Some servers repeat in a refusal what they were sent.
+        # Some servers repeat the request, token included, in a refusal.
         for value in self._secrets:
             content = content.replace(value.rpartition(" ")[2].encode(), b"***")
         return content
@@ -261,6 +261,6 @@ class Api:
 
 
 def _anonymous(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    # As `auth`, for the reason that `_sign` has.
+    # As `auth`, for the same reason as `_sign`.
     request.headers["User-Agent"] = "poe-host"
     return request

@@ -1,4 +1,4 @@
-"""Unpack an archive that came from elsewhere: nothing outside of its folder is written, and nothing without an end."""
+"""Unpack an untrusted archive: write only inside the target folder, within limits of number and size."""
 
 import lzma
 import re
@@ -15,7 +15,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, R
 
 
 class ArchiveError(Exception):
-    """The archive is broken, too large, or made to do harm; the text is the end of a sentence about it."""
+    """The archive is broken, too large or malicious; the text completes a sentence that begins with its name."""
 
 
 def unpack(file: BinaryIO, folders: tuple[str, ...], target: Path) -> tuple[int, int]:
@@ -23,15 +23,16 @@ def unpack(file: BinaryIO, folders: tuple[str, ...], target: Path) -> tuple[int,
 
     Args:
         file: The archive.
-        folders: Folders of the archive with their slash, an empty text for the root; the first that has files counts.
-        target: The folder to write, which is not there yet.
+        folders: Folders of the archive, each with a final slash, or an empty text for the root. The first with files is
+            taken.
+        target: The folder to write, which does not exist yet.
 
     Returns:
-        How many files there are, and how many bytes.
+        The number of files and of bytes.
 
     Raises:
-        ArchiveError: Nothing of it may be trusted; the target may be there in parts.
-        OSError: The disk is full, or a name is not one for this file system.
+        ArchiveError: The archive cannot be trusted. The target may exist in part.
+        OSError: The disk is full, or this file system does not allow a name.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -52,7 +53,7 @@ def _is_file_below(member: zipfile.ZipInfo, folder: str) -> bool:
 
 
 def _check(members: list[zipfile.ZipInfo]) -> None:
-    """Refuse an archive as a whole before a byte of it is written."""
+    """Refuse a bad archive before any byte is written."""
     if len(members) > MOST_MEMBERS:
         raise ArchiveError(f"has {len(members)} files; {MOST_MEMBERS} is the most")
     if (total := sum(each.file_size for each in members)) > MOST_BYTES:

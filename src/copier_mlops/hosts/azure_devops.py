@@ -1,6 +1,6 @@
 """Azure DevOps: comments, pull requests, runs, approvals and tokens over its REST API.
 
-Each call names its page of https://learn.microsoft.com/rest/api/azure/devops in its docstring.
+The docstring of each method names its pages of https://learn.microsoft.com/rest/api/azure/devops.
 """
 
 import base64
@@ -44,7 +44,7 @@ class AzureDevOps(Base):
 
     @cached_property
     def place(self) -> tuple[str, str, str]:
-        """Collection, project and repository: of the run, of ORG/PROJECT/REPOSITORY, or of the git remote."""
+        """Collection, project and repository, from the run, from ORG/PROJECT/REPOSITORY, or from the git remote."""
         if self.on_runner():
             names = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT", "BUILD_REPOSITORY_NAME")
             return self.need(names[0]), self.need(names[1]), self.need(names[2])
@@ -52,13 +52,13 @@ class AzureDevOps(Base):
         if len(parts) == 2 and self.remote.server.endswith(".visualstudio.com"):
             parts = [self.remote.server.partition(".")[0], *parts]
         if len(parts) != 3:
-            text = f"{self.repository!r} is no repository of Azure DevOps, which are ORGANISATION/PROJECT/REPOSITORY"
+            text = f"{self.repository!r} is not a repository of Azure DevOps: expected ORGANISATION/PROJECT/REPOSITORY"
             raise HostError(text, "repository in operation/configuration/host.yaml")
         return self.wanted.api or f"https://dev.azure.com/{part(parts[0])}", parts[1], parts[2]
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """On a runner the job's own token, on a laptop a personal one, which is a password without a name."""
+        """The job's own token on a runner; a personal one on a laptop, which is a password without a user name."""
         kind, value = "Bearer", self.token
         if not self.on_runner():
             kind, value = "Basic", base64.b64encode(f":{self.token}".encode()).decode()
@@ -71,7 +71,7 @@ class AzureDevOps(Base):
 
     @cached_property
     def people(self) -> Api:
-        """The REST API of people and groups, which the service has at an address of its own."""
+        """The REST API of people and groups, which has its own address."""
         base = self.place[0].replace("https://dev.azure.com/", "https://vssps.dev.azure.com/", 1)
         return self.client(base, self.headers)
 
@@ -84,7 +84,7 @@ class AzureDevOps(Base):
         return self.path("git", "repositories", self.place[2], *parts)
 
     def web(self, *parts: object) -> str:
-        """Return where a person sees a part of the repository."""
+        """Return the web address of a part of the repository."""
         places = [part(self.place[1]), "_git", part(self.place[2]), *map(part, parts)]
         return "/".join([self.place[0].rstrip("/"), *places])
 
@@ -117,7 +117,7 @@ class AzureDevOps(Base):
                 break
         else:
             said = {"parentCommentId": 0, "content": text, "commentType": 1}
-            # Closed, since an open thread may keep the request from being completed.
+            # Closed: an open thread may block the completion of the request.
             thread = self.api.send("POST", path, PULLS, {"comments": [said], "status": CLOSED}, **VERSION)
         return f"{self.web('pullrequest', request.number)}?discussionId={thread['id']}"
 
@@ -125,7 +125,7 @@ class AzureDevOps(Base):
         wanted = {"sourceRefName": f"refs/heads/{branch}", "targetRefName": f"refs/heads/{base}", "status": status}
         query: Document = {f"searchCriteria.{key}": value for key, value in wanted.items()}
         found = self.api.pages(self.git("pullrequests"), PULLS, **query, **VERSION)
-        return (each for each in found if not each.get("forkSource"))  # a fork may have a branch of that name as well
+        return (each for each in found if not each.get("forkSource"))  # a fork may have a branch of the same name
 
     def find_change(self, branch: str, base: str) -> Change | None:
         """List pull requests (Git / Pull Requests)."""
@@ -183,11 +183,11 @@ class AzureDevOps(Base):
         return Run(number, url, flow, found["sourceVersion"], tuple(sorted(failed - {"", "--default"})), tuple(kept))
 
     def _kept(self, number: str, build: Document, artifact: Document) -> Kept:
-        """Return what a job kept; the address of its archive holds a signature and wants no token."""
+        """Return a job's artifact; the address of its archive is signed, so that it needs no token."""
         name, pipeline = artifact["name"], build["definition"]["id"]
 
         def save(file: BinaryIO, most: int, progress: Callable[[int], None]) -> None:
-            """Get the signed address (Pipelines / Artifacts: get), and then what is there."""
+            """Get the signed address (Pipelines / Artifacts: get), then download it."""
             path = self.path("pipelines", pipeline, "runs", number, "artifacts")
             query: Document = {"artifactName": name, "$expand": "signedContent"}
             found = self.api.get(path, BUILDS, **query, **VERSION)
@@ -229,7 +229,7 @@ class AzureDevOps(Base):
         return self.need("SYSTEM_STAGENAME") in (stage.get("identifier"), stage.get("name"))
 
     def git_header(self) -> str:
-        """Return the job's token as a bearer, which is how git takes it here."""
+        """Return the job's token as a bearer token, as git needs it on this host."""
         return f"Authorization: Bearer {self.token}"
 
     def settings(self) -> list[Setting]:
@@ -237,7 +237,7 @@ class AzureDevOps(Base):
         return azure_devops_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Ask for a token (Distributed Task / Oidctoken: create); its audience is always Entra's."""
+        """Request a token (Distributed Task / Oidctoken: create); its audience is always Entra's."""
         parts = urlsplit(self.need("SYSTEM_OIDCREQUESTURI"))
         issuer = self.client(f"{parts.scheme}://{parts.netloc}", {**self.headers, "Content-Type": "application/json"})
         query: Document = {"serviceConnectionId": connection} if connection else {}

@@ -1,4 +1,4 @@
-"""What `poe host-setup` sees to on Azure DevOps: pipelines, approvals and policies."""
+"""The settings that `poe host-setup` keeps on Azure DevOps: pipelines, approvals and policies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 VERSION: Document = {"api-version": "7.1"}
 PREVIEW: Document = {"api-version": "7.1-preview.1"}
-# Types of checks and of policies, the same for every organisation.
+# The ids of types of checks and policies are the same for every organisation.
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 REVIEWERS = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
 BUILD = "0609b952-1397-4640-95ec-e00a01b2c241"
@@ -74,14 +74,14 @@ def environment_of(host: AzureDevOps, name: str) -> Document | None:
 
 
 def approval_check(host: AzureDevOps, number: int) -> Document | None:
-    """Find the check that asks for an approval (Approvals and checks / Check Configurations: list)."""
+    """Find the approval check of an environment (Approvals and checks / Check Configurations: list)."""
     query: Document = {"resourceType": "environment", "resourceId": number, "$expand": "settings"}
     listed = host.api.pages(host.path("pipelines", "checks", "configurations"), READ, **query, **PREVIEW)
     return next((each for each in listed if each["type"]["id"].casefold() == APPROVAL), None)
 
 
 def environment(host: AzureDevOps, gate: str) -> Plan:
-    """Plan an environment and the check that asks for an approval."""
+    """Plan an environment and its approval check."""
     names = host.approvers(gate)
     wanted = {identity(host, name) for name in names}
     found = environment_of(host, gate)
@@ -139,7 +139,7 @@ def build(host: AzureDevOps) -> Plan:
     flow = host.wanted.branch.check.lower()
     found = definition(host, flow)
     if found is None and (root() / FOLDER / f"{flow}.yml").is_file():
-        # The pipeline is made by the same command, before this.
+        # The same command has created the pipeline before.
         return Plan("create", f"needs {host.wanted.branch.check}", lambda: _do(build(host)))
     if found is None:
         raise HostError(f"there is no {FOLDER}/{flow}.yml that could be the check", "branch.check in host.yaml")

@@ -1,4 +1,4 @@
-"""What all hosts have in common: settings, variables of the run, git remote and token."""
+"""The base class of all hosts: settings, variables of the run, git remote and token."""
 
 import base64
 import os
@@ -21,30 +21,30 @@ FILE = "operation/configuration/host.yaml"
 
 
 class Remote(NamedTuple):
-    """Where the git remote `origin` is."""
+    """Server and path of the git remote `origin`."""
 
     server: str
     path: str
 
 
 class Base(ABC):
-    """A host's settings and what its runner says of the run."""
+    """A host's settings, and the variables that its runner sets."""
 
     name = "the host"
-    # The variable that only this host's runner sets.
+    # A variable that only this host's runners set.
     runner = ("", "")
-    # What it calls a change request.
+    # The host's own term for a change request.
     request = "pull request"
-    # What the address of a run looks like, for those who typed another.
+    # An example of a run's address, for error messages.
     example_run = ""
-    # The name that goes with a token when git asks for one.
+    # The user name that goes with a token for git.
     git_user = "x-access-token"
 
     def __init__(self, settings: HostSettings, variables: Mapping[str, str] = os.environ) -> None:
         self.wanted, self._variables = settings, variables
 
     def var(self, name: str) -> str:
-        """Return a variable of the run; empty if it is not set."""
+        """Return a variable of the run, or an empty text if it is not set."""
         return self._variables.get(name, "")
 
     def need(self, name: str) -> str:
@@ -54,11 +54,12 @@ class Base(ABC):
             HostError: It is not set.
         """
         if not self.var(name):
-            raise HostError(f"{name} is not set, so this is no run of {self.name} that can do it", "run it in a flow")
+            text = f"{name} is not set, so this is not a run of {self.name} that can do it"
+            raise HostError(text, "run it in a flow")
         return self.var(name)
 
     def on_runner(self) -> bool:
-        """Say whether this process is a step of a run on the host; asks nobody."""
+        """Return whether this process is a step of a run on the host, without calling the API."""
         variable, value = self.runner
         return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
 
@@ -70,7 +71,7 @@ class Base(ABC):
         """Return the change request that this run belongs to.
 
         Raises:
-            HostError: It belongs to none.
+            HostError: It does not belong to one.
         """
         found = self.change_request()
         if found is None:
@@ -82,7 +83,7 @@ class Base(ABC):
         """The token for the API. It is never printed.
 
         Raises:
-            HostError: There is none, or it is not a single word.
+            HostError: There is no token, or it is not a single word.
         """
         token = self.var("HOST_TOKEN").strip()
         if not token:
@@ -98,10 +99,10 @@ class Base(ABC):
 
     @cached_property
     def remote(self) -> Remote:
-        """Where the git remote `origin` is.
+        """Server and path of the git remote `origin`.
 
         Raises:
-            HostError: There is none, or it is not the address of a server.
+            HostError: There is no remote, or it is not the address of a server.
         """
         try:
             found = parse_remote(run("git", "remote", "get-url", "origin"))
@@ -115,12 +116,12 @@ class Base(ABC):
         """Return the number of a run of this repository.
 
         Args:
-            reference: The number, or what a browser shows as the address of the run.
-            address: What the host's addresses look like: groups `repository` and `number`.
-            here: This repository, as addresses name it.
+            reference: The number of the run, or its address in a browser.
+            address: The pattern of the host's addresses, with the groups `repository` and `number`.
+            here: This repository, as the host's addresses name it.
 
         Raises:
-            HostError: It is neither, or a run of another repository.
+            HostError: It is neither, or belongs to another repository.
         """
         if re.fullmatch(r"[0-9]{1,19}", reference):
             return reference
@@ -135,43 +136,43 @@ class Base(ABC):
         return found["number"]
 
     def no_run(self, number: str) -> HostError:
-        """Return the refusal for a run that is not there."""
+        """Return the error for a run that does not exist."""
         text = f"{self.name} has no run {number} in {self.repository}, or hides it from this token"
         return HostError(text, f"RUN is in the address of the run: {self.example_run}")
 
     def git_variables(self) -> dict[str, str]:
-        """Return variables that give git the run's token for the remote `origin`, which no command line then shows.
+        """Return variables that give git the run's token for the remote `origin`, so that no command line shows it.
 
-        Outside of a run there are none: git asks as it does for a person.
+        Outside of a run there are none: git then logs in as you.
         """
         try:
             server = self.remote.server if self.on_runner() else ""
         except HostError:
-            server = ""  # a folder wants no token
+            server = ""  # a folder needs no token
         if not server:
             return {}
         key = f"http.https://{server}/.extraHeader"
         return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": self.git_header()}
 
     def git_header(self) -> str:
-        """Return the header by which the host knows the token when git speaks."""
+        """Return the header with which git sends the token to this host."""
         secret = base64.b64encode(f"{self.git_user}:{self.token}".encode()).decode()
         return f"Authorization: Basic {secret}"
 
     @property
     def repository(self) -> str:
-        """The repository's path on the host, from the settings or the git remote.
+        """The path of the repository on the host, from the settings or the git remote.
 
         Raises:
-            HostError: Neither says it.
+            HostError: Neither names it.
         """
         return (self.wanted.repository or self.remote.path).strip("/")
 
     def approvers(self, gate: str) -> list[str]:
-        """Return who shall approve at a gate.
+        """Return the approvers of a gate.
 
         Raises:
-            HostError: Nobody is named.
+            HostError: None are named.
         """
         found: list[str] = getattr(self.wanted.approvers, gate)
         if not found:
@@ -180,9 +181,9 @@ class Base(ABC):
 
 
 def parse_remote(url: str) -> Remote | None:
-    """Return server and path of a git URL, without credentials; None for a folder."""
+    """Return server and path of a git URL, without credentials, or None for a folder."""
     scp = re.fullmatch(r"(?:[^@/]+@)?([\w.-]+):(?!//)(.+)", url)
-    if scp and len(scp[1]) > 1:  # one letter is a drive of Windows
+    if scp and len(scp[1]) > 1:  # a single letter is a drive on Windows
         server, path = scp[1], scp[2]
     else:
         parts = urlsplit(url)
@@ -193,18 +194,18 @@ def parse_remote(url: str) -> Remote | None:
 
 
 def standing(changes: Iterable[Change]) -> Change | None:
-    """Return the open one of a branch's change requests, else the newest, which hosts list first."""
+    """Return the open change request of a branch, or else the newest, which hosts list first."""
     found = list(changes)
     return next((each for each in found if each.is_open), found[0] if found else None)
 
 
 def part(text: object) -> str:
-    """Quote a text as one part of a URL's path."""
+    """Quote a text as one segment of a URL's path."""
     return quote(str(text), safe="")
 
 
 def within(wanted: object, found: object) -> bool:
-    """Say whether all that is wanted is found; the host may add what it knows besides, and order lists as it likes."""
+    """Return whether all wanted values were found; the host may add others, and sort lists in its own way."""
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(key in found and within(wanted[key], found[key]) for key in wanted)
     if isinstance(wanted, list):
@@ -215,12 +216,12 @@ def within(wanted: object, found: object) -> bool:
 
 
 def by_name(flow: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the ids of a flow's jobs that have these names on the host."""
+    """Return the ids of a flow's jobs by their names on the host."""
     jobs = flows(level()).get(flow, {"jobs": {}})["jobs"]
     wanted = set(names)
     return tuple(id for id, job in jobs.items() if job["name"] in wanted)
 
 
 def gates() -> list[str]:
-    """Return the gates, each of which is an environment of the host."""
+    """Return the gates; each is an environment on the host."""
     return list(GATES)

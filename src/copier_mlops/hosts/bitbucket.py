@@ -1,6 +1,6 @@
 """Bitbucket Cloud: comments, pull requests, pipelines, approvals and tokens over its REST API.
 
-Each call names its group of https://developer.atlassian.com/cloud/bitbucket/rest in its docstring.
+The docstring of each method names its group of https://developer.atlassian.com/cloud/bitbucket/rest.
 """
 
 import re
@@ -25,7 +25,7 @@ class Bitbucket(Base):
     name = "Bitbucket"
     example_run = "https://bitbucket.org/WORKSPACE/REPOSITORY/pipelines/results/NUMBER"
     git_user = "x-token-auth"
-    # Other runners set CI as well, this number only Bitbucket's.
+    # All runners set CI, but only Bitbucket's set this number.
     runner = ("BITBUCKET_BUILD_NUMBER", "")
 
     @property
@@ -33,13 +33,13 @@ class Bitbucket(Base):
         """WORKSPACE/REPOSITORY."""
         found = self.var("BITBUCKET_REPO_FULL_NAME") if self.on_runner() else super().repository
         if found.count("/") != 1:
-            text = f"{found!r} is no repository of Bitbucket, which are WORKSPACE/REPOSITORY"
+            text = f"{found!r} is not a repository of Bitbucket: expected WORKSPACE/REPOSITORY"
             raise HostError(text, "repository in operation/configuration/host.yaml")
         return found
 
     @cached_property
     def api(self) -> Api:
-        """The REST API, which runners have no variable for."""
+        """The REST API; runners have no variable for its address."""
         base = self.wanted.api or "https://api.bitbucket.org/2.0"
         return self.client(base, {"Authorization": f"Bearer {self.token}"})
 
@@ -48,7 +48,7 @@ class Bitbucket(Base):
         return "/".join(["repositories", self.repository, *map(part, parts)])
 
     def change_request(self) -> ChangeRequest | None:
-        """Read it from the variables of the run; Bitbucket runs no pipeline here for a pull request of a fork."""
+        """Read it from the variables of the run; for a pull request of a fork, Bitbucket runs no pipeline here."""
         number = self.var("BITBUCKET_PR_ID")
         if not self.on_runner() or not number:
             return None
@@ -64,7 +64,7 @@ class Bitbucket(Base):
         """List, create and update comments (Pullrequests)."""
         request = self.own_request()
         right = "write comments (scope pullrequest:write)"
-        # Bitbucket shows HTML comments as text, but not a link that nothing refers to.
+        # Bitbucket shows HTML comments as text, but hides link definitions without a reference.
         hidden = f"[//]: # ({marker})"
         text = f"{hidden}\n\n{body}"[:LONGEST]
         path = self.path("pullrequests", request.number, "comments")
@@ -81,7 +81,7 @@ class Bitbucket(Base):
     def _pulls(self, branch: str, base: str, states: list[str]) -> Iterator[Document]:
         ends = {
             "source.branch.name": branch,
-            "source.repository.full_name": self.repository,  # nobody's fork
+            "source.repository.full_name": self.repository,  # not from a fork
             "destination.branch.name": base,
         }
         texts = {name: text.replace("\\", "\\\\").replace('"', '\\"') for name, text in ends.items()}
@@ -107,7 +107,7 @@ class Bitbucket(Base):
         return str(found["links"]["html"]["href"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Run a custom pipeline (Pipelines); an input becomes OPERATION_ and its name."""
+        """Run a custom pipeline (Pipelines); an input becomes a variable OPERATION_NAME."""
         target = {
             "type": "pipeline_ref_target",
             "ref_type": "branch",
@@ -120,10 +120,10 @@ class Bitbucket(Base):
         return f"{WEB}/{self.repository}/pipelines/results/{made['build_number']}"
 
     def find_run(self, reference: str) -> Run:
-        """Refuse: the documented API has the steps and logs of a pipeline, and not what they kept."""
+        """Refuse: the documented API has the steps and logs of a pipeline, but not its artifacts."""
         number = self.run_number(reference, RUN, self.repository)
         raise HostError(
-            "Bitbucket's API does not give what a step kept",
+            "Bitbucket's API has no artifacts of steps",
             f"{WEB}/{self.repository}/pipelines/results/{number}: choose the step, tab Artifacts, download it, "
             "and unpack it in this folder, so that build/JOB is there; the lines of the step's script are the commands",
         )
@@ -149,7 +149,7 @@ class Bitbucket(Base):
         return bitbucket_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Read it from a step with `oidc: true`; its audience is always the workspace's, whatever is asked for."""
+        """Read it from a step with `oidc: true`; its audience is always the workspace's."""
         return self.need("BITBUCKET_STEP_OIDC_TOKEN")
 
 

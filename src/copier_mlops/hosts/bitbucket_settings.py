@@ -1,4 +1,4 @@
-"""What `poe host-setup` sees to on Bitbucket: pipelines, environments, branch, schedules."""
+"""The settings that `poe host-setup` keeps on Bitbucket: pipelines, environments, branch and schedules."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def environment(host: Bitbucket, gate: str) -> Plan:
             kind = {"type": "deployment_environment_type", "name": TYPES[gate]}
             new = {"type": "deployment_environment", "name": gate, "environment_type": kind}
             host.api.send("POST", host.path("environments"), ADMIN, {**new, "restrictions": RESTRICTED})
-        # The host may take the change and leave it out: without Premium, for example.
+        # The host may accept the change and ignore it, for example without Premium.
         if not host.protection(gate):
             fix = f"Repository settings, Deployments, {gate}: only allow admins to deploy (Bitbucket Premium)"
             raise HostError(f"Bitbucket did not restrict the environment {gate}", fix)
@@ -83,7 +83,7 @@ def rule(host: Bitbucket, kind: str, values: dict[str, int]) -> Plan:
     text = f"value {values['value']}" if values else "nobody may"
     path = host.path("branch-restrictions")
     listed = host.api.pages(path, ADMIN, kind=kind, pattern=host.wanted.branch.name, pagelen=100)
-    # Bitbucket may answer more than it was asked for.
+    # Bitbucket may answer with more rules than requested.
     known = next((each for each in listed if (each["kind"], each["pattern"]) == (kind, body["pattern"])), None)
     if known is None and values.get("value") == 0:
         return Plan("ok", text)
@@ -95,7 +95,7 @@ def rule(host: Bitbucket, kind: str, values: dict[str, int]) -> Plan:
 
 
 def schedule(host: Bitbucket, flow: str) -> Plan:
-    """Plan a schedule, whose time cannot be changed (Pipelines: list, create and delete schedules)."""
+    """Plan a schedule: a change of its time needs a new one (Pipelines: list, create and delete schedules)."""
     cron = quartz(host.wanted.schedules[flow])
     target = {
         "type": "pipeline_ref_target",
@@ -120,19 +120,19 @@ def schedule(host: Bitbucket, flow: str) -> Plan:
 
 
 def quartz(cron: str) -> str:
-    """Write a schedule of five fields in the seven of Bitbucket: seconds first, years last, one of the two days open.
+    """Convert a cron schedule of five fields to the seven of Bitbucket: it adds seconds and years, and one day is open.
 
     Raises:
-        HostError: It has other than five fields, or names a day of the month and one of the week.
+        HostError: It does not have five fields, or has both a day of the month and a day of the week.
     """
     fields = cron.split()
     good = len(fields) == 5 and re.fullmatch(r"\*|[0-7]([-,][0-7])*", fields[4])
     if not good or "*" not in (fields[2], fields[4]):
         fix = "schedules in operation/configuration/host.yaml: minute hour day month weekday, one of the days *"
-        raise HostError(f"{cron!r} is no schedule that Bitbucket can keep", fix)
+        raise HostError(f"{cron!r} is not a schedule that Bitbucket supports", fix)
     minute, hour, day, month, weekday = fields
     if weekday == "*":
         return f"0 {minute} {hour} {day} {month} ? *"
-    # Quartz counts the days of the week from 1, cron from 0: names mean the same in both.
+    # Quartz counts the days of the week from 1, cron from 0, but both know their names.
     named = "".join(DAYS[int(letter)] if letter.isdigit() else letter for letter in weekday)
     return f"0 {minute} {hour} ? {month} {named} *"

@@ -1,6 +1,6 @@
-"""Report on a change request, in one comment: its metrics against those of the main branch.
+"""Comment on a change request: compare its metrics with those of the main branch.
 
-What comes from the repository is text, never markup: names and values stand in code, bounded.
+Names and values from the repository are written as short code spans, so that they cannot act as markup.
 """
 
 import argparse
@@ -17,14 +17,14 @@ from copier_mlops.project import load_settings, root
 
 BY_HAND = "Plots: `uv run dvc pull`, then `uv run dvc plots show`."
 MARKER = "poe comment: metrics"
-# Of each file each metric with `old`, `new` and `diff`.
+# For each file, each metric with `old`, `new` and `diff`.
 Metrics = dict[str, dict[str, dict[str, Any]]]
 MOST_ROWS = 100
 MOST_LETTERS = 80
 
 
 def plots() -> str:
-    """Return Markdown that leads to the plots: to those of the tracked run, if others reach its server, too."""
+    """Return Markdown that leads to the plots: a link to the tracked run if others can reach its server."""
     settings = load_settings()
     if not settings.tracking_uri.startswith("http"):
         return BY_HAND
@@ -43,7 +43,7 @@ def plots() -> str:
 
 
 def git(*arguments: str) -> str:
-    """Return what git prints; it asks nobody for a password.
+    """Return the output of git, which never asks for a password.
 
     Raises:
         CommandError: It ended with an error.
@@ -52,10 +52,10 @@ def git(*arguments: str) -> str:
 
 
 def base_commit(target: str) -> str:
-    """Return the commit of the target branch that the work started from, fetched if the clone does not have it.
+    """Return the commit of the target branch on which the change is based; fetch it if the clone does not have it.
 
     Raises:
-        CommandError: It cannot be had.
+        CommandError: It cannot be fetched.
     """
     remote = f"refs/remotes/origin/{target}"
     try:
@@ -71,7 +71,7 @@ def base_commit(target: str) -> str:
 
 
 def _local_base(target: str, error: CommandError) -> str:
-    # A repository that has no server yet has the branch itself.
+    # A repository without a remote has the branch itself.
     try:
         return git("merge-base", "HEAD", f"refs/heads/{target}")
     except CommandError:
@@ -79,7 +79,7 @@ def _local_base(target: str, error: CommandError) -> str:
 
 
 def differences(base: str) -> Metrics:
-    """Return each metric of each file: `old`, `new`, `diff`, as DVC compares the work tree with a commit.
+    """Compare the metrics of the work tree with a commit by DVC, and return `old`, `new` and `diff` by file and metric.
 
     Raises:
         SystemExit: DVC cannot compare them.
@@ -95,7 +95,7 @@ def differences(base: str) -> Metrics:
 
 
 def table(found: Metrics) -> list[str]:
-    """Write the metrics as lines of a Markdown table."""
+    """Return the metrics as lines of a Markdown table."""
     rows = [(file, name, values) for file, metrics in sorted(found.items()) for name, values in sorted(metrics.items())]
     lines = ["| file | metric | before | now | difference |", "|---|---|---|---|---|"]
     for file, name, values in rows[:MOST_ROWS]:
@@ -107,7 +107,7 @@ def table(found: Metrics) -> list[str]:
 
 
 def code(value: object) -> str:
-    """Write a value as code in a cell, in which neither markup nor a mention has a meaning."""
+    """Return a value as a code span, in which neither markup nor a mention has an effect."""
     if value is None:
         return "–"
     text = f"{value:.6g}" if isinstance(value, float) else one_line(str(value), MOST_LETTERS)
@@ -115,7 +115,7 @@ def code(value: object) -> str:
 
 
 def report(target: str, link: str) -> str:
-    """Write the comment's text."""
+    """Return the text of the comment."""
     lines = ["### Metrics", ""]
     try:
         base = base_commit(target)
@@ -137,16 +137,18 @@ def report(target: str, link: str) -> str:
 
 
 def send(host: Host, text: str, from_fork: bool) -> None:
-    """Write the comment, if a token may."""
+    """Post the comment if the token has the right to."""
     if from_fork:
-        print("comment: the change comes from a fork, whose runs get no token that may write; it stays in this log")
+        print("comment: runs of a fork's change get no token that may write, so the comment is only in this log")
         return
     print(f"comment: {host.comment(MARKER, text)}")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the metrics against those of the main branch, and write them to the one comment of this change request."""
-    parser = argparse.ArgumentParser(prog="poe comment", description=main.__doc__)
+    """Compare the metrics with those of the main branch, print them, and post them as one comment."""
+    parser = argparse.ArgumentParser(
+        prog="poe comment", description=main.__doc__, epilog="For example: uv run poe comment"
+    )
     parser.parse_args(arguments)
     host = connect()
     request = host.change_request()
@@ -154,7 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = report(target, host.run_url())
     print(text)
     if request is None:
-        print("comment: this is no run of a change request, so there is nothing to comment on")
+        print("comment: this is not a run of a change request, so there is nothing to comment on")
         return
     send(host, text, request.from_fork)
 

@@ -1,4 +1,4 @@
-"""Bring here what the jobs of a run on the git host kept, so that a failed step runs here with its inputs."""
+"""Download the artifacts of a run on the git host, so that you can repeat a failed step with its inputs."""
 
 import argparse
 import filecmp
@@ -28,7 +28,7 @@ A_DAY = 86_400  # seconds
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a job kept and is here now; `before` is where the folder is that was in its place, empty if none was."""
+    """A downloaded artifact of a job; `before` is the new path of the folder that it replaced, if there was one."""
 
     job: str
     files: int
@@ -37,16 +37,16 @@ class Fetched:
 
 
 def jobs_that_keep() -> list[str]:
-    """Return the ids of all jobs that leave something to others, each once."""
+    """Return the ids of all jobs with artifacts, without duplicates."""
     found = [id for flow in flows(level()).values() for id, job in flow["jobs"].items() if job.get("keeps")]
     return list(dict.fromkeys(found))
 
 
 def choose(found: Run, job: str | None) -> list[Kept]:
-    """Return what to fetch of a run: what one job kept, or all jobs.
+    """Return the artifacts to download: those of one job, or of all jobs.
 
     Raises:
-        HostError: There is nothing; the text says why.
+        HostError: There are none; the text says why.
     """
     known = {each.job: each for each in found.kept if each.job in jobs_that_keep()}
     if job and job not in known:
@@ -66,7 +66,7 @@ def choose(found: Run, job: str | None) -> list[Kept]:
 
 
 def its_flows(found: Run) -> dict[str, dict[str, Any]]:
-    """Return the flow of a run; if the host does not tell, those with its jobs."""
+    """Return the flow of a run; if the host does not name it, all flows with its jobs."""
     every = flows(level())
     if found.flow in every:
         return {found.flow: every[found.flow]}
@@ -75,14 +75,14 @@ def its_flows(found: Run) -> dict[str, dict[str, Any]]:
 
 
 def inputs(found: Run, job: str) -> list[str]:
-    """Return the jobs whose build/<job> a job reads."""
+    """Return the jobs whose artifacts a job reads."""
     return [each for flow in its_flows(found).values() for each in flow["jobs"].get(job, {}).get("takes", [])]
 
 
 def commands(found: Run, jobs: Iterable[str]) -> dict[str, dict[str, list[str]]]:
-    """Return the steps of jobs, by flow and job, as commands that a person types.
+    """Return the steps of jobs, by flow and job, as commands that you can type.
 
-    A person is logged in to the cloud already.
+    Logins to the cloud are left out, as you have your own.
     """
     wanted, reached = list(jobs), level()
     return {
@@ -98,7 +98,7 @@ def commands(found: Run, jobs: Iterable[str]) -> dict[str, dict[str, list[str]]]
 
 
 def commands_line(found: Run, jobs: Iterable[str]) -> str:
-    """Return the same as one line; without jobs, those of the whole flow, if it is known."""
+    """Return these commands on one line; without jobs, those of the whole flow, if it is known."""
     jobs = list(jobs) or [job for flow in its_flows(found).values() for job in flow["jobs"]]
     known = [steps for steps in commands(found, jobs).values() if steps]
     if len(known) > 1:  # flows have jobs of the same name
@@ -108,10 +108,10 @@ def commands_line(found: Run, jobs: Iterable[str]) -> str:
 
 
 def save(kept: Kept, draft: Path) -> tuple[int, int]:
-    """Download and unpack what a job kept to a folder of the draft, and return how many files and bytes it has.
+    """Download and unpack a job's artifact to a temporary folder, and return its number of files and bytes.
 
     Raises:
-        HostError: It cannot be had, or not be trusted.
+        HostError: It cannot be downloaded or trusted.
     """
     with tempfile.TemporaryFile(dir=draft) as file:
         kept.save(file, MOST_BYTES, lambda count: progress(kept, count))
@@ -124,22 +124,22 @@ def save(kept: Kept, draft: Path) -> tuple[int, int]:
 
 
 def progress(kept: Kept, count: int) -> None:
-    """Show on a terminal how many bytes have come."""
+    """Show the progress of a download on a terminal."""
     if sys.stderr.isatty():
         of = f" of {size(kept.size)}" if kept.size else ""
         print(f"\r  {kept.job}: {size(count)}{of} \033[K", end="", file=sys.stderr, flush=True)
 
 
 def size(count: int) -> str:
-    """Write a number of bytes as a person reads it."""
+    """Return a number of bytes with a unit, for example `1.5 MB`."""
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 def put(draft: Path, job: str) -> str:
-    """Move a folder of the draft to build/<job>, and return the name under which the folder that was there is kept.
+    """Move a downloaded folder to build/<job>, and return the new name of the folder that it replaces.
 
     Raises:
-        OSError: It cannot be moved; what was there is there again.
+        OSError: It cannot be moved; the previous folder is back in place.
     """
     new, target = draft / job, build() / job
     if not target.exists() and not target.is_symlink():
@@ -159,7 +159,7 @@ def put(draft: Path, job: str) -> str:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Say whether two folders have the same files with the same bytes."""
+    """Return whether two folders have the same files with the same bytes."""
     listed = [{path.relative_to(top) for path in top.rglob("*") if not path.is_dir()} for top in (one, other)]
     if listed[0] != listed[1] or other.is_symlink():
         return False
@@ -167,10 +167,10 @@ def same(one: Path, other: Path) -> bool:
 
 
 def fetch(wanted: list[Kept]) -> list[Fetched]:
-    """Download all, and only then put all in their places.
+    """Download everything first, and only then move it into place.
 
     Raises:
-        HostError: One of them cannot be had: nothing is changed.
+        HostError: A download failed, and nothing was changed.
     """
     try:
         build().mkdir(exist_ok=True)
@@ -188,14 +188,14 @@ def fetch(wanted: list[Kept]) -> list[Fetched]:
 
 
 def leftovers() -> None:
-    """Remove what a fetch left that was killed."""
+    """Remove temporary folders of a fetch that was killed."""
     for path in build().glob(f"{DRAFT}*"):
-        if path.stat().st_mtime < time.time() - A_DAY:  # a younger one may be at work
+        if path.stat().st_mtime < time.time() - A_DAY:  # a younger one may belong to a fetch that still runs
             shutil.rmtree(path, ignore_errors=True)
 
 
 def code_of(found: Run) -> str:
-    """Return which code the run had, and how to have it here; empty if it is checked out."""
+    """Return how to check out the commit of the run; empty if it is checked out."""
     here = ""
     with suppress(CommandError):
         here = run("git", "rev-parse", "HEAD")
@@ -205,10 +205,10 @@ def code_of(found: Run) -> str:
 
 
 def show(found: Run, fetched: list[Fetched], left: dict[str, str]) -> None:
-    """Print what is here now, and which commands the steps are that read it."""
+    """Print the downloaded artifacts, and the commands of the steps that read them."""
     print(f"fetch: run {found.number}, {found.url}")
     for each in fetched:
-        kept = f"; what was there is {each.before} now" if each.before else ""
+        kept = f"; the previous folder is {each.before} now" if each.before else ""
         print(f"  build/{each.job}: {each.files} files, {size(each.bytes)}{kept}")
     for job, why in left.items():
         print(f"  left out: {one_line(job)}, {why}")
@@ -228,7 +228,7 @@ def show(found: Run, fetched: list[Fetched], left: dict[str, str]) -> None:
 
 
 def document(found: Run, fetched: list[Fetched], left: dict[str, str]) -> str:
-    """Return the same for machines."""
+    """Return the same as a JSON document."""
     entries = [
         {
             "job": each.job,
@@ -246,13 +246,15 @@ def document(found: Run, fetched: list[Fetched], left: dict[str, str]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Bring build/JOB of a run on the git host here, so that a failed step runs here with the inputs that it had.
+    """Download build/JOB of a run on the git host, so that you can repeat a failed step with its inputs.
 
-    A folder that is there already is kept beside it, as build/JOB.before.
+    A folder that exists already is kept as build/JOB.before.
     """
-    parser = argparse.ArgumentParser(prog="poe fetch", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="poe fetch", description=main.__doc__, epilog="For example: uv run poe fetch 123 --job train"
+    )
     parser.add_argument("run", metavar="RUN", help="number of the run, or its address in the browser")
-    parser.add_argument("--job", metavar="JOB", help="fetch only what this job kept")
+    parser.add_argument("--job", metavar="JOB", help="fetch only the artifact of this job, for example train")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if options.job and options.job not in jobs_that_keep():
@@ -272,8 +274,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def reason(kept: Kept) -> str:
-    """Return why something that was kept is left out."""
-    return "which has expired" if kept.has_expired else "which is no job of the flows"
+    """Return why an artifact is left out."""
+    return "which has expired" if kept.has_expired else "which is not a job of the flows"
 
 
 if __name__ == "__main__":

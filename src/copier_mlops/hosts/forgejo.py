@@ -1,7 +1,7 @@
-"""Forgejo and Gitea: only continuous integration.
+"""Forgejo and Gitea, which support only continuous integration.
 
-Their actions leave out `environment` and `permissions` of a job, so nothing on the host could ask before a release.
-What needs that is refused here; on a laptop the gates ask at the keyboard, as everywhere.
+Their actions ignore `environment` and `permissions` of a job, so the host cannot request an approval before a release.
+Methods that need an approval are refused. On a laptop, a gate asks you at the keyboard, as with every host.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,20 +11,20 @@ from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostEr
 
 
 class Forgejo(Base):
-    """A Forgejo or Gitea server, which is asked nothing."""
+    """A Forgejo or Gitea server, whose API is never called."""
 
     name = "Forgejo"
 
     def on_runner(self) -> bool:
-        """Say whether this process is a step of a run on the host; asks nobody."""
+        """Return whether this process is a step of a run on the host, without calling the API."""
         return "true" in (self.var("FORGEJO_ACTIONS"), self.var("GITEA_ACTIONS"))
 
     def change_request(self) -> ChangeRequest | None:
-        """Return None: a report stays in the log."""
+        """Return None: reports stay in the log."""
         return None
 
     def run_url(self) -> str:
-        """Return an empty text: a report names no run."""
+        """Return an empty text: reports name no run."""
         return ""
 
     def comment(self, marker: str, body: str) -> str:
@@ -32,7 +32,7 @@ class Forgejo(Base):
         raise self._refusal("comments")
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """Return None: the host is not asked."""
+        """Return None: the API is not called."""
         return None
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
@@ -44,19 +44,19 @@ class Forgejo(Base):
         raise self._refusal("flows but ci")
 
     def find_run(self, reference: str) -> Run:
-        """Refuse: only ci runs there, which keeps nothing."""
-        raise HostError(f"{self.name} runs only ci in this template, and ci keeps nothing to fetch", "uv run poe ci")
+        """Refuse: only ci runs there, and it has no artifacts."""
+        raise HostError(f"{self.name} runs only ci in this template, and ci has no artifacts to fetch", "uv run poe ci")
 
     def protection(self, gate: str) -> Protection | None:
-        """Return None: the host asks nobody."""
+        """Return None: the host requests no approvals."""
         return None
 
     def approval(self, gate: str) -> Approval | None:
-        """Return None: nobody was asked."""
+        """Return None: no approval was requested."""
         return None
 
     def settings(self) -> list[Setting]:
-        """Return what a person sees to."""
+        """Return the settings that you have to make by hand."""
         text = "protect the main branch in the settings of the repository; releases start on a laptop"
         return [Setting("branch and gates", lambda: Plan("by hand", text))]
 

@@ -1,6 +1,6 @@
 """GitHub: comments, pull requests, runs, approvals and tokens over its REST API.
 
-Each call names its page of https://docs.github.com/rest in its docstring.
+The docstring of each method names its pages of https://docs.github.com/rest.
 """
 
 import json
@@ -44,12 +44,12 @@ class GitHub(Base):
         """OWNER/NAME."""
         found = self.var("GITHUB_REPOSITORY") if self.on_runner() else super().repository
         if found.count("/") != 1:
-            raise HostError(f"{found!r} is no repository of GitHub, which are OWNER/NAME", "repository in host.yaml")
+            raise HostError(f"{found!r} is not a repository of GitHub: expected OWNER/NAME", "repository in host.yaml")
         return found
 
     @cached_property
     def api(self) -> Api:
-        """The REST API: the runner's, the one of the settings, or the one that belongs to the git remote."""
+        """The REST API, from the runner's variables, the settings, or the server of the git remote."""
         base = (self.on_runner() and self.var("GITHUB_API_URL")) or self.wanted.api
         if not base:
             server = "github.com" if self.wanted.repository else self.remote.server
@@ -74,7 +74,7 @@ class GitHub(Base):
         request = event.get("pull_request")
         if not request:
             return None
-        source = (request["head"].get("repo") or {}).get("full_name")  # a deleted fork has none
+        source = (request["head"].get("repo") or {}).get("full_name")  # the repository of a deleted fork is null
         return ChangeRequest(str(request["number"]), request["base"]["ref"], source != self.repository)
 
     def run_url(self) -> str:
@@ -91,7 +91,7 @@ class GitHub(Base):
         text = f"{hidden}\n{body}"[:LONGEST]
         path = self.path("issues", request.number, "comments")
         for known in self.api.pages(path, right, per_page=100):
-            # Somebody else's comment with our marker is not ours to write.
+            # Never change somebody else's comment, even if it has our marker.
             ours = known["user"]["type"] == "Bot" or known["author_association"] in TRUSTED
             if ours and (known["body"] or "").startswith(hidden):
                 if known["body"] != text:
@@ -100,7 +100,7 @@ class GitHub(Base):
         return str(self.api.send("POST", path, right, {"body": text})["html_url"])
 
     def _pulls(self, branch: str, base: str, state: str) -> Iterator[Document]:
-        owner = self.repository.partition("/")[0]  # and so nobody's fork
+        owner = self.repository.partition("/")[0]  # and so not from a fork
         query: Document = {"state": state, "head": f"{owner}:{branch}", "base": base, "per_page": 100}
         return self.api.pages(self.path("pulls"), PULLS, **query)
 
@@ -142,7 +142,7 @@ class GitHub(Base):
         failed = [each["name"] for each in jobs if each["conclusion"] in ("failure", "timed_out")]
         newest: dict[str, Document] = {}
         for each in self.api.pages(f"{path}/artifacts", RUNS, "artifacts", per_page=100):
-            # A job that ran again has kept two of one name.
+            # A job that ran twice has two artifacts of the same name.
             newest[each["name"]] = max(each, newest.get(each["name"], each), key=lambda one: one["id"])
         kept = [self._kept(name, each) for name, each in newest.items()]
         return Run(number, found["html_url"], flow, found["head_sha"], by_name(flow, failed), tuple(kept))
@@ -159,11 +159,11 @@ class GitHub(Base):
         return Protection(tuple(sorted(asked.values()))) if asked else None
 
     def approval(self, gate: str) -> Approval | None:
-        """Read the review history of the run, which tells no time (Actions / Workflow runs)."""
+        """Read the review history of the run, which has no times (Actions / Workflow runs)."""
         path = self.path("actions", "runs", self.need("GITHUB_RUN_ID"), "approvals")
         for review in reversed(self.api.get(path, RUNS) or []):
             if gate in {each["name"] for each in review["environments"]}:
-                # The last review counts: a rejection is no approval.
+                # The last review counts, since it may be a rejection.
                 approved = review["state"] == "approved"
                 how = f"review of environment {gate} on GitHub"
                 return Approval(review["user"]["login"], how) if approved else None
@@ -174,7 +174,7 @@ class GitHub(Base):
         return github_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Ask the runner's own address for a token (Actions / Security); the job needs `id-token: write`."""
+        """Request a token at the runner's own address (Actions / Security); the job needs `id-token: write`."""
         if not self.var("ACTIONS_ID_TOKEN_REQUEST_URL"):
             raise HostError("this job may ask for no OpenID Connect token", "permissions: id-token: write in its job")
         parts = urlsplit(self.var("ACTIONS_ID_TOKEN_REQUEST_URL"))

@@ -1,4 +1,4 @@
-"""What `poe host-setup` sees to on GitHub: environments, rules of the main branch, labels."""
+"""The settings that `poe host-setup` keeps on GitHub: environments, rules of the main branch and labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def settings(host: GitHub) -> list[Setting]:
 
 
 def reviewers(found: Document) -> dict[tuple[str, int], str]:
-    """Return whom an environment asks: kind and number, and the name."""
+    """Return the reviewers of an environment: the name of each by kind and number."""
     rules = [rule for rule in found.get("protection_rules") or [] if rule.get("type") == "required_reviewers"]
     asked = [each for rule in rules for each in rule.get("reviewers") or []]
     return {
@@ -50,7 +50,7 @@ def environment(host: GitHub, gate: str) -> Plan:
         return Plan("ok", f"asks {', '.join(asked.values())}")
     rules = {rule["type"]: rule for rule in (found or {}).get("protection_rules") or []}
     body = {
-        # A PUT replaces all: what others set stays.
+        # A PUT replaces everything, so settings of others are sent again.
         "wait_timer": rules.get("wait_timer", {}).get("wait_timer", 0),
         "prevent_self_review": rules.get("required_reviewers", {}).get("prevent_self_review", False),
         "deployment_branch_policy": (found or {}).get("deployment_branch_policy"),

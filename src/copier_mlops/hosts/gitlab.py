@@ -1,6 +1,6 @@
 """GitLab: comments, merge requests, pipelines, approvals and tokens over its REST API.
 
-Each call names its page of https://docs.gitlab.com/api in its docstring.
+The docstring of each method names its pages of https://docs.gitlab.com/api.
 """
 
 import re
@@ -40,12 +40,12 @@ class GitLab(Base):
 
     @property
     def repository(self) -> str:
-        """GROUP/PROJECT, with all groups that the project is in."""
+        """GROUP/PROJECT, with all parent groups."""
         return (self.on_runner() and self.var("CI_PROJECT_PATH")) or super().repository
 
     @cached_property
     def api(self) -> Api:
-        """The REST API: the runner's, the one of the settings, or the one that belongs to the git remote."""
+        """The REST API, from the runner's variables, the settings, or the server of the git remote."""
         base = (self.on_runner() and self.var("CI_API_V4_URL")) or self.wanted.api
         server = "gitlab.com" if base or self.wanted.repository else self.remote.server
         return self.client(base or f"https://{server}/api/v4", {"PRIVATE-TOKEN": self.token})
@@ -77,7 +77,7 @@ class GitLab(Base):
         myself = self.api.get("user", right)["id"]
         path = self.path("merge_requests", request.number, "notes")
         for known in self.api.pages(path, right, per_page=100):
-            # Somebody else's comment with our marker is not ours to write.
+            # Never change somebody else's comment, even if it has our marker.
             if known["author"]["id"] == myself and known["body"].startswith(hidden):
                 if known["body"] != text:
                     self.api.send("PUT", f"{path}/{known['id']}", right, {"body": text})
@@ -89,7 +89,7 @@ class GitLab(Base):
     def _requests(self, branch: str, base: str, state: str) -> Iterator[Document]:
         query: Document = {"state": state, "source_branch": branch, "target_branch": base, "per_page": 100}
         found = self.api.pages(self.path("merge_requests"), REQUESTS, **query)
-        # A fork may have a branch of that name as well.
+        # A fork may have a branch of the same name.
         return (each for each in found if each["source_project_id"] == each["target_project_id"])
 
     def find_change(self, branch: str, base: str) -> Change | None:
@@ -114,7 +114,7 @@ class GitLab(Base):
         return str(found["web_url"])
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Create a pipeline, which FLOW names (Pipelines); an input becomes OPERATION_ and its name."""
+        """Create a pipeline whose variable FLOW names the flow (Pipelines); an input becomes OPERATION_NAME."""
         given = {"FLOW": flow, **{f"OPERATION_{name.upper()}": value for name, value in inputs.items()}}
         variables = [{"key": key, "value": value} for key, value in given.items()]
         body = {"ref": self.wanted.branch.name, "variables": variables}
@@ -145,7 +145,7 @@ class GitLab(Base):
         return Run(number, found["web_url"], flow, found["sha"], tuple(failed), tuple(kept))
 
     def _kept(self, id: str, job: Document) -> Kept:
-        """Return what a job kept; after its artifacts have expired, GitLab no longer names their file."""
+        """Return a job's artifact; once it has expired, GitLab no longer names its file."""
         file = job.get("artifacts_file") or {}
         save = partial(self.api.download, self.path("jobs", job["id"], "artifacts"), RUNS)
         return Kept(id, file.get("size") or 0, not file, (f"build/{id}/",), save)
@@ -153,7 +153,7 @@ class GitLab(Base):
     def protection(self, gate: str) -> Protection | None:
         """Read a protected environment (Protected environments: get).
 
-        Its approval rules ask; so does a manual job that only some may start."""
+        Either its approval rules name the approvers, or the list of those who may start a manual job."""
         found = self.api.get(self.path("protected_environments", gate), "read environments (scope api)", optional=True)
         if not found:
             return None
@@ -164,13 +164,13 @@ class GitLab(Base):
         return Protection(tuple(sorted(people))) if people else None
 
     def approval(self, gate: str) -> Approval | None:
-        """Find this job's deployment (Deployments: list, get); GITLAB_USER_LOGIN has started a manual job."""
+        """Find this job's deployment (Deployments: list, get); GITLAB_USER_LOGIN started a manual job."""
         if self.var("CI_ENVIRONMENT_NAME") != gate:
             text = f"this job deploys to {self.var('CI_ENVIRONMENT_NAME') or 'no environment'}, not to {gate}"
             raise HostError(text, f"environment: name: {gate} in its job")
         right = "read deployments (scope read_api)"
         query: Document = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
-        # The list is long and newest comes first: this job's deployment is on its first page.
+        # The newest comes first, so that this job's deployment is on the first page.
         listed = self.api.get(self.path("deployments"), right, **query)
         for each in listed or []:
             if str((each.get("deployable") or {}).get("id")) == self.need("CI_JOB_ID"):
@@ -189,12 +189,12 @@ class GitLab(Base):
         return gitlab_settings.settings(self)
 
     def id_token(self, audience: str, connection: str = "") -> str:
-        """Read HOST_ID_TOKEN, which the job's keyword `id_tokens` makes for the audience that the job names."""
+        """Read HOST_ID_TOKEN, which the job's keyword `id_tokens` creates for the audience that the job names."""
         return self.need("HOST_ID_TOKEN")
 
 
 def job_ids() -> dict[str, tuple[str, str]]:
-    """Return flow and id of each job by its name on GitLab, which has one namespace for the jobs of all flows."""
+    """Return flow and id of each job by its name on GitLab, where the jobs of all flows share one namespace."""
     known = [(flow, id) for flow, each in flows(level()).items() for id in each["jobs"]]
     ids = [id for _, id in known]
     return {id if ids.count(id) == 1 else f"{flow}-{id}": (flow, id) for flow, id in known}

@@ -1,4 +1,4 @@
-"""What `poe host-setup` sees to on GitLab: environments, main branch, labels, schedules."""
+"""The settings that `poe host-setup` keeps on GitLab: environments, main branch, labels and schedules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def environment(host: GitLab, gate: str) -> Plan:
     if found and within(asked, rules):
         return Plan("ok", text)
     if found:
-        # What is there is removed by its number; GitLab adds what has none.
+        # GitLab removes a rule that is named by its number, and adds one that has no number.
         old_rules = [{"id": each["id"], "_destroy": True} for each in rules]
         old_levels = [{"id": each["id"], "_destroy": True} for each in found.get("deploy_access_levels") or []]
         body = {"deploy_access_levels": [*old_levels, *wanted], "approval_rules": [*old_rules, *asked]}
@@ -94,7 +94,7 @@ def branch_rules(host: GitLab) -> Plan:
 
 
 def approvals(host: GitLab) -> Plan:
-    """Plan how many approve, a part of Premium (Merge request approvals: list, create and update a project's rules)."""
+    """Plan the number of approvals, a part of Premium (Merge request approvals: list, create, update project rules)."""
     count = host.wanted.branch.approvals
     text = f"needs {count} approvals"
     path = host.path("approval_rules")

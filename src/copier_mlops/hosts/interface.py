@@ -1,7 +1,7 @@
-"""What every git host can be asked, in words that belong to none of them.
+"""The interface of every git host.
 
-An adapter is the module of a host's name in extensions/hosts.yml. It exports `ADAPTER`, a class that is made from the
-settings of host.yaml and the variables of the run, and that does what `Host` says.
+Each host of extensions/hosts.yml has a module of its name, which exports `ADAPTER`: a class that implements `Host`.
+It is created with the settings of host.yaml and the variables of the run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal, Protocol
 
 
 class HostError(SystemExit):
-    """The host cannot be asked, or does not do what it was asked; the text says which and what to do."""
+    """The host could not be reached, or refused a request; the text says which, and how to fix it."""
 
     def __init__(self, text: str, fix: str = "") -> None:
         super().__init__(f"host: {text}" + (f"\n  fix: {fix}" if fix else ""))
@@ -27,7 +27,7 @@ class ChangeRequest:
 
 @dataclass(frozen=True)
 class Change:
-    """A change request of a branch, by whomever it was opened."""
+    """A change request of a branch, whoever opened it."""
 
     url: str
     is_open: bool
@@ -35,14 +35,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Protection:
-    """Who the host asks before a job of a gate runs."""
+    """The approvers whom the host asks before a job of a gate runs."""
 
     approvers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Approval:
-    """Who let this run pass a gate, how the host came to know, and when; `at` is empty if the host does not tell."""
+    """An approval of a gate in this run: by whom, how and when; `at` is empty if the host has no time."""
 
     by: str
     how: str
@@ -51,7 +51,7 @@ class Approval:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a setting needs: nothing (`ok`), a person (`by hand`), or what `apply` does."""
+    """The change that a setting needs: none (`ok`), one that you make (`by hand`), or one that `apply` makes."""
 
     action: Literal["create", "change", "ok", "by hand"]
     text: str
@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that the host must know. `see` looks, changes nothing, and may raise a HostError."""
+    """One setting of the host. `see` compares it, changes nothing, and may raise a HostError."""
 
     name: str
     see: Callable[[], Plan]
@@ -68,11 +68,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a job of a run left on the host: a zip archive with the content of build/<job>.
+    """A job's artifact on the host: a zip archive with the content of build/<job>.
 
-    `size` is in bytes, 0 if the host does not tell. `folders` are the folders of the archive that may be build/<job>,
-    an empty text for its root; the first that is there counts. `save` writes the archive to a file, at most so many
-    bytes, and tells how many there are as they come; it may raise a HostError.
+    `size` is in bytes, or 0 if the host does not name it. `folders` are the folders of the archive that may be
+    build/<job>, an empty text for its root; the first that exists is taken. `save` downloads the archive to a file, up
+    to a number of bytes, and reports its progress; it may raise a HostError.
     """
 
     job: str
@@ -84,7 +84,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a flow; `flow` is empty and `failed` has no jobs if the host does not tell."""
+    """A run of a flow; `flow` and `failed` are empty if the host does not name them."""
 
     number: str
     url: str
@@ -95,45 +95,45 @@ class Run:
 
 
 class Host(Protocol):
-    """A git host. Nothing is asked before a method is called; each may raise a HostError."""
+    """A git host. No request is sent before a method is called; each method may raise a HostError."""
 
     name: str
 
     def on_runner(self) -> bool:
-        """Say whether this process is a step of a run on the host; asks nobody."""
+        """Return whether this process is a step of a run on the host, without calling the API."""
 
     def change_request(self) -> ChangeRequest | None:
         """Return the change request of this run."""
 
     def run_url(self) -> str:
-        """Return where a person sees this run; an empty text outside of one."""
+        """Return the web address of this run; an empty text outside of one."""
 
     def comment(self, marker: str, body: str) -> str:
-        """Write the run's one comment with this hidden marker, or bring it up to date; return its URL."""
+        """Create or update the one comment that has this hidden marker; return its URL."""
 
     def find_change(self, branch: str, base: str) -> Change | None:
-        """Return the open change request of a branch, else the newest that was closed or merged, else None."""
+        """Return the open change request of a branch, else the newest closed or merged one, else None."""
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
-        """Open the one change request of a branch, or bring the open one up to date; return its URL."""
+        """Create or update the open change request of a branch; return its URL."""
 
     def git_variables(self) -> dict[str, str]:
-        """Return variables with which git pushes to the remote `origin` in a run; none outside of one."""
+        """Return variables that let git push to the remote `origin` in a run; none outside of one."""
 
     def start(self, flow: str, inputs: Mapping[str, str]) -> str:
-        """Start a flow on the main branch; return where it can be watched."""
+        """Start a flow on the main branch; return the address of its run."""
 
     def find_run(self, reference: str) -> Run:
-        """Return a run by its number, or by its address as a browser shows it, with what its jobs kept."""
+        """Return a run and its artifacts, by its number or by its address in a browser."""
 
     def protection(self, gate: str) -> Protection | None:
-        """Return who is asked before a job of this gate runs; None if nobody is."""
+        """Return the approvers of this gate, or None if it has none."""
 
     def approval(self, gate: str) -> Approval | None:
-        """Return who approved this gate in this run; None if nobody did."""
+        """Return the approval of this gate in this run, or None."""
 
     def settings(self) -> list[Setting]:
-        """Return all that `poe host-setup` sees to."""
+        """Return all settings that `poe host-setup` keeps."""
 
     def id_token(self, audience: str, connection: str = "") -> str:
         """Return the run's OpenID Connect token for an audience; `connection` is Azure DevOps' service connection."""

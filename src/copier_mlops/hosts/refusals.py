@@ -1,4 +1,4 @@
-"""What a host's refusal means, in one sentence with a way out."""
+"""Explain a host's refusal in one sentence, with a fix."""
 
 import json
 from urllib.parse import urljoin, urlsplit
@@ -12,10 +12,10 @@ PLACE = "repository and api in operation/configuration/host.yaml"
 
 
 def check(name: str, answer: requests.Response, content: bytes, path: str, right: str) -> None:
-    """Return if the host did what it was asked.
+    """Return if the host accepted the request.
 
     Raises:
-        HostError: It did not; `right` is what the token must be allowed.
+        HostError: It did not; `right` is the permission that the token needs.
     """
     status, headers = answer.status_code, answer.headers
     if status == 429 or (status == 403 and (headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers)):
@@ -23,7 +23,7 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
         when = f"in {wait} seconds" if wait.isdigit() else "when the limit is reset"
         raise HostError(f"{name} has a rate limit, which this token has used up", f"try again {when}")
     location = urljoin(answer.url, headers.get("location", ""))
-    # Azure DevOps sends a page, or the way to one, if it does not know a token.
+    # Azure DevOps answers an unknown token with a login page, or a redirect to one.
     if status in (401, 203) or (status in (302, 303) and "signin" in location.lower()):
         raise HostError(f"{name} refused the token: it is wrong, expired or revoked", NEW_TOKEN)
     if 300 <= status < 400:
@@ -43,13 +43,13 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
 
 
 def cause(error: BaseException) -> str:
-    """Return why a connection failed, without the layers of libraries around it."""
+    """Return why a connection failed, without the wrappers of libraries."""
     inner = error.args[0] if error.args else error
     return one_line(str(getattr(inner, "reason", None) or inner).rpartition(": ")[2])
 
 
 def said(content: bytes) -> str:
-    """Return what the host says of a refusal."""
+    """Return the host's own text of a refusal."""
     text = content.decode("utf-8", "replace")
     try:
         document = json.loads(text)
@@ -62,6 +62,6 @@ def said(content: bytes) -> str:
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """Make a text of somebody else a part of a sentence: one line, no control characters, bounded."""
+    """Return an untrusted text as part of a sentence: on one short line, without control characters."""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(plain.split())[:most]

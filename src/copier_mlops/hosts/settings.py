@@ -1,6 +1,6 @@
-"""How the git host is set up, read from YAML and the environment, with types.
+"""The settings of the git host, read from YAML and environment variables, with types.
 
-The values are in operation/configuration/host.yaml; a variable can set any, HOST_REPOSITORY for `repository`.
+The values are in operation/configuration/host.yaml. A variable overrides each, for example HOST_REPOSITORY.
 """
 
 from typing import Annotated
@@ -11,17 +11,17 @@ from pydantic_settings import SettingsConfigDict
 from copier_mlops.project import CONFIGURATION, FileSettings, level, root
 from copier_mlops.registry import flows
 
-# Each gate is an environment of that name on the host; the job is the one that starts with `gate-check`.
+# Each gate is an environment of that name on the host. Its job is the one that starts with `gate-check`.
 GATES = {"model": "release", "prod": "deploy-prod", "infrastructure": "apply"}
 
 
 def schedules() -> dict[str, str]:
-    """Return when GitLab and Bitbucket start a flow, in UTC; other hosts read it in the flow's own file."""
+    """Return the times, in UTC, at which GitLab and Bitbucket start flows; other hosts read them in the flow's file."""
     return {id: flow["when"]["schedule"] for id, flow in flows(level()).items() if "schedule" in flow["when"]}
 
 
 class Approvers(BaseModel):
-    """Who approves at each gate."""
+    """The approvers of each gate."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +31,7 @@ class Approvers(BaseModel):
 
 
 class Branch(BaseModel):
-    """What a change must pass before it is on the branch."""
+    """The rules that a change must pass before it is on the branch."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,16 +50,19 @@ class Label(BaseModel):
 
 
 class HostSettings(FileSettings):
-    """What the host must know of this repository."""
+    """The settings of this repository on the host."""
 
     model_config = SettingsConfigDict(env_prefix="HOST_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    repository: Annotated[str, Field(description="empty: as CI says, or the git remote origin")]
-    api: Annotated[str, Field(description="empty: as CI says, or the address that belongs to the git remote origin")]
+    repository: Annotated[str, Field(description="for example team/credit; empty: from CI, or the git remote origin")]
+    api: Annotated[str, Field(description="empty: from CI, or the server of the git remote origin")]
     approvers: Approvers
     branch: Branch
     labels: dict[str, Label]
-    schedules: Annotated[dict[str, str], Field(description="other times than the flows have", default_factory=dict)]
+    schedules: Annotated[
+        dict[str, str],
+        Field(description="other times than the flows' own, for example monitor: 0 6 * * *", default_factory=dict),
+    ]
 
 
 def load() -> HostSettings:

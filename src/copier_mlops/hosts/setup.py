@@ -1,4 +1,4 @@
-"""Bring the git host in step with operation/configuration/host.yaml."""
+"""Update the settings of the git host to match operation/configuration/host.yaml."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ FAILED = "FAILED"
 
 @dataclass(frozen=True)
 class Found:
-    """A setting and what it needs, or why that cannot be known."""
+    """A setting and the change that it needs, or why the change is unknown."""
 
     setting: Setting
     action: str
@@ -23,7 +23,7 @@ class Found:
 
 
 def look(settings: Iterable[Setting]) -> list[Found]:
-    """Say what each setting needs; one that cannot be looked at does not hide the others."""
+    """Compare each setting with the host; an error in one does not hide the others."""
     return [_look(setting) for setting in settings]
 
 
@@ -38,7 +38,7 @@ def _look(setting: Setting) -> Found:
 
 
 def apply(found: Found) -> Found:
-    """Do what a setting needs."""
+    """Apply the change that a setting needs."""
     if found.plan is None or found.plan.apply is None:
         return found
     try:
@@ -51,7 +51,7 @@ def apply(found: Found) -> Found:
 
 
 def show(found: Found) -> None:
-    """Print one line, and below it the way out if something failed."""
+    """Print one line, and the fix below it if something failed."""
     text, _, fix = found.text.partition("\n  fix: ")
     print(f"{found.action:>7} {found.setting.name}: {text}", flush=True)
     if fix:
@@ -59,19 +59,22 @@ def show(found: Found) -> None:
 
 
 def document(all_found: list[Found]) -> str:
-    """Return the same for machines."""
+    """Return the same for a JSON document."""
     entries = [{"name": each.setting.name, "state": each.action, "text": each.text} for each in all_found]
     return json.dumps({"ok": not _failed(all_found), "settings": entries}, indent=2, ensure_ascii=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Compare the git host with operation/configuration/host.yaml, show what would change, ask, and change it.
+    """Compare the git host with operation/configuration/host.yaml, show the changes, ask, and apply them.
 
-    Safe to run again: what is there stays. A setting that fails does not stop the others; the command then ends with 1.
+    It is safe to run this again: settings that match stay. A setting that fails does not stop the others, but the
+    command then exits with 1.
     """
-    parser = argparse.ArgumentParser(prog="poe host-setup", description=main.__doc__)
-    parser.add_argument("--plan", action="store_true", help="only show")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser = argparse.ArgumentParser(
+        prog="poe host-setup", description=main.__doc__, epilog="For example: uv run poe host-setup --plan"
+    )
+    parser.add_argument("--plan", action="store_true", help="only show the changes")
+    parser.add_argument("--yes", action="store_true", help="apply the changes without asking")
     parser.add_argument("--json", action="store_true", help="print one JSON document; changes nothing without --yes")
     options = parser.parse_args(arguments)
     found = look(connect().settings())

@@ -1,1 +1,1 @@
-"""Log in to a cloud as a run of the git host; a cloud is one module, which has what `interface.Cloud` says."""
+"""Log in to a cloud as a run of the git host; each cloud is a module that implements `interface.Cloud`."""

@@ -1,6 +1,6 @@
 """AWS: a role that trusts the git host as an identity provider.
 
-`boto3` and all that is built on it read the variables and ask STS with AssumeRoleWithWebIdentity.
+`boto3`, and every library based on it, reads the variables and calls AssumeRoleWithWebIdentity of STS.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,19 @@ class Identity(Federated):
     """The role that trusts the run."""
 
     role_arn: Annotated[str, Field(pattern="^(arn:.*:role/.+)?$", description="arn:aws:iam::ACCOUNT:role/NAME")]
-    region: Annotated[str, Field(pattern="^[a-z0-9-]*$", description="eu-central-1, for example")]
+    region: Annotated[str, Field(pattern="^[a-z0-9-]*$", description="for example eu-central-1")]
 
     def wanted_audience(self, of_host: str) -> str:
-        """Return the host's own, or the one that AWS's documentation uses, unless another is set."""
+        """Return the audience that is set, else the host's own, else the one that AWS documents."""
         return self.audience or of_host or "sts.amazonaws.com"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:
-    """Return what the libraries read; `write` is for files beside the token."""
+    """Return the variables that AWS's libraries read; `write` creates files beside the token."""
     return {
         "AWS_ROLE_ARN": identity.role_arn,
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
         "AWS_REGION": identity.region,
-        # Python's library knows the region only by this name.
+        # boto3 reads the region only from this name.
         "AWS_DEFAULT_REGION": identity.region,
     }

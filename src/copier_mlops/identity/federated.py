@@ -1,4 +1,4 @@
-"""What every cloud must know to trust a run of the git host."""
+"""The settings that every cloud needs to trust a run of the git host."""
 
 from typing import Annotated
 
@@ -13,14 +13,14 @@ class Federated(FileSettings):
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="forbid", frozen=True)
 
-    audience: Annotated[str, Field(description="whom the token is for; empty: what host and cloud agree on")] = ""
-    service_connection: Annotated[str, Field(description="only Azure DevOps: number of the service connection")] = ""
+    audience: Annotated[str, Field(description="audience of the token; empty: the default of host and cloud")] = ""
+    service_connection: Annotated[str, Field(description="only on Azure DevOps: id of the service connection")] = ""
 
     def wanted_audience(self, of_host: str) -> str:
-        """Return whom the token is for; `of_host` is what the host gives every token, if it does."""
+        """Return the audience of the token; `of_host` is the host's fixed audience, if it has one."""
         raise NotImplementedError
 
     def missing(self) -> list[str]:
-        """Return the names of values that nobody has filled in yet."""
+        """Return the names of values that are still empty."""
         own = [name for name in type(self).model_fields if name not in Federated.model_fields]
         return [name for name in own if not getattr(self, name)]

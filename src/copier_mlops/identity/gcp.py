@@ -24,12 +24,12 @@ class Identity(Federated):
     service_account: Annotated[str, Field(pattern="^[^/@]*(@[^/@]+)?$", description="its e-mail address")]
 
     def wanted_audience(self, of_host: str) -> str:
-        """Return the host's own, or the provider's, unless another is set."""
+        """Return the audience that is set, else the host's own, else the provider's."""
         return self.audience or of_host or f"https://iam.googleapis.com/{self.provider}"
 
 
 def variables(identity: Identity, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:
-    """Return what the libraries read; `write` is for files beside the token."""
+    """Return the variables that Google's libraries read; `write` creates files beside the token."""
     become = f"projects/-/serviceAccounts/{identity.service_account}:generateAccessToken"
     document = {
         "type": "external_account",

@@ -1,4 +1,4 @@
-"""What a cloud's module has: an adapter is the module of a cloud's name in extensions/clouds.yml."""
+"""The interface of a cloud. Each cloud of extensions/clouds.yml has a module of its name that implements it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +8,13 @@ from copier_mlops.identity.federated import Federated
 
 
 class Cloud(Protocol):
-    """A cloud that a run of the git host may log in to. Nothing here asks the cloud: its own libraries do."""
+    """A cloud that a run of the git host may log in to. Only the cloud's own libraries send requests to it."""
 
-    # What a person calls it, and how a person logs in to it on a laptop.
+    # The name of the cloud, and how you log in to it on a laptop.
     NAME: str
     LOGIN: str
-    # The values of identity.yaml; its fields are those that extensions/clouds.yml explains.
+    # The values of identity.yaml; extensions/clouds.yml explains each field.
     Identity: type[Federated]
 
     def variables(self, identity: Any, token: Path, write: Callable[[str, str], Path]) -> dict[str, str]:
-        """Return what the cloud's libraries read; `write` makes a file beside the token."""
+        """Return the variables that the cloud's libraries read; `write` creates a file beside the token."""

@@ -1,7 +1,7 @@
-"""Log in to the cloud as this run, without a secret: the git host vouches for it.
+"""Log in to the cloud as this run, without a secret: the cloud trusts the git host's tokens.
 
-The run's OpenID Connect token goes to a file that git ignores. The cloud's own libraries read it; they know where it is
-from variables that poe loads before each task. On a laptop nothing is written: there you are logged in as yourself.
+The run's OpenID Connect token is written to a file that git ignores. The cloud's own libraries read it: they find it by
+variables that poe loads before each task. On a laptop nothing is written, since you are logged in as yourself.
 """
 
 import argparse
@@ -23,19 +23,19 @@ from copier_mlops.registry import registry
 
 
 def folder() -> Path:
-    """Return where the token and the variables are: git ignores it, and only this user may read it."""
+    """Return the folder of the token and the variables, which git ignores and only this user may read."""
     return root() / ".identity"
 
 
 def audience_of_host(host: str, cloud: str) -> str:
-    """Return the audience that the host gives every token; empty if it makes one for whom it is asked."""
+    """Return the fixed audience of the host's tokens; empty if a job can request one."""
     if host == "azure_devops":
         return "api://AzureADTokenExchange"
     return str(registry("clouds")[cloud]["audience"]) if host == "gitlab" else ""  # as .gitlab-ci.yml names it
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Read what a token says of itself; whether it is true is the cloud's to check.
+    """Return the claims of a token, unverified: the cloud verifies them.
 
     Raises:
         SystemExit: It is not a token.
@@ -52,7 +52,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def check_audience(found: dict[str, Any], wanted: str) -> None:
-    """Refuse a token that is meant for somebody else.
+    """Refuse a token with another audience.
 
     Raises:
         SystemExit: Its audience is not the wanted one.
@@ -61,12 +61,12 @@ def check_audience(found: dict[str, Any], wanted: str) -> None:
     if wanted not in (audience if isinstance(audience, list) else [audience]):
         raise SystemExit(
             f"login: the token is for {one_line(str(audience))}, not for {wanted}\n"
-            "  fix: let the job ask for the audience of identity.yaml, or write the one that the host gives to it"
+            "  fix: let the job request the audience of identity.yaml, or write the host's own audience there"
         )
 
 
 def write(name: str, text: str) -> Path:
-    """Write a file of .identity/ that only this user reads."""
+    """Write a file of .identity/ that only this user may read."""
     folder().mkdir(mode=0o700, exist_ok=True)
     path = folder() / name
     path.unlink(missing_ok=True)
@@ -76,19 +76,21 @@ def write(name: str, text: str) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Log in to the cloud as this run of the git host, for every later task of the job."""
-    parser = argparse.ArgumentParser(prog="poe login", description=main.__doc__)
+    """Log in to the cloud as this run of the git host, for all later tasks of the job."""
+    parser = argparse.ArgumentParser(
+        prog="poe login", description=main.__doc__, epilog="For example: uv run poe login --env prod"
+    )
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose identity.yaml is read")
     options = parser.parse_args(arguments)
     if folder().is_dir():
-        shutil.rmtree(folder())  # of another run, or another environment
+        shutil.rmtree(folder())  # left by another run, or for another environment
     name = str(answer("cloud", "none"))
     if name not in registry("clouds"):
         raise SystemExit("login: the project logs in to no cloud\n  fix: uvx copier update --data cloud=azure")
     cloud: Cloud = importlib.import_module(f"copier_mlops.identity.{name}")
     host = connect()
     if not host.on_runner():
-        print(f"login: this is no run of {host.name}; your own login counts: {cloud.LOGIN}")
+        print(f"login: this is not a run of {host.name}; your own login counts: {cloud.LOGIN}")
         return
     file = environment_folder(options.env) / "identity.yaml"
     identity = cloud.Identity.read(file)

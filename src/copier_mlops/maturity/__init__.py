@@ -1,1 +1,1 @@
-"""Which maturity level a repository has, by what is there and works. The criteria are data, in maturity.yml."""
+"""The maturity level of a repository, by evidence. The criteria are data, in maturity.yml."""

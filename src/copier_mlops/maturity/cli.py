@@ -1,7 +1,7 @@
-"""Say which maturity level a repository has, by what is there and works, and what leads to the next one.
+"""Report which maturity level a repository has, with evidence, and which criteria the next level needs.
 
-Runs tasks of the project (lint, test, check-data and those that ask the tracking server), which takes half a minute.
-Ends with 0, with 1 where --check finds the level below the one that was answered, and with 2 where it was used wrongly.
+It runs tasks of the project (lint, test, check-data and those that use the tracking server), which takes half a minute.
+It exits with 0, with 1 if --check finds the level below the one that was answered, and with 2 if it was used wrongly.
 """
 
 import argparse
@@ -21,7 +21,7 @@ NAME = "mlops maturity"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the command line, do it, and return the exit code."""
+    """Run the command line and return the exit code."""
     speak_utf8()
     options = parser().parse_args(arguments)
     try:
@@ -38,26 +38,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     found = argparse.ArgumentParser(
-        prog=NAME, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=NAME,
+        description=__doc__,
+        epilog="For example: uv run poe maturity --write",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("--project", type=Path, metavar="FOLDER", help="the project (default: the one around here)")
+    found.add_argument(
+        "--project",
+        type=Path,
+        metavar="FOLDER",
+        help="the project, for example ../credit (default: the one around the working directory)",
+    )
     found.add_argument("--json", action="store_true", help="print one JSON document")
     found.add_argument("--write", action="store_true", help=f"write {formats.PAGE} and {formats.BADGE} as well")
-    found.add_argument("--check", action="store_true", help="end with 1 where the answered level is not reached")
+    found.add_argument("--check", action="store_true", help="exit with 1 if the answered level is not reached")
     found.add_argument("--version", action="version", version=f"{NAME} {version()}")
     return found
 
 
 def root_of(start: Path) -> Path:
-    """The project around a folder.
+    """Return the root of the project around a folder.
 
     Raises:
-        LintError: There is none.
+        LintError: There is no project.
     """
     if not start.is_dir():
-        raise LintError(f"{start} is no folder")
+        raise LintError(f"{start} is not a folder")
     root = find_root(start.resolve(), ANSWERS)
     if not (root / ANSWERS).is_file():
         raise LintError(f"{root} was not generated from the template: it has no {ANSWERS}")
@@ -65,7 +73,7 @@ def root_of(start: Path) -> Path:
 
 
 def write(root: Path, report: Report) -> None:
-    """Write the page and the badge, each whole or not at all.
+    """Write the page and the badge, each atomically.
 
     Raises:
         LintError: A file cannot be written.

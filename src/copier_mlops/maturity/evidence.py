@@ -1,4 +1,4 @@
-"""Where the evidence of a criterion is, a function for each key of `looks` in maturity.yml."""
+"""Find the evidence of a criterion: one function for each key of `looks` in maturity.yml."""
 
 import functools
 import os
@@ -29,7 +29,7 @@ def _findings(project: Project) -> list[Any]:
 
 
 def by_checks(project: Project, prefixes: list[str]) -> Evidence:
-    """The lint finds no error of these kinds; nor may a check have failed."""
+    """Check that the lint finds no error of these kinds, and that no check failed to run."""
     found = [each for each in _findings(project) if each.check.startswith((*prefixes, "MLO003"))]
     kinds = ", ".join(f"{prefix}…" for prefix in prefixes)
     if not found:
@@ -40,7 +40,7 @@ def by_checks(project: Project, prefixes: list[str]) -> Evidence:
 
 
 def by_files(project: Project, patterns: list[str]) -> Evidence:
-    """For each pattern, git knows a file."""
+    """Check that git tracks a file for each pattern."""
     from pathspec import GitIgnoreSpec
 
     found = {
@@ -54,7 +54,7 @@ def by_files(project: Project, patterns: list[str]) -> Evidence:
 
 
 def by_steps(project: Project, wanted: list[str]) -> Evidence:
-    """The pipelines of the answered host run these tasks."""
+    """Check that the pipelines of the project's host run these tasks."""
     of_host = set(project.placed(project.host)) if project.host else set()
     found: dict[str, str] = {}
     for step in pipelines.steps(project):
@@ -67,7 +67,7 @@ def by_steps(project: Project, wanted: list[str]) -> Evidence:
 
 
 def by_git(project: Project, state: str) -> Evidence:
-    """There is a commit that has all work in it, or a remote that has this commit."""
+    """Check that all work is committed, or that a remote has this commit."""
     try:
         commit = head(project.root)
         if state == "committed":
@@ -83,7 +83,7 @@ def by_git(project: Project, state: str) -> Evidence:
 
 
 def by_settings(project: Project, wanted: list[dict[str, Any]]) -> Evidence:
-    """Values of YAML files that are there, and are among those that count."""
+    """Check that values in YAML files are set, and are among the allowed ones."""
     texts, met = [], True
     for each in wanted:
         value = project.yaml(each["file"])
@@ -97,7 +97,7 @@ def by_settings(project: Project, wanted: list[dict[str, Any]]) -> Evidence:
 
 
 def by_task(project: Project, task: str) -> Evidence:
-    """A task of the project ends well."""
+    """Check that a task of the project succeeds."""
     if task.split()[0] not in pipelines.tasks(project):
         return Evidence(False, f"there is no task {task.split()[0]}")
     done = tasks.run(project.root, task)
@@ -105,7 +105,7 @@ def by_task(project: Project, task: str) -> Evidence:
 
 
 def by_model(project: Project, wanted: dict[str, object]) -> Evidence:
-    """What the tracking server and the registry hold, asked by the project's own task."""
+    """Check the tracking server and the registry, by the project's own task `models`."""
     if "models" not in pipelines.tasks(project):
         return Evidence(False, "there is no task models")
     models = tasks.models(project.root)

@@ -9,19 +9,19 @@ from copier_mlops.maturity.judge import Judged, Report, title
 from copier_mlops.registry import registry
 
 PAGE, BADGE = "docs/maturity.md", "docs/media/maturity.svg"
-# From red to green; the first is for a repository that has no level yet.
+# From red to green; the first is for a repository without a level.
 COLOURS = ["#b60205", "#d93f0b", "#e99c0c", "#a4a61d", "#5a9e1b", "#2e8b57"]
 LETTER = 6.6  # width of an average letter of 11 pixels, in pixels
 
 
 def by_level(report: Report) -> dict[str, list[Judged]]:
-    """The criteria of each level, by its title."""
+    """Return the criteria of each level, by its title."""
     levels = range(len(registry("levels")))
     return {title(level): [each for each in report.criteria if each.level == level] for level in levels}
 
 
 def as_text(report: Report) -> str:
-    """For a person: the level, every criterion with its evidence, and the next step where one is not met."""
+    """Return a text: the level, every criterion with its evidence, and the next step if a criterion is not met."""
     answered = "" if report.answered is None else f" (the answers say {report.answered})"
     lines = [f"{report.title}{answered}"]
     for name, criteria in by_level(report).items():
@@ -36,13 +36,13 @@ def as_text(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
-    """For machines; `level` is null where not even level 0 is reached."""
+    """Return a JSON document, in which `level` is null if not even level 0 is reached."""
     found = {"level": report.level, "name": report.name, "answered": report.answered}
     return json.dumps({**found, "criteria": [asdict(each) for each in report.criteria]}, indent=2)
 
 
 def as_page(report: Report, commit: str) -> str:
-    """A page in Markdown."""
+    """Return a page in Markdown."""
     lines = ["# Maturity", "", f"![{report.title}](media/maturity.svg)", ""]
     lines += [f"{report.title}, as `uv run poe maturity --write` saw it at commit {commit or 'none'}."]
     for name, criteria in by_level(report).items():
@@ -54,7 +54,7 @@ def as_page(report: Report, commit: str) -> str:
 
 
 def as_badge(report: Report) -> str:
-    """A picture in SVG, drawn with nothing but two boxes and two words."""
+    """Return a badge in SVG."""
     left, right = "maturity", "none" if report.level is None else f"{report.level} {report.name.lower()}"
     first, second = (round(len(text) * LETTER) + 12 for text in (left, right))
     colour = COLOURS[0 if report.level is None else report.level + 1]

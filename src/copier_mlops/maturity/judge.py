@@ -1,4 +1,4 @@
-"""Hold a repository against the criteria of all levels."""
+"""Judge a repository by the criteria of all levels."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from copier_mlops.registry import registry
 
 
 def title(level: int) -> str:
-    """A level in words."""
+    """Return the title of a level, for example `Level 2, automated training`."""
     return f"Level {level}, {registry('levels')[level]['name'].lower()}"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A criterion and what was seen of it. `next` is empty where it is met."""
+    """A criterion and its evidence. `next` is empty if the criterion is met."""
 
     id: str
     level: int
@@ -27,36 +27,36 @@ class Judged:
 
 @dataclass(frozen=True)
 class Report:
-    """What was seen of all criteria; `answered` is the level of the answers file, None where it says none."""
+    """All criteria with their evidence; `answered` is the level of the answers file, or None."""
 
     criteria: list[Judged]
     answered: int | None
 
     @property
     def level(self) -> int | None:
-        """The highest level whose criteria and those of all below are met; None where not even level 0's are."""
+        """The highest level whose criteria, and those of all levels below, are met; None if there is none."""
         unmet = min((each.level for each in self.criteria if not each.met), default=len(registry("levels")))
         return unmet - 1 if unmet else None
 
     @property
     def name(self) -> str:
-        """What the level is called."""
+        """The name of the level."""
         return "No level yet" if self.level is None else registry("levels")[self.level]["name"]
 
     @property
     def title(self) -> str:
-        """The level in words."""
+        """The title of the level."""
         return self.name if self.level is None else title(self.level)
 
     @property
     def ahead(self) -> list[Judged]:
-        """What is missing for the next level."""
+        """The criteria that are missing for the next level."""
         following = 0 if self.level is None else self.level + 1
         return [each for each in self.criteria if each.level == following and not each.met]
 
 
 def judge(project: Project) -> Report:
-    """Look at everything, also at what lies above a level that is not reached: it says what the next step is."""
+    """Check every criterion, those above the reached level as well: they name the next step."""
     return Report(list(_judged(project)), project.level if project.level >= 0 else None)
 
 
@@ -71,5 +71,5 @@ def _judged(project: Project) -> Iterator[Judged]:
 def _look(project: Project, kind: str, value: object) -> Evidence:
     try:
         return LOOKS[kind](project, value)
-    except Exception as error:  # what cannot be looked at is not met, and hides no other criterion
-        return Evidence(False, f"cannot be looked at: {type(error).__name__}: {error}")
+    except Exception as error:  # a criterion that cannot be checked is not met, and hides no other
+        return Evidence(False, f"cannot be checked: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Run tasks of the project as a person runs them, each once."""
+"""Run tasks of the project as you would, each only once."""
 
 import functools
 import json
@@ -10,14 +10,14 @@ from typing import Any
 from copier_mlops.command import CommandError
 from copier_mlops.command import run as run_program
 
-# Longer than any of these tasks takes; a server that hangs must not hang the report.
+# Longer than any of these tasks takes, so that a server that hangs cannot block the report.
 SECONDS = 900
 SHOWN = 200
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a task ended, and what it printed."""
+    """The exit code and the output of a task."""
 
     ok: bool
     printed: str
@@ -25,7 +25,7 @@ class Done:
 
     @property
     def last(self) -> str:
-        """The line that says why, as far as a line can."""
+        """The line of the output that says best why the task failed."""
         lines = [line.strip() for line in f"{self.said}\n{self.printed}".splitlines() if line.strip()]
         told = [line for line in lines if not line.startswith(("->", "fix:", "Error: Sequence aborted"))]
         return (told or ["without a word"])[-1][:SHOWN]
@@ -33,11 +33,11 @@ class Done:
 
 @functools.cache
 def run(root: Path, task: str) -> Done:
-    """Run a task of poe and return how it ended; the person who waits is told what runs."""
+    """Run a poe task, print its name for those who wait, and return its result."""
     print(f"maturity: uv run poe {task}", file=sys.stderr, flush=True)
     command = ("uv", "run", "--quiet", "poe", "--quiet", *task.split())
     try:
-        # The project has an environment of its own, whichever one is active here.
+        # The project has its own virtual environment, whichever is active here.
         printed = run_program(*command, cwd=root, timeout=SECONDS, VIRTUAL_ENV="")
     except CommandError as error:
         return Done(False, error.printed, str(error))
@@ -45,7 +45,7 @@ def run(root: Path, task: str) -> Done:
 
 
 def models(root: Path) -> dict[str, Any] | str:
-    """What `poe models` shows, or why it cannot."""
+    """Return the output of `poe models`, or why it failed."""
     done = run(root, "models --json")
     if not done.ok:
         return done.last
@@ -53,4 +53,4 @@ def models(root: Path) -> dict[str, Any] | str:
         found = json.loads(done.printed)
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else "what it printed is no JSON"
+    return found if isinstance(found, dict) else "its output is not JSON"

@@ -1,4 +1,4 @@
-"""What watches production; a project's operation/monitoring/prediction_monitoring.py begins with `problems`."""
+"""Monitor production; a project's operation/monitoring/prediction_monitoring.py starts from `problems`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["problems"]
 
 
 def __getattr__(name: str) -> Any:
-    # Late: what watches loads pandas and psutil, and the settings of monitoring need neither.
+    # Imported late: monitoring loads pandas and psutil, and its settings need neither.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from copier_mlops.monitoring import watch

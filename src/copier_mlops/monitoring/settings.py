@@ -1,7 +1,6 @@
-"""When the model of an environment is trained again, read from YAML and the environment, with types.
+"""The settings of monitoring, read from YAML and environment variables, with types.
 
-The values are in monitoring.yaml beside settings.yaml; a variable can set any, MONITORING_MAX_AGE_DAYS for
-`max_age_days`.
+The values are in monitoring.yaml, beside settings.yaml. Variables override them, for example MONITORING_MAX_AGE_DAYS.
 """
 
 from typing import Annotated
@@ -13,15 +12,15 @@ from copier_mlops.project import FileSettings, environment_folder
 
 
 class MonitoringSettings(FileSettings):
-    """When a model of an environment is trained again."""
+    """The settings that say when the model of an environment is trained again."""
 
     model_config = SettingsConfigDict(env_prefix="MONITORING_", extra="forbid", frozen=True)
 
-    max_age_days: Annotated[float, Field(gt=0, description="days after which a model is trained again")]
+    max_age_days: Annotated[float, Field(gt=0, description="days after which a model is trained again, for example 90")]
 
 
 def load(environment: str | None = None) -> MonitoringSettings:
-    """Return the settings of an environment: the given one, that of OPERATION_ENVIRONMENT, or else dev.
+    """Return the settings of an environment (default: OPERATION_ENVIRONMENT, or dev).
 
     Raises:
         SystemExit: There is no such environment, or its file is wrong; the text says where.

@@ -1,4 +1,4 @@
-"""Watch what production serves: does it answer as released, and is its model too old?"""
+"""Monitor production: does the service answer with the released version, and is its model too old?"""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from copier_mlops.tracking import models, server
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
-# The team's file, which may look at more than `problems` does.
+# The team's file, which may check more than `problems` does.
 ENTRY = "operation/monitoring/prediction_monitoring.py"
 DAY = 24 * 60 * 60
-# A service that answers does so at once.
+# A healthy service answers at once.
 SECONDS = 10
 
 
@@ -31,11 +31,11 @@ def age_in_days(version: ModelVersion) -> float:
 
 
 def problems(version: ModelVersion, settings: Settings) -> list[str]:
-    """Return what is wrong with the deployment that the registry remembers, in sentences; none if all is well.
+    """Return what is wrong with the deployment that the registry records, in sentences; an empty list if all is well.
 
     Args:
-        version: What the environment's alias points at.
-        settings: Those of the environment.
+        version: The version that the environment's alias points at.
+        settings: The settings of the environment.
     """
     deployed = version.tags.get(f"deployed.{settings.environment}")
     if deployed is None:
@@ -48,10 +48,10 @@ def problems(version: ModelVersion, settings: Settings) -> list[str]:
 
 
 def look(version: ModelVersion, settings: Settings) -> list[str]:
-    """Return what the project's own `look` finds, or what `problems` finds if the project has none.
+    """Return the problems that the project's own `look` finds, or those of `problems` if it has none.
 
     Raises:
-        SystemExit: The file fails, or returns no list of sentences; the text names its line.
+        SystemExit: The file fails, or does not return a list of sentences; the text names its line.
     """
     if not (root() / ENTRY).is_file():
         return problems(version, settings)
@@ -65,7 +65,7 @@ def look(version: ModelVersion, settings: Settings) -> list[str]:
 
 
 def watch(environment: str) -> dict[str, Any]:
-    """Return what was seen: whether the service answers as released, its model's age, and whether training is due."""
+    """Return the problems of the service, the age of its model, and whether training is due."""
     settings, monitoring = load_settings(environment), load(environment)
     version = models.current(server.connect(settings), settings)
     if version is None:
@@ -81,17 +81,19 @@ def watch(environment: str) -> dict[str, Any]:
 
 
 def ask_for_training() -> str:
-    """Have a new model trained by the flow `cd`, whose gates decide; return where it runs."""
+    """Start the flow `cd`, whose gates decide about the new model; return the address of the run."""
     if registry("hosts")[answer("git_host")]["api"]:
         return connect().start("cd", {})
     return "run: uv run poe cd"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Watch an environment; end with 1 if something is wrong with what it serves."""
-    parser = argparse.ArgumentParser(prog="poe monitor", description=main.__doc__)
-    parser.add_argument("--env", choices=["prod"], default="prod", help="environment (default: prod)")
-    parser.add_argument("--dry-run", action="store_true", help="say that training is due, and start nothing")
+    """Monitor an environment, start a training if it is due, and exit with 1 if something is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="poe monitor", description=main.__doc__, epilog="For example: uv run poe monitor --dry-run"
+    )
+    parser.add_argument("--env", choices=["prod"], default="prod", help="environment to monitor (default: prod)")
+    parser.add_argument("--dry-run", action="store_true", help="report whether training is due, but do not start it")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     seen = watch(options.env)

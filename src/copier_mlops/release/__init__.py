@@ -1,1 +1,1 @@
-"""From a judged model to a service: approve, package, deploy, verify, go back. Each task of `mlops` has its module."""
+"""Release a model: judge, approve, package, deploy, verify and roll back. Each task has its module."""

@@ -1,4 +1,4 @@
-"""Approvals: who let a gated job go on, and what exactly was approved."""
+"""Approvals of jobs behind a gate: by whom, and of which document."""
 
 import hashlib
 from typing import Any
@@ -7,15 +7,15 @@ from copier_mlops import handover
 from copier_mlops.hosts.interface import Approval
 from copier_mlops.hosts.settings import GATES
 
-# What a person sees before the job starts: an approval holds only for this text.
+# The document that an approver sees before the job starts. The approval is valid only for its exact bytes.
 SUBJECTS = {"release": ("judge", "verdict"), "deploy-prod": ("release", "release"), "apply": ("plan", "plan")}
 
 
 def digest(job: str) -> str:
-    """Return the SHA-256 of the document that the approval of a job is about.
+    """Return the SHA-256 of the document that an approval of a job covers.
 
     Raises:
-        SystemExit: It is not there.
+        SystemExit: The document is missing.
     """
     place = SUBJECTS[job]
     handover.read(*place)
@@ -23,7 +23,7 @@ def digest(job: str) -> str:
 
 
 def grant(gate: str, approval: Approval) -> dict[str, Any]:
-    """Write down who approved what the gate's job is about to do."""
+    """Record the approval of the job behind a gate."""
     job = GATES[gate]
     document = {"gate": gate, "by": approval.by, "how": approval.how, "at": approval.at, "subject": digest(job)}
     handover.write(job, "approval", document)
@@ -39,7 +39,7 @@ def require(job: str) -> dict[str, Any]:
     """Return the approval of a job.
 
     Raises:
-        SystemExit: There is none, or it was given for something else.
+        SystemExit: There is no approval, or it was for something else.
     """
     gate = next(gate for gate, guarded in GATES.items() if guarded == job)
     fix = f"  fix: uv run poe gate-check {gate}"

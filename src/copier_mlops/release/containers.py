@@ -1,4 +1,4 @@
-"""The program that builds and runs images: docker or podman, the first that answers."""
+"""Build images with docker or podman, whichever answers first."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ PROGRAMS = ("docker", "podman")
 
 
 def find() -> str | None:
-    """Return the first that is installed and answers, None if there is none."""
+    """Return the first program that is installed and answers, or None."""
     for name in PROGRAMS:
         try:
-            # Not `info`: without its daemon, docker still describes its client, and some versions call that a success.
+            # Not `info`: without its daemon, docker describes its client, and some versions exit with 0.
             run(name, "ps", "--quiet", timeout=30)
         except CommandError:
             continue
@@ -20,7 +20,7 @@ def find() -> str | None:
 
 
 def is_elsewhere(image: str) -> bool:
-    """Whether a name of an image begins with a registry, by docker's own rule: a dot, a port, or localhost."""
+    """Return whether the name of an image begins with a registry, by docker's rule: a dot, a port, or localhost."""
     first, slash, _ = image.partition("/")
     return bool(slash) and ("." in first or ":" in first or first == "localhost")
 
@@ -29,7 +29,7 @@ def build(program: str, context: Path, image: str, labels: dict[str, str]) -> No
     """Build a context, and push the image if its name begins with a registry.
 
     Raises:
-        SystemExit: The program cannot.
+        SystemExit: The build or the push failed.
     """
     named = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
     show("package", program, "build", f"--tag={image}", *named, str(context))

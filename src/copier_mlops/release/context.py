@@ -1,4 +1,4 @@
-"""The build context of the image: the model, the code that serves it and what that needs, the same bytes each time."""
+"""Write the build context of the image: the model, its service and dependencies, in reproducible files."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from copier_mlops.release import wheels
 from copier_mlops.tracking import models
 
 RECIPE = ("operation/execution/image/Dockerfile", "operation/execution/image/.dockerignore")
-# What the service reads of the project, beside the two wheels.
+# The files of the project that the service reads, besides the two wheels.
 FILES = (
     "operation/configuration/environment_*/settings.yaml",
     "operation/execution/serve.py",
@@ -22,16 +22,16 @@ FILES = (
 
 
 def service() -> str:
-    """Return how the image serves: `online`, `batch`, or empty if the project serves nothing."""
+    """Return the serving mode of the image: `online`, `batch`, or empty if the project has none."""
     modes = answer("serving", [])
     return next((name for name in ("online", "batch") if name in modes), "")
 
 
 def export(*options: str) -> str:
-    """Return what uv.lock says that the image needs, in a format that uv knows.
+    """Export the image's dependencies from uv.lock, in one of uv's formats.
 
     Raises:
-        SystemExit: uv.lock is missing, or is not that of pyproject.toml.
+        SystemExit: uv.lock is missing, or does not match pyproject.toml.
     """
     left_out = ("--no-default-groups", "--no-emit-project", "--no-emit-package=copier-mlops")
     try:
@@ -41,20 +41,20 @@ def export(*options: str) -> str:
 
 
 def requirements(packed: dict[str, bytes]) -> str:
-    """Return every distribution that the image needs with its version and hashes, and the wheels by their files."""
+    """Return the requirements of the image: distributions with version and hashes, and the wheels by their files."""
     lines = [f"./wheels/{name} --hash=sha256:{hashlib.sha256(content).hexdigest()}" for name, content in packed.items()]
     return "\n".join([export("--no-header", "--format=requirements-txt"), *lines]) + "\n"
 
 
 def sbom() -> str:
-    """Return the bill of materials of the image in CycloneDX, without the time and the random number of its making."""
+    """Return the software bill of materials of the image in CycloneDX, without timestamp and serial number."""
     document = json.loads(export("--format=cyclonedx1.5", "--preview-features=sbom-export"))
     del document["serialNumber"], document["metadata"]["timestamp"]
     return json.dumps(document, indent=2) + "\n"
 
 
 def fetch(release: dict[str, Any]) -> Path:
-    """Return the model file of a registered version, checked against its SHA-256 and read once.
+    """Download the model file of a registered version, check its SHA-256 and load it once.
 
     Raises:
         SystemExit: It is missing, damaged or not trusted.
@@ -65,13 +65,13 @@ def fetch(release: dict[str, Any]) -> Path:
     except ValueError as error:
         raise SystemExit(
             f"package: version {release['version']} of {release['model']} cannot be used: {error}\n"
-            "  fix: bring the file back in the artefact store, or register the model again"
+            "  fix: restore the file in the artifact store, or register the model again"
         ) from None
     return file
 
 
 def write(release: dict[str, Any], folder: Path) -> str:
-    """Write the whole context of a version into `folder`, and return the SHA-256 over all of it.
+    """Write the build context of a version into `folder`, and return its SHA-256.
 
     Raises:
         SystemExit: The model cannot be used, or uv.lock cannot be exported.
@@ -95,14 +95,14 @@ def write(release: dict[str, Any], folder: Path) -> str:
         path = draft / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        path.chmod(0o644)  # the image's user is nobody's, whatever the umask here
+        path.chmod(0o644)  # readable for the image's user, whatever the umask here
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
     return digest(folder)
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over names and contents of a context's files; hidden ones do not count, since some hosts drop them."""
+    """Return the SHA-256 of a context's file names and contents, without hidden files, which some hosts drop."""
     found = hashlib.sha256()
     files = (path for path in folder.rglob("[!.]*") if path.is_file() and "__pycache__" not in path.parts)
     for path in sorted(files, key=lambda path: path.relative_to(folder).as_posix()):

@@ -1,4 +1,4 @@
-"""Deploy a packaged version to an environment, then move the environment's alias to it."""
+"""Deploy a packaged version to an environment, then move the environment's alias to that version."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def check_context(packaged: dict[str, Any], job: str) -> Path:
-    """Return the build context of a package, which must be what was packaged, with the model file of the release.
+    """Return the build context of a package, after a check that neither it nor its model file was changed.
 
     Raises:
-        SystemExit: It is not here, or was changed.
+        SystemExit: It is missing or was changed.
     """
     folder = handover.build() / job / "image"
     if not packaged["context"]:
@@ -44,10 +44,10 @@ def check_context(packaged: dict[str, Any], job: str) -> Path:
 
 
 def run_service(client: MlflowClient, settings: Settings, packaged: dict[str, Any], job: str) -> str:
-    """Run the package on the target of the environment, and return its name; `alias` if nothing runs.
+    """Run the package on the environment's target, and return the target's name; `alias` if nothing runs.
 
     Raises:
-        SystemExit: The package is damaged, or the target cannot run it; what ran before still does.
+        SystemExit: The package is damaged, or the target cannot run it. The version before still runs.
     """
     folder = check_context(packaged, job)
     if context.service() != "online":
@@ -63,13 +63,13 @@ def run_service(client: MlflowClient, settings: Settings, packaged: dict[str, An
 def deploy(
     client: MlflowClient, settings: Settings, packaged: dict[str, Any], job: str, approved: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Run a package, move the alias to its version, and write down what was done.
+    """Run a package, move the alias to its version, and record the deployment.
 
     Returns:
-        What build/deploy-<environment>/deployment.json then says.
+        The content of build/deploy-<environment>/deployment.json.
 
     Raises:
-        SystemExit: The package cannot be run, and the alias stays; or the registry refuses.
+        SystemExit: The package cannot be run and the alias stays, or the registry refuses.
     """
     from mlflow.exceptions import MlflowException
 
@@ -95,13 +95,13 @@ def deploy(
     }
     try:
         print(f"deploy: {models.point(client, settings, client.get_model_version(settings.model_name, version))}")
-        # The last one is where the alias was, even if somebody has moved it by hand.
+        # The last one is the alias's version before, even if somebody has moved the alias by hand.
         ran = history.versions(client, settings, before)
         history.keep(client, settings, ran if before == version else [*ran, version])
         client.set_model_version_tag(settings.model_name, version, f"deployed.{environment}", json.dumps(document))
     except MlflowException as error:
         raise SystemExit(
-            f"deploy: version {version} runs, but the registry did not take it down: {error}\n"
+            f"deploy: version {version} runs, but the registry could not record it: {error}\n"
             f"  fix: uv run poe deploy --env {environment} again"
         ) from None
     handover.write(f"deploy-{environment}", "deployment", document)
@@ -109,10 +109,10 @@ def deploy(
 
 
 def allowed(client: MlflowClient, environment: str, version: str) -> dict[str, Any] | None:
-    """Return the approval of the deployment; None if the environment has no gate.
+    """Return the approval of the deployment, or None if the environment has no gate.
 
     Raises:
-        SystemExit: There is a gate, and nobody has let this version through, or it was judged beside another champion.
+        SystemExit: There is a gate, and nobody has approved this version, or it was judged beside another champion.
     """
     job = f"deploy-{environment}"
     if job not in approval.SUBJECTS:
@@ -126,10 +126,12 @@ def allowed(client: MlflowClient, environment: str, version: str) -> dict[str, A
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Deploy the package, or any registered version, to an environment."""
-    parser = argparse.ArgumentParser(prog="poe deploy", description=__doc__)
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="where to (default: dev)")
-    parser.add_argument("--version", help="a registered version (default: the one that was packaged)")
+    """Deploy the package, or a registered version, to an environment."""
+    parser = argparse.ArgumentParser(
+        prog="poe deploy", description=__doc__, epilog="For example: uv run poe deploy --env stage"
+    )
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to deploy to (default: dev)")
+    parser.add_argument("--version", help="a registered version, for example 3 (default: the packaged one)")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)
     job, source = f"deploy-{settings.environment}", package.JOB

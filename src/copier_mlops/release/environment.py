@@ -1,7 +1,7 @@
-"""Make an environment ready, or take it down: a plan that a person sees, and its application.
+"""Plan and apply the creation or the removal of an environment.
 
-What environments share (experiment, registered model, data remote) is made if it is missing and never taken down:
-no data, run or model is deleted here.
+Resources that environments share (experiment, registered model, data remote) are created if they are missing, but never
+removed: data, runs and models are not deleted here.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from copier_mlops.tracking import models, server
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing of an environment: without `make` it comes with a deployment, without `remove` it stays."""
+    """A resource of an environment. Without `make` a deployment creates it; without `remove` it stays."""
 
     name: str
     is_there: Callable[[], bool]
@@ -29,10 +29,10 @@ class Resource:
 
 
 def resources(settings: Settings) -> list[Resource]:
-    """Return what an environment consists of, in the order in which it is made.
+    """Return the resources of an environment, in the order of their creation.
 
     Raises:
-        SystemExit: The tracking server is away, or the files of the environment are wrong.
+        SystemExit: The tracking server does not answer, or the files of the environment are wrong.
     """
     client = server.connect(settings)
     name, alias = settings.model_name, settings.model_alias
@@ -69,10 +69,10 @@ def resources(settings: Settings) -> list[Resource]:
 
 
 def changes(settings: Settings, teardown: bool) -> list[tuple[Resource, Callable[[], object]]]:
-    """Return what a plan would change and what changes it, in the order in which it is done.
+    """Return the resources that a plan changes, each with the function that changes it, in order.
 
     Raises:
-        SystemExit: A program that knows it is not installed or refuses, as kubectl does without a cluster.
+        SystemExit: The state of a resource cannot be read, for example by kubectl without a cluster.
     """
     found = []
     for each in reversed(resources(settings)) if teardown else resources(settings):
@@ -86,10 +86,12 @@ def changes(settings: Settings, teardown: bool) -> list[tuple[Resource, Callable
 
 
 def plan(arguments: list[str] | None = None) -> None:
-    """Show what an environment lacks, or with --teardown what would be taken down, and change nothing."""
-    parser = argparse.ArgumentParser(prog="poe plan", description=plan.__doc__)
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment (default: OPERATION_ENVIRONMENT)")
-    parser.add_argument("--teardown", action="store_true", help="plan to take the environment down")
+    """Show which resources would be created, or removed with --teardown, and change nothing."""
+    parser = argparse.ArgumentParser(
+        prog="poe plan", description=plan.__doc__, epilog="For example: uv run poe plan --env stage"
+    )
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment (default: OPERATION_ENVIRONMENT, or dev)")
+    parser.add_argument("--teardown", action="store_true", help="plan to remove the environment")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)
     names = [each.name for each, _ in changes(settings, options.teardown)]
@@ -102,8 +104,10 @@ def plan(arguments: list[str] | None = None) -> None:
 
 
 def apply(arguments: list[str] | None = None) -> None:
-    """Do what the approved plan says, and nothing else; a part that fails leaves the others alone."""
-    parser = argparse.ArgumentParser(prog="poe apply", description=apply.__doc__)
+    """Apply the approved plan, and change nothing else; a resource that fails does not stop the others."""
+    parser = argparse.ArgumentParser(
+        prog="poe apply", description=apply.__doc__, epilog="For example: uv run poe apply"
+    )
     parser.parse_args(arguments)
     planned = handover.read("plan", "plan")
     approved = approval.require("apply")

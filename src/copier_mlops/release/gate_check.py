@@ -1,4 +1,4 @@
-"""Pass a gate, or stay before it: what the host asked a person, or else what a person says here."""
+"""Check that a gate was approved, on the git host or at the keyboard."""
 
 import argparse
 import getpass
@@ -16,33 +16,33 @@ from copier_mlops.hosts.refusals import one_line
 from copier_mlops.hosts.settings import GATES
 from copier_mlops.release import approval
 
-# Set by machines that run steps; a person at a keyboard has none of them.
+# Variables that CI machines set, and that are not set at a keyboard.
 MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL")
-# What a person reads before the answer: where it is, and what says that there is nothing to release.
+# The documents that an approver reads, and the documents that say if there is nothing to release.
 VERDICT = ("judge", "verdict", "promoted")
 PACKAGE = ("package", "package", "released")
 ABOUT = {"model": (VERDICT,), "prod": (PACKAGE, VERDICT)}
-# Of what lies deeper, a person wants to see this; all of it is in the file.
+# Of nested values, only these are printed; the file has all of them.
 EXPLAINED = ("run", "approval")
 WIDEST = 200
 
 
 def nothing_to_approve(gate: str) -> str:
-    """Return why there is nothing to approve, if a job before said so; empty if there is."""
+    """Return why there is nothing to approve, if an earlier job said so; otherwise an empty text."""
     for job, name, key in ABOUT.get(gate, ()):
         if handover.file_of(job, name).is_file():
             document = handover.read(job, name)
-            # The first that is there decides: it is what the steps after the gate read.
+            # The first that exists decides: the steps after the gate read it.
             closed = document.get(key) is False
             return one_line(str(document.get("reason") or f"{job} says that nothing is released")) if closed else ""
     return ""
 
 
 def show_what(gate: str) -> None:
-    """Print what the approval is about: the facts of the document that it will hold for.
+    """Print the facts of the document that the approval will cover.
 
     Raises:
-        SystemExit: It is not here: nobody approves what cannot be seen.
+        SystemExit: The document is missing, so that nobody can judge it.
     """
     job, name = approval.SUBJECTS[GATES[gate]]
     document = handover.read(job, name)
@@ -52,7 +52,7 @@ def show_what(gate: str) -> None:
 
 
 def facts(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield names and values of a document, on one line each, without what a terminal would obey."""
+    """Yield the names and values of a document, on one line each, without control characters."""
     for key, value in document.items():
         if isinstance(value, dict):
             if key in EXPLAINED:
@@ -63,10 +63,10 @@ def facts(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def ask_host(host: Host, gate: str) -> Approval:
-    """Return who approved on the host.
+    """Return the approval on the host.
 
     Raises:
-        HostError: Nobody had to, nobody did, or the host cannot be asked.
+        HostError: The gate has no approvers, nobody approved, or the host could not be reached.
     """
     try:
         protection = host.protection(gate)
@@ -85,10 +85,10 @@ def ask_host(host: Host, gate: str) -> Approval:
 
 
 def ask_person(gate: str) -> Approval:
-    """Return who approved here.
+    """Ask at the keyboard, and return the approval.
 
     Raises:
-        SystemExit: Nobody did.
+        SystemExit: There is no keyboard, or the answer was not yes.
     """
     if machine := next((name for name in MACHINES if os.environ.get(name)), None):
         text = f"gate-check: {machine} is set, so no person is here to ask, and this is not the host of this project"
@@ -102,7 +102,7 @@ def ask_person(gate: str) -> Approval:
 
 
 def read_line(file: int) -> str:
-    """Read one line of a file, byte by byte: what follows answers the next gate, which another process asks."""
+    """Read one line of a file, byte by byte: the next line answers the next gate, in another process."""
     line = b""
     while (byte := os.read(file, 1)) not in (b"", b"\n"):
         line += byte
@@ -117,8 +117,10 @@ def _person() -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Wait at a gate until a person has approved: on the host if this is a run of it, otherwise at the keyboard."""
-    parser = argparse.ArgumentParser(prog="poe gate-check", description=main.__doc__)
+    """Wait at a gate until a person has approved: on the host in a run, otherwise at the keyboard."""
+    parser = argparse.ArgumentParser(
+        prog="poe gate-check", description=main.__doc__, epilog="For example: uv run poe gate-check model"
+    )
     parser.add_argument("gate", choices=list(GATES))
     gate = parser.parse_args(arguments).gate
     if reason := nothing_to_approve(gate):

@@ -1,4 +1,4 @@
-"""Whether a service answers, and with which model."""
+"""Check whether a service answers, and with which model version."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import requests
 
 
 def answer_at(url: str) -> tuple[dict[str, Any] | None, str]:
-    """Return what `/health` of a service says, None if it is not such a service, and what was seen in words."""
+    """Return the answer of a service's `/health`, or None if it is not such a service, and a description in words."""
     try:
         answer = requests.get(f"{url}/health", timeout=5)
         found = dict(answer.json())
@@ -26,10 +26,10 @@ def wait(url: str, version: str, seconds: float, is_over: Callable[[], bool] = l
     """Wait until `version` answers at `url`.
 
     Args:
-        is_over: Whether waiting has become pointless.
+        is_over: Returns whether there is no reason to wait any longer, for example because the process ended.
 
     Returns:
-        Nothing once it answers, else what was seen last.
+        An empty text if it answers, else a description of the last answer.
     """
     end = time.monotonic() + seconds
     told = time.monotonic()

@@ -1,4 +1,4 @@
-"""What an environment runs and ran before, kept as tags of the registered model: every machine sees the same."""
+"""Store the history of an environment in tags of the registered model, so that every machine sees the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copier_mlops.project import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# So many fit into a tag, and more would.
+# This many fit into a tag.
 KEPT = 20
 
 
@@ -22,7 +22,7 @@ def _read(client: MlflowClient, settings: Settings, name: str) -> Any:
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return None  # nothing was registered yet
+        return None  # nothing is registered yet
     return json.loads(tags.get(f"{name}.{settings.environment}", "null"))
 
 
@@ -32,24 +32,24 @@ def _write(client: MlflowClient, settings: Settings, name: str, document: object
 
 
 def versions(client: MlflowClient, settings: Settings, now: str | None) -> list[str]:
-    """Return the versions that the environment ran, one after the other; the last is `now`, where its alias points."""
+    """Return the versions that the environment ran, in order; the last is `now`, the version of its alias."""
     found = [str(each) for each in _read(client, settings, "deployed") or []]
     if now and found[-1:] != [now]:
-        found.append(now)  # somebody has moved the alias by hand
+        found.append(now)  # the alias was moved by hand
     return found
 
 
 def keep(client: MlflowClient, settings: Settings, found: list[str]) -> None:
-    """Remember the versions that the environment ran."""
+    """Store the versions that the environment ran."""
     _write(client, settings, "deployed", found[-KEPT:])
 
 
 def service(client: MlflowClient, settings: Settings) -> dict[str, Any] | None:
-    """Return the process that serves the environment, as its target has described it; None if there is none."""
+    """Return the target's description of the process that serves the environment, or None."""
     found: dict[str, Any] | None = _read(client, settings, "service")
     return found
 
 
 def keep_service(client: MlflowClient, settings: Settings, document: dict[str, Any] | None) -> None:
-    """Remember the process that serves the environment."""
+    """Store the description of the process that serves the environment."""
     _write(client, settings, "service", document)

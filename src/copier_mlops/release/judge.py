@@ -1,4 +1,4 @@
-"""The metric gate: whether a new model is better than the champion, by the metric that is configured for prod."""
+"""Judge whether a new model is better than the champion, by the metric that is configured for prod."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def figure(metrics: dict[str, float], name: str, whose: str) -> float:
     """Return a metric by its name.
 
     Raises:
-        SystemExit: It is not there, or is not a number: nothing is released on a metric that nobody measured.
+        SystemExit: It is missing or not a number: no model is released without its metric.
     """
     value = metrics.get(name)
     if value is None or not math.isfinite(value):
@@ -32,7 +32,7 @@ def figure(metrics: dict[str, float], name: str, whose: str) -> float:
 
 
 def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool, str]:
-    """Return whether the new value wins, and why: the first model does, an equal one does not."""
+    """Return whether the new value is better, and why. The first model wins, and an equal value does not."""
     if champion is None:
         return True, "there is no champion yet"
     better = new - champion if gate.direction == "higher" else champion - new
@@ -44,10 +44,10 @@ def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool,
 
 
 def require_run(client: MlflowClient, run_id: str) -> None:
-    """Refuse to judge a run that this machine's tracking server does not have.
+    """Check that this machine's tracking server has a run.
 
     Raises:
-        SystemExit: It is not there.
+        SystemExit: It does not have the run.
     """
     from mlflow.exceptions import MlflowException
 
@@ -84,7 +84,7 @@ def require_same_champion(client: MlflowClient, document: dict[str, Any], job: s
 
 
 def verdict(client: MlflowClient, run: dict[str, Any]) -> dict[str, Any]:
-    """Return the document that build/judge/verdict.json holds, for a run of build/train/run.json."""
+    """Return the content of build/judge/verdict.json, for a run of build/train/run.json."""
     settings, gate = load_settings("prod"), release.load("prod").gate
     new = figure(run["metrics"], gate.metric, "the new model")
     champion = models.current(client, settings)
@@ -105,12 +105,12 @@ def verdict(client: MlflowClient, run: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Judge the run of the job `train` by the metric gate; a model that is not better is not an error.
+    """Judge the run of the job `train`; a model that is not better is not an error.
 
     Raises:
-        SystemExit: `train` left no run, its metric is missing, or the tracking server does not have it.
+        SystemExit: There is no run of `train`, its metric is missing, or the tracking server does not have it.
     """
-    parser = argparse.ArgumentParser(prog="poe judge", description=__doc__)
+    parser = argparse.ArgumentParser(prog="poe judge", description=__doc__, epilog="For example: uv run poe judge")
     parser.parse_args(arguments)
     run = handover.read("train", "run")
     client = server.connect(load_settings("prod"))

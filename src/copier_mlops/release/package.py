@@ -1,4 +1,4 @@
-"""Package a registered model with all that serving it needs: a build context, its bill of materials and an image."""
+"""Package a registered model with its service: a build context, a bill of materials and an image."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ JOB = "package"
 
 
 def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]:
-    """Package the version of a release in build/<job>, and return what build/<job>/package.json then says.
+    """Package the version of a release in build/<job>, and return the content of build/<job>/package.json.
 
     Raises:
-        SystemExit: The model, uv.lock or the containers stand in the way.
+        SystemExit: The model cannot be used, uv.lock cannot be exported, or the image cannot be built.
     """
-    # Some servers count versions in numbers, others in texts.
+    # Some servers return a version as a number, others as a text.
     record = {**record, "version": str(record["version"])}
     folder = handover.folder(job)
-    # What the folder said before is not true while it is being written.
+    # An old package.json must not describe a folder that is being written.
     handover.file_of(job, "package").unlink(missing_ok=True)
     if not context.service():
         print("package: the answer `serving` is empty; there is nothing to package")
@@ -49,7 +49,7 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
 
 
 def of_version(client: MlflowClient, settings: Settings, version: str, job: str) -> dict[str, Any]:
-    """Package any registered version, by the record that its release left in the models.
+    """Package any registered version, by the record of its release in the model registry.
 
     Raises:
         SystemExit: There is no such version, or it cannot be packaged.
@@ -60,7 +60,7 @@ def of_version(client: MlflowClient, settings: Settings, version: str, job: str)
         found = client.get_model_version(settings.model_name, version)
     except MlflowException as error:
         raise SystemExit(f"package: no version {version} of {settings.model_name}: {error}") from None
-    # A version that was registered by hand has no record; its tags say what the record would.
+    # A version that was registered by hand has no record, but the same facts in its tags.
     record = json.loads(found.tags.get("release", "{}")) or {
         "released": True,
         "reason": "registered without a gate",
@@ -76,8 +76,8 @@ def of_version(client: MlflowClient, settings: Settings, version: str, job: str)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Package what was registered."""
-    parser = argparse.ArgumentParser(prog="poe package", description=__doc__)
+    """Package the registered model."""
+    parser = argparse.ArgumentParser(prog="poe package", description=__doc__, epilog="For example: uv run poe package")
     parser.parse_args(arguments)
     record = handover.read("release", "release")
     if not record["released"]:

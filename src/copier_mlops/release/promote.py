@@ -1,4 +1,4 @@
-"""Register the model that was judged better and approved, and record where it came from."""
+"""Register the model that was judged better and approved, and record its lineage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def record(verdict: dict[str, Any], version: str, settings: Settings, approved: dict[str, Any]) -> dict[str, Any]:
-    """Return the document of build/release/release.json: from the version back to data, code and person."""
+    """Return the content of build/release/release.json: the version with its data, code and approver."""
     run = verdict["run"]
     return {
         "released": True,
@@ -36,7 +36,7 @@ def record(verdict: dict[str, Any], version: str, settings: Settings, approved: 
 
 
 def promote(client: MlflowClient, settings: Settings) -> dict[str, Any]:
-    """Register the model of the verdict, and return the record of the release.
+    """Register the model of the verdict, and return the record of its release.
 
     Raises:
         SystemExit: There is no verdict, it is out of date, nobody has approved it, or the server refuses.
@@ -53,12 +53,14 @@ def promote(client: MlflowClient, settings: Settings) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Register the model that was judged better and approved, or say why nothing is released; no alias moves.
+    """Register the model if it was judged better and approved, or print why nothing is released; no alias moves.
 
     Raises:
         SystemExit: There is no verdict, nobody has approved it, or the server refuses.
     """
-    parser = argparse.ArgumentParser(prog="poe release", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="poe release", description=__doc__, epilog="For example: uv run poe release --env dev"
+    )
     parser.add_argument(
         "--env", metavar="ENVIRONMENT", help="environment whose tracking server has the run (default: dev)"
     )

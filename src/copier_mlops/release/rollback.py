@@ -1,6 +1,6 @@
-"""Go back to a version that the environment ran before: deploy it, move the alias, verify.
+"""Roll back to a version that the environment ran before: deploy it, move the alias, verify.
 
-At levels that deploy nothing, the alias is all that moves.
+At levels without deployments, only the alias moves.
 """
 
 import argparse
@@ -10,12 +10,12 @@ from copier_mlops.release import deploy, history, package, verify
 from copier_mlops.tracking import models, server
 from copier_mlops.tracking.rollback import move_alias
 
-# From this level on, an environment is deployed to; below, its alias is all that it has.
+# Environments have deployments from this level on, and only an alias below.
 DEPLOYS = 3
 
 
 def goal(ran: list[str], wanted: str | None, environment: str) -> int:
-    """The place in the history to go back to: that of `wanted`, or else of the version before the last.
+    """Return the position in the history to go back to: of `wanted`, or else of the version before the last.
 
     Raises:
         SystemExit: The environment never ran such a version.
@@ -28,7 +28,7 @@ def goal(ran: list[str], wanted: str | None, environment: str) -> int:
         if not earlier:
             raise SystemExit(
                 f"rollback: {environment} never ran version {wanted}; it ran {', '.join(ran)}; nothing was changed\n"
-                f"  fix: a version that is new to it goes by uv run poe deploy --env {environment}"
+                f"  fix: to deploy a version that is new to it: uv run poe deploy --env {environment}"
             )
     return earlier[-1]
 
@@ -50,16 +50,20 @@ def roll_back(environment: str | None, wanted: str | None) -> None:
     job = f"deploy-{settings.environment}"
     packaged = package.of_version(client, settings, ran[place], job)
     document = deploy.deploy(client, settings, packaged, job, None)
-    # What lies behind is forgotten, so that the next way back leads further back and not to what was left.
+    # Later versions are dropped from the history, so that the next rollback goes further back.
     history.keep(client, settings, ran[: place + 1])
     verify.verify(document, settings)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Bring back the version that an environment ran before, and verify it."""
-    parser = argparse.ArgumentParser(prog="poe rollback", description=main.__doc__)
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="which environment (default: dev)")
-    parser.add_argument("--to", metavar="VERSION", help="version to go to (default: the one that ran before)")
+    """Roll back to the version that an environment ran before, and verify it."""
+    parser = argparse.ArgumentParser(
+        prog="poe rollback", description=main.__doc__, epilog="For example: uv run poe rollback --env prod --to 2"
+    )
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to roll back (default: dev)")
+    parser.add_argument(
+        "--to", metavar="VERSION", help="version to go back to, for example 2 (default: the one before)"
+    )
     options = parser.parse_args(arguments)
     if level() < DEPLOYS:
         move_alias(options.env, options.to)

@@ -1,7 +1,6 @@
-"""How a model is released to an environment, read from YAML and the environment, with types.
+"""The settings of releases, read from YAML and environment variables, with types.
 
-The values are in release.yaml beside settings.yaml; any can be set by an environment variable, RELEASE_TARGET for
-`target`. Managed by the template; the YAML files are yours.
+The values are in release.yaml, beside settings.yaml. Variables override them, for example RELEASE_TARGET.
 """
 
 from typing import Annotated, Literal
@@ -13,31 +12,39 @@ from copier_mlops.project import FileSettings, environment_folder
 
 
 class Gate(BaseModel):
-    """When a new model replaces the champion."""
+    """The condition on which a new model replaces the champion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    metric: Annotated[str, Field(description="a metric of the tracked run, by its name in metrics/test.json")]
+    metric: Annotated[str, Field(description="a metric of metrics/test.json, for example roc_auc")]
     direction: Literal["higher", "lower"]
-    margin: Annotated[float, Field(ge=0, description="by how much it must be better, in the unit of the metric")]
+    margin: Annotated[float, Field(ge=0, description="least difference by which it must be better, for example 0.01")]
 
 
 class ReleaseSettings(FileSettings):
-    """What releasing to one environment needs."""
+    """The settings of releases to one environment."""
 
     model_config = SettingsConfigDict(env_prefix="RELEASE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     gate: Gate
     target: Annotated[Literal["local", "compose", "kubernetes"], Field(description="where the service runs")]
-    url: Annotated[str, Field(pattern="^https?://", description="where the deployed service answers")]
+    url: Annotated[
+        str,
+        Field(
+            pattern="^https?://", description="where the deployed service answers, for example http://127.0.0.1:8080"
+        ),
+    ]
     image: Annotated[
         str,
-        Field(default="", description="repository of the image; all environments run prod's; empty: the model's name"),
+        Field(
+            default="",
+            description="repository of the image, for all environments that of prod; empty: the model's name",
+        ),
     ]
 
 
 def load(environment: str | None = None) -> ReleaseSettings:
-    """How to release to an environment: the given one, that of OPERATION_ENVIRONMENT, or else dev.
+    """Return the settings of releases to an environment (default: OPERATION_ENVIRONMENT, or dev).
 
     Raises:
         SystemExit: There is no such environment, or its file is wrong; the text says where.

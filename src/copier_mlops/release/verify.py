@@ -1,4 +1,4 @@
-"""Verify a deployment: the version that was deployed answers real records as it should."""
+"""Verify a deployment: check that the deployed version answers real records correctly."""
 
 import argparse
 import json
@@ -15,11 +15,11 @@ SECONDS = 60
 
 
 class DifferenceError(Exception):
-    """What is not as it should be, in one sentence."""
+    """A check failed; the text says in one sentence what is different."""
 
 
 def sample(most: int) -> list[dict[str, Any]]:
-    """Return the records of the sample as a client sends them, at most so many."""
+    """Return records of the sample as a client sends them, up to a number."""
     import pandas as pd
 
     path = root() / "operation" / "tests" / "sample.csv"
@@ -31,10 +31,10 @@ def sample(most: int) -> list[dict[str, Any]]:
 
 
 def ask(url: str, version: str, body: object, expected: int = 200) -> list[dict[str, Any]]:
-    """The answers of /predict, whose status and version must be the expected ones.
+    """Send a request to /predict, check status and version, and return the answers.
 
     Raises:
-        DifferenceError: They are not.
+        DifferenceError: Status or version are not the expected ones.
     """
     answer = requests.post(f"{url}/predict", json=body, timeout=30)
     if answer.status_code != expected:
@@ -49,7 +49,7 @@ def check_predictions(url: str, version: str, records: list[dict[str, Any]]) -> 
     """Check that the answers to one and to many records are predictions.
 
     Raises:
-        DifferenceError: One is not a prediction, or comes from another version.
+        DifferenceError: An answer is not a prediction, or comes from another version.
     """
     answers = ask(url, version, records)
     if len(answers) != len(records):
@@ -69,7 +69,7 @@ def check_refusal(url: str, version: str, record: dict[str, Any]) -> str:
     """Check that a record that lacks a column is refused.
 
     Raises:
-        DifferenceError: It was not refused.
+        DifferenceError: The record was not refused.
     """
     column = team("schema").COLUMNS[0]
     ask(url, version, {name: value for name, value in record.items() if name != column}, expected=422)
@@ -77,10 +77,10 @@ def check_refusal(url: str, version: str, record: dict[str, Any]) -> str:
 
 
 def check_metrics(url: str, version: str) -> str:
-    """Check that what Prometheus reads names the version and counts its predictions.
+    """Check that /metrics names the version and counts its predictions.
 
     Raises:
-        DifferenceError: The version is not there, or predictions are not counted.
+        DifferenceError: The version is missing, or predictions are not counted.
     """
     text = requests.get(f"{url}/metrics", timeout=10).text
     named = 'model_version_info{version="VERSION"} 1.0'.replace("VERSION", version)
@@ -91,10 +91,10 @@ def check_metrics(url: str, version: str) -> str:
 
 
 def check_model(answer: dict[str, Any], document: dict[str, Any]) -> str:
-    """Compare the model file that the service names with that of the record, which is the file of dvc.lock.
+    """Compare the SHA-256 of the service's model file with the one of the record, which belongs to dvc.lock.
 
     Raises:
-        DifferenceError: It is another file.
+        DifferenceError: The files differ.
     """
     found, wanted = answer.get("model_sha256"), document["sha256"]
     if not found and "md5" not in document:
@@ -108,10 +108,10 @@ def check_model(answer: dict[str, Any], document: dict[str, Any]) -> str:
 
 
 def checks(document: dict[str, Any], settings: Settings, seconds: float) -> Iterator[tuple[str, str]]:
-    """Each thing that was looked at: its name, and what was seen.
+    """Yield each check: its name, and its result.
 
     Raises:
-        DifferenceError: One is not as it should be; those after it are not looked at.
+        DifferenceError: A check failed; later ones are not run.
     """
     version, url = document["version"], document["url"]
     if document["target"] == "alias":
@@ -139,10 +139,10 @@ def checks(document: dict[str, Any], settings: Settings, seconds: float) -> Iter
 
 
 def verify(document: dict[str, Any], settings: Settings, seconds: float = SECONDS, as_json: bool = False) -> None:
-    """Verify a deployment, print what was seen, and hand it on as verification.json.
+    """Verify a deployment, print the results, and write them to verification.json.
 
     Raises:
-        SystemExit: It is not as it should be; the text names the difference.
+        SystemExit: A check failed; the text names the difference.
     """
     seen, difference = [], ""
     try:
@@ -163,10 +163,14 @@ def verify(document: dict[str, Any], settings: Settings, seconds: float = SECOND
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Verify what was deployed to an environment."""
-    parser = argparse.ArgumentParser(prog="poe verify", description=__doc__)
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="which deployment (default: dev)")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to wait for it (default: %(default)s)")
+    """Verify the deployment of an environment."""
+    parser = argparse.ArgumentParser(
+        prog="poe verify", description=__doc__, epilog="For example: uv run poe verify --env stage --seconds 60"
+    )
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to verify (default: dev)")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="seconds to wait for the service (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)

@@ -1,4 +1,4 @@
-"""The two wheels of an image: the project's own, and this package as it is installed here."""
+"""Build the two wheels of an image: the project's own, and this package as it is installed here."""
 
 import base64
 import hashlib
@@ -12,9 +12,9 @@ from pathlib import Path
 from copier_mlops.command import CommandError, run
 
 NAME = "copier-mlops"
-# What the installer added to the wheel's own files.
+# Files that the installer added to those of the wheel.
 ADDED = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
-# The earliest time that a ZIP archive can hold: the same files give the same bytes.
+# The earliest time that a ZIP archive can store, so that the same files give the same bytes.
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
@@ -22,7 +22,7 @@ def build(package: str) -> dict[str, bytes]:
     """Return the wheels of the project and of this package by their file names.
 
     Raises:
-        SystemExit: The project's wheel cannot be built; the text is what the build said.
+        SystemExit: The project's wheel cannot be built; the text is the error of the build.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -36,9 +36,9 @@ def build(package: str) -> dict[str, bytes]:
 
 
 def packed(found: Distribution) -> dict[str, bytes]:
-    """Return an installed distribution as the wheel that it was installed from, by its file name.
+    """Return an installed distribution as a wheel, by its file name.
 
-    A pin to a commit has no wheel on any index, and its repository may be out of reach: the installed files are here.
+    A pin to a commit has no wheel on any index, and its repository may be unreachable, so the installed files are used.
     """
     name, version = found.name.replace("-", "_"), found.version
     info = f"{name}-{version}.dist-info"
@@ -48,7 +48,7 @@ def packed(found: Distribution) -> dict[str, bytes]:
         is_ours = path.startswith((f"{name}/", f"{info}/")) and not path.endswith(".pyc")
         if is_ours and file.name not in ADDED:
             content[path] = Path(str(found.locate_file(file))).read_bytes()
-    if f"{name}/cli.py" not in content:  # installed for editing: its files are where they are edited
+    if f"{name}/cli.py" not in content:  # installed in editable mode: its files are in their source folder
         content |= _edited(name)
     record = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in sorted(content.items())]
     content[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,"]).encode() + b"\n"
@@ -60,9 +60,9 @@ def packed(found: Distribution) -> dict[str, bytes]:
 
 
 def unpack(folder: Path, target: Path) -> None:
-    """Lay out the code of a folder of wheels, for a process that runs it without an installation.
+    """Unpack a folder of wheels, for a process that runs their code without an installation.
 
-    A file that is there with the same content stays untouched: a process may be reading it.
+    A file with the same content stays untouched, since a process may be reading it.
     """
     for path in sorted(folder.glob("*.whl")):
         with zipfile.ZipFile(path) as archive:
@@ -74,7 +74,7 @@ def unpack(folder: Path, target: Path) -> None:
 
 
 def _edited(name: str) -> dict[str, bytes]:
-    """Return the files of the package by their paths in a wheel, from the folder in which they are edited."""
+    """Return the files of the package by their paths in a wheel, from its source folder."""
     source = Path(__file__).resolve().parents[1]
     project = source.parents[1]
     places = {source: name}

@@ -1,7 +1,7 @@
-"""Charts of the report: each function draws one table as SVG text that takes its colours from the page.
+"""Draw the charts of the report: each function draws one table as an SVG that takes its colours from the page.
 
 Line and mark are the blue and the vermilion of Okabe and Ito (2008), which colour-blind readers can tell apart, and no
-chart speaks by colour only. The same table gives the same bytes. Labels go by the names of the project.
+information is in the colour only. The same table gives the same bytes. Labels have the project's own names.
 """
 
 import io
@@ -36,19 +36,19 @@ STYLE = {
 }
 DASHED: dict[str, Any] = {"color": FAINT, "linewidth": 1, "linestyle": (0, (4, 3))}
 Point = tuple[float, float]
-# Characters of a line beside an axis: the name of a label may be long.
+# The most characters of a line beside an axis, since the name of a label may be long.
 WIDTH, HEIGHT = 52, 44
 
 
 class Names(NamedTuple):
-    """What the records of the positive label are called, and the others."""
+    """The names of the records with the positive label, and of the others."""
 
     positive: str
     negative: str
 
 
 class Chart:
-    """A figure with one pair of axes, and its SVG once it is drawn."""
+    """A figure with one pair of axes, and its SVG after it is drawn."""
 
     def __init__(self, size: Point) -> None:
         self.figure = Figure(figsize=size, layout="constrained")
@@ -59,11 +59,11 @@ class Chart:
         self.axes.set(xlabel=textwrap.fill(x, WIDTH), ylabel=textwrap.fill(y, HEIGHT))
 
     def unit_square(self) -> None:
-        """Both axes from 0 to 1, with space for what lies on the border."""
+        """Set both axes to the range 0 to 1, with some space for marks on the border."""
         self.axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
     def mark(self, at: Point, text: str, offset: tuple[int, int]) -> None:
-        """A dot and what it is; `offset` in points. The text covers what lies behind it."""
+        """Draw a dot and its text, which covers everything behind it; `offset` is in points."""
         box = {"facecolor": CARD, "edgecolor": "none", "pad": 1.5}
         align = "right" if at[0] > 0.85 else "left"
         self.axes.annotate(text, at, offset, textcoords="offset points", ha=align, va="center", bbox=box, zorder=4)
@@ -72,7 +72,7 @@ class Chart:
 
 @contextmanager
 def _chart(name: str, size: Point = SIZE) -> Iterator[Chart]:
-    # Whatever style a person has set on this machine, the report looks the same.
+    # The report looks the same, whatever style is set on this machine.
     with matplotlib.style.context(["default", {**STYLE, "svg.hashsalt": name}]):
         chart = Chart(size)
         yield chart
@@ -83,9 +83,9 @@ def _chart(name: str, size: Point = SIZE) -> Iterator[Chart]:
 
 
 def _for_page(text: str, name: str) -> str:
-    """Return only the `<svg>` element, without addresses, in the page's colours, with ids of its own.
+    """Return only the `<svg>` element, without URLs, with the page's colours and unique ids.
 
-    What the chart shows, the page says in the elements `<name>-title` and `<name>-text`.
+    The page describes the chart in the elements `<name>-title` and `<name>-text`.
     """
     text = text[text.index("<svg") :].rstrip()
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text)
@@ -98,7 +98,7 @@ def _for_page(text: str, name: str) -> str:
 
 
 def roc(points: pd.DataFrame, names: Names, area: float, chosen: Point) -> str:
-    """Draw false against true positive rate, both 0 to 1; `chosen` is the rates at the chosen threshold."""
+    """Draw false against true positive rate, both 0 to 1; `chosen` has the rates at the chosen threshold."""
     with _chart("roc") as chart:
         chart.axes.plot([0, 1], [0, 1], **DASHED)
         chart.axes.annotate("chance", (0.66, 0.57), color=FAINT)
@@ -116,7 +116,7 @@ def precision_recall(points: pd.DataFrame, names: Names, average: float, base: f
 
     Args:
         points: The columns `recall` and `precision`, by falling recall.
-        names: What the labels are called.
+        names: The names of the labels.
         average: Average precision, 0 to 1.
         base: Share of records of the positive label, 0 to 1.
         chosen: Recall and precision at the chosen threshold.
@@ -145,7 +145,7 @@ def calibration(points: pd.DataFrame, names: Names) -> str:
 
 
 def confusion(pairs: pd.DataFrame, _: Names) -> str:
-    """Draw how many records have which actual and predicted label, and their share of the actual label.
+    """Draw the number of records by actual and predicted label, and their share of the actual label.
 
     Args:
         pairs: The columns `actual` and `predicted`, n rows of labels.
@@ -171,7 +171,7 @@ def confusion(pairs: pd.DataFrame, _: Names) -> str:
 
 
 def cost(points: pd.DataFrame, names: Names, chosen: Point) -> str:
-    """Draw the threshold, 0 to 1, against the mean cost of a record; `chosen` is the threshold in use and its cost."""
+    """Draw the threshold, 0 to 1, against the mean cost of a record; `chosen` has the threshold in use and its cost."""
     with _chart("cost") as chart:
         chart.axes.plot(points["threshold"], points["cost"], color=LINE)
         chart.axes.axvline(chosen[0], **DASHED)
@@ -182,7 +182,7 @@ def cost(points: pd.DataFrame, names: Names, chosen: Point) -> str:
 
 
 def importance(points: pd.DataFrame, _: Names) -> str:
-    """Draw the loss of ROC AUC by feature, the largest on top; a name is above its bar, so that long ones fit."""
+    """Draw the loss of ROC AUC by feature, the largest on top; names are above their bars, so that long ones fit."""
     values = points["importance"]
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     span = (high - low) or 1.0

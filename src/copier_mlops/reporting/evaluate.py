@@ -15,11 +15,11 @@ def read(path: Path, *names: str) -> dict[str, Any]:
     """Return a file of metrics.
 
     Args:
-        path: A JSON object that the pipeline wrote.
-        names: What it must hold.
+        path: A file with a JSON object, written by the pipeline.
+        names: The keys that it must have.
 
     Raises:
-        SystemExit: The pipeline has not written it, it is damaged, or it lacks a name.
+        SystemExit: The file is missing or damaged, or it lacks a key.
     """
     place = path.relative_to(root()).as_posix()
     try:
@@ -34,7 +34,7 @@ def read(path: Path, *names: str) -> dict[str, Any]:
 
 
 def compare(new: dict[str, float], old: dict[str, float]) -> list[dict[str, Any]]:
-    """Return one row per metric: its value now, in the served model (None if it has none), and the difference."""
+    """Return one row per metric: its new value, that of the served model or None, and the difference."""
     rows = []
     for name, value in new.items():
         before = old.get(name)
@@ -56,9 +56,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Compare the candidates, and the chosen one with the model that the environment serves.
 
     Raises:
-        SystemExit: The pipeline has not run, the tracking server is away, or a setting is wrong.
+        SystemExit: The pipeline has not run, the tracking server does not answer, or a setting is wrong.
     """
-    parser = argparse.ArgumentParser(prog="poe evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="poe evaluate", description=__doc__, epilog="For example: uv run poe evaluate --env prod"
+    )
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to compare with (default: dev)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)

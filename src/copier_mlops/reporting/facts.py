@@ -1,4 +1,4 @@
-"""What there is to report on the pipeline's last run: read from its files, named as the project's schema names it."""
+"""Collect the facts of a report on the pipeline's last run, from its files and with the names of the schema."""
 
 import itertools
 import json
@@ -24,15 +24,15 @@ INPUTS = (
     *("dvc.lock", "metrics/data.json", "metrics/test.json", "build/predictions.csv", VALIDATED, TEST),
     *(f"build/plots/{name}.csv" for name in CURVES),
 )
-# What a model depends on. Cards and README are left out: a report that is committed must not make the next one differ.
+# The files that a model depends on. Cards and README are left out: a committed report must not change the next one.
 SOURCES = ("data", "src", "dvc.lock", "dvc.yaml", "params.yaml", "pyproject.toml", "uv.lock")
 
 
 def check_inputs(root: Path) -> None:
-    """Refuse to report on half a run.
+    """Check that the run is complete.
 
     Raises:
-        SystemExit: A file is missing; the text names each and the command that brings it back.
+        SystemExit: Files are missing; the text names them and the command that restores them.
     """
     missing = [path for path in INPUTS if not (root / path).is_file()]
     if not list((root / "metrics" / "candidates").glob("*.json")):
@@ -45,7 +45,7 @@ def check_inputs(root: Path) -> None:
 
 
 def code(root: Path) -> dict[str, str]:
-    """Return the last commit that touched what the model depends on, its date, and whether it changed since (`dirty`).
+    """Return the last commit of the files that the model depends on, its date, and whether they changed (`dirty`).
 
     Raises:
         CommandError: Git refused.
@@ -59,7 +59,7 @@ def code(root: Path) -> dict[str, str]:
 
 
 def outdated(root: Path) -> list[str]:
-    """Return the stages whose command, inputs or outputs are not those of the last run; an absent file is no change.
+    """Return the stages whose command, inputs or outputs changed since the last run; missing files do not count.
 
     Raises:
         CommandError: DVC cannot read the pipeline.
@@ -69,7 +69,7 @@ def outdated(root: Path) -> list[str]:
 
 
 def names() -> Names:
-    """Return what the project calls the records of the positive label, and the others."""
+    """Return the project's names of the records with the positive label, and of the others."""
     schema = team("schema")
     positive = str(schema.POSITIVE)
     others = {str(label) for label in schema.LABELS.values()} - {positive}
@@ -77,11 +77,11 @@ def names() -> Names:
 
 
 def collect(root: Path) -> dict[str, Any]:
-    """Return what the templates say of the run, charts included.
+    """Return all values for the templates, charts included.
 
     Raises:
         KeyError: The run lacks a figure or a parameter.
-        ValueError: A file is damaged, or two do not belong together.
+        ValueError: A file is damaged, or two files do not belong together.
         CommandError: Git refused.
     """
     metrics = _read(root / "metrics" / "test.json")
@@ -113,7 +113,7 @@ def collect(root: Path) -> dict[str, Any]:
 
 
 def draw(plots: Path, metrics: dict[str, float], rates: dict[str, float], decision: float) -> dict[str, str]:
-    """Return the SVG of each curve, by the curve's name; features go by their meaning."""
+    """Return the SVG of each curve, by the curve's name; features are named by their meaning."""
     tables = {name: _read(plots / f"{name}.csv") for name in CURVES}
     features = tables["importance"]["feature"]
     tables["importance"]["feature"] = features.map(
@@ -130,7 +130,7 @@ def draw(plots: Path, metrics: dict[str, float], rates: dict[str, float], decisi
 
 
 def threshold(costs: dict[str, float]) -> float:
-    """Return the probability, 0 to 1, from which the pipeline gives a record the positive label."""
+    """Return the probability, 0 to 1, from which a record gets the positive label."""
     return float(team("train").decision_threshold(costs["missed"], costs["refused"]))
 
 
@@ -151,20 +151,20 @@ def rates(predictions: pd.DataFrame) -> dict[str, float]:
 
 
 def _positive(predictions: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return which records have the positive label, and which were given it; a CSV file may read it as a number."""
+    """Return which records have, and which were predicted, the positive label; a CSV file may read it as a number."""
     positive = str(team("schema").POSITIVE)
     return predictions["actual"].astype(str) == positive, predictions["label"].astype(str) == positive
 
 
 def columns(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return one row per column of the contract: `name`, `kind`, `meaning`, what it may hold and what `table` holds."""
+    """Return one row per column of the contract: `name`, `kind`, `meaning`, allowed values, and values in `table`."""
     rows = []
     for feature in team("schema").FEATURES:
         row = {"name": feature.name, "meaning": feature.meaning, "codes": {}, "low": 0, "high": 0}
         values = table[feature.name]
         if hasattr(feature, "codes"):
             shares = values.value_counts(normalize=True)
-            # The first in the contract's order if two are equal, so that the card does not depend on pandas.
+            # If two are equal, the first of the contract is taken, so that the card does not depend on pandas.
             top = max(feature.codes, key=lambda code: shares.get(code, 0.0))
             absent = [code for code in feature.codes if code not in shares]
             share = shares.get(top, 0.0)
@@ -177,15 +177,15 @@ def columns(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def groups(records: pd.DataFrame, predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return how the groups fare that the project protects; nothing if its schema has no PROTECTED.
+    """Return how protected groups fare; an empty list if the schema has no PROTECTED.
 
     Args:
         records: n records.
-        predictions: Their predictions, n rows in the same order, with the labels `actual` and `label`.
+        predictions: The predictions, n rows in the same order, with the labels `actual` and `label`.
 
     Returns:
-        Per group `column`, `name`, `records`, and the shares `positive_rate` (given the positive label),
-        `false_positive_rate` and `false_negative_rate`, 0 to 1; None for a share of no record.
+        Per group `column`, `name`, `records`, and the shares `positive_rate` (predicted positive),
+        `false_positive_rate` and `false_negative_rate`, 0 to 1, or None for a share of zero records.
 
     Raises:
         ValueError: PROTECTED names a column that is not a feature, or a number without bands.
@@ -224,7 +224,7 @@ def _read(path: Path) -> Any:
             return pd.read_csv(path)
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))  # what is JSON is YAML, too
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML, too
         if not isinstance(document, dict):
             raise ValueError("expected an object")
         return document

@@ -1,7 +1,7 @@
 """Write the page, the model card and the data card of the pipeline's last run, and draw the pipeline in the README.
 
-All of it is in files, but for the version in the model registry, which is left out while the tracking server is away.
-The page's template is in this package; the cards' are in the project's docs/cards, and the team changes them.
+Only the registered version needs the tracking server; it is left out if the server does not answer. The template of the
+page is in this package. The templates of the cards are in the project's docs/cards, where you may change them.
 """
 
 import argparse
@@ -27,16 +27,19 @@ CARDS = Path("docs", "cards")
 CARD_TEMPLATES = {"docs/model_card.md": "model_card.md.j2", "docs/data_card.md": "data_card.md.j2"}
 NOTES = ("<!-- notes:start -->", "<!-- notes:end -->")
 PIPELINE = ("<!-- pipeline:start -->", "<!-- pipeline:end -->")
-NO_NOTES = "\n\nNothing yet. What the team writes here stays when this file is written again.\n\n"
+NO_NOTES = "\n\nNothing yet. Your text here stays when this file is written again.\n\n"
 
 
 def registered(folder: Path, settings: Settings) -> str:
-    """Return the version of this result in the model registry, or why there is none to name."""
+    """Return the registered version of this result, or why it is unknown."""
     file = sqlite_file(settings.tracking_uri)
     if file and not file.is_file():
         print(f"report: the model's version is left out: {settings.tracking_uri} is not there yet")
         return "not known"
-    from copier_mlops.tracking import models, server  # MLflow takes seconds to load, and the rest does without it
+    from copier_mlops.tracking import (
+        models,
+        server,
+    )  # MLflow takes seconds to load, and the rest of the report does not need it
 
     try:
         versions = models.versions(server.connect(settings), settings)
@@ -50,17 +53,17 @@ def registered(folder: Path, settings: Settings) -> str:
 
 
 def between(text: str, markers: tuple[str, str]) -> tuple[str, str, str] | None:
-    """Return the text before, between and after two markers, which stay with the outer parts; None without them."""
+    """Return the text before, between and after two markers, or None without them; the outer parts keep the markers."""
     before, start, rest = text.partition(markers[0])
     inside, end, after = rest.partition(markers[1])
     return (before + start, inside, end + after) if end else None
 
 
 def render(folder: Path, values: dict[str, Any]) -> dict[Path, str]:
-    """Return the text of the page and of each card, by the file that it goes to.
+    """Return the text of the page and of each card, by its file.
 
-    A card keeps the notes between its markers. One that has no markers is left alone; one that has no template is
-    left out.
+    A card keeps the notes between its markers. A file without markers is not changed; a card without a template is left
+    out.
 
     Raises:
         SystemExit: A template is wrong; the text names file and line.
@@ -87,11 +90,11 @@ def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
 
     Args:
         template: The file; it may include others of its folder.
-        folder: The project, from which an error names the file.
-        values: What the template may name.
+        folder: The project; errors name files relative to it.
+        values: The values that the template may use.
 
     Raises:
-        SystemExit: It cannot be read, is not Jinja, names a value that is not there or fails; the text names the line.
+        SystemExit: The template cannot be read, is not Jinja, uses an unknown value or fails; the text names the line.
     """
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(template.parent),
@@ -104,7 +107,7 @@ def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
     environment.filters["text"] = markdown
     try:
         return environment.get_template(template.name).render(values)
-    except Exception as error:  # an expression of a template can fail in any way
+    except Exception as error:  # an expression of a template can raise anything
         file, line = _place(template, error)
         name = file.relative_to(folder).as_posix() if folder in file.parents else file.name
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -113,7 +116,7 @@ def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
 
 
 def _place(template: Path, error: Exception) -> tuple[Path, int | str]:
-    """Return the template, or the one that it includes, and the line of it on which rendering ended."""
+    """Return the template in which rendering failed, which may be an included one, and the line."""
     if isinstance(error, TemplateSyntaxError):
         return Path(error.filename or template), error.lineno
     frames = [(Path(frame.filename), frame.lineno or "") for frame in traceback.extract_tb(error.__traceback__)]
@@ -121,12 +124,12 @@ def _place(template: Path, error: Exception) -> tuple[Path, int | str]:
 
 
 def markdown(value: object) -> str:
-    """Return any value as text that Markdown and its HTML take for nothing else, on one line."""
+    """Return any value as text on one line, escaped for Markdown and its HTML."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(" ".join(str(value).split()), quote=False))
 
 
 def readme(folder: Path) -> dict[Path, str]:
-    """Return README.md with the pipeline as it is now between its markers; nothing if they are not there.
+    """Return README.md with the current pipeline between its markers; nothing without them.
 
     Raises:
         CommandError: DVC cannot read the pipeline.
@@ -141,7 +144,7 @@ def readme(folder: Path) -> dict[Path, str]:
 
 
 def write(texts: dict[Path, str]) -> None:
-    """Write every file beside its place first, so that a full disk leaves no half of a report."""
+    """Write all files under temporary names first, so that a full disk cannot leave half a report."""
     drafts = {path.with_name(f".{path.name}.draft"): path for path in texts}
     try:
         for draft, path in drafts.items():
@@ -158,10 +161,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the report of the last run.
 
     Raises:
-        SystemExit: The run lacks something, a template is wrong, or a file cannot be written.
+        SystemExit: The run is incomplete, a template is wrong, or a file cannot be written.
     """
-    parser = argparse.ArgumentParser(prog="poe report", description=__doc__)
-    parser.add_argument("--open", action="store_true", help="show the page in the browser")
+    parser = argparse.ArgumentParser(
+        prog="poe report", description=__doc__, epilog="For example: uv run poe report --open"
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in your browser")
     options = parser.parse_args(arguments)
     folder = root()
     facts.check_inputs(folder)

@@ -1,6 +1,6 @@
-"""Serving a predictor: over HTTP (`online`) and files (`batch`), and what an image runs (`packaged`).
+"""Serve a predictor over HTTP (`online`), from files (`batch`) and in an image (`packaged`).
 
-What `operation/execution/serve.py` uses is named here; the libraries of a mode are imported with its module.
+This module has the names that `operation/execution/serve.py` uses; each mode imports its own libraries.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = ["Predictor", "load"]
 
 
 class Predictor(Protocol):
-    """What the team's `score.Predictor` is: a model that is ready to answer."""
+    """The interface of the team's `score.Predictor`: a model that is ready to answer."""
 
     @property
     def version(self) -> str:
-        """The version that every answer carries."""
+        """The version in every answer."""
 
     def score(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Return n rows with `label`, `probability` (0 to 1) and `model_version`, under the index of n records."""
+        """Return n rows with `label`, `probability` (0 to 1) and `model_version`, with the index of the n records."""
 
 
 class _Loaded:
-    """The team's predictor, which also knows the SHA-256 of the file that it was read from."""
+    """The team's predictor, and the SHA-256 of its model file."""
 
     def __init__(self, predictor: Predictor, sha256: str) -> None:
         self._predictor = predictor
@@ -48,11 +48,11 @@ class _Loaded:
 
 
 def load(path: Path, version: str, sha256: str) -> Predictor:
-    """Return the team's predictor over a model file, whose SHA-256 must be the given one.
+    """Return the team's predictor for a model file, after a check of its SHA-256.
 
     Args:
         path: The file.
-        version: What the answers carry.
+        version: The version in the answers.
         sha256: In hexadecimal; `/health` names it.
 
     Raises:

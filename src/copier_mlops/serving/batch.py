@@ -1,4 +1,4 @@
-"""The predictor for files: a file of records in, a file of predictions out."""
+"""Score a file of records and write a file of predictions."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
 
 
 def known_suffix(text: str) -> Path:
-    """A path whose ending names a format that can be read and written."""
+    """Return a path, if its suffix names a format that can be read and written."""
     path = Path(text)
     if path.suffix not in READERS:
         raise argparse.ArgumentTypeError(f"{text}: expected a name that ends in {', '.join(READERS)}")
@@ -33,21 +33,27 @@ def known_suffix(text: str) -> Path:
 
 
 def registered(settings: Settings) -> Predictor:
-    """The model behind the environment's alias."""
-    # Imported here: an image has neither the registry nor MLflow.
+    """Return the model of the environment's alias."""
+    # Imported here, since an image has neither the registry nor MLflow.
     from copier_mlops.tracking import models
 
     return models.predictor(settings)
 
 
 def main(arguments: list[str] | None = None, find: Callable[[Settings], Predictor] = registered) -> None:
-    parser = argparse.ArgumentParser(prog="poe predict", description=__doc__)
-    parser.add_argument("--data", type=known_suffix, required=True, help="records: CSV, JSON, JSON lines or Parquet")
+    parser = argparse.ArgumentParser(
+        prog="poe predict",
+        description=__doc__,
+        epilog="For example: uv run poe predict --data records.csv --out predictions.csv",
+    )
+    parser.add_argument(
+        "--data", type=known_suffix, required=True, help="records: a CSV, JSON, JSON lines or Parquet file"
+    )
     parser.add_argument("--out", type=known_suffix, help="predictions, same formats (default: print JSON lines)")
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="whose model answers (default: dev)")
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose model answers (default: dev)")
     options = parser.parse_args(arguments)
     try:
-        # Records whose outcome is known carry it along; the predictor may not see it.
+        # Records may have a known outcome, which the predictor must not see.
         table = READERS[options.data.suffix](options.data).drop(columns=team("schema").TARGET, errors="ignore")
         records = team("ingest").features(table, options.data)
     except (OSError, ValueError) as error:

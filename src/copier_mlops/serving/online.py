@@ -1,4 +1,4 @@
-"""The predictor over HTTP: `create_app` makes the service, to which a project adds its own routes."""
+"""Serve the predictor over HTTP: `create_app` returns the service, to which a project adds its own routes."""
 
 import argparse
 import gc
@@ -24,7 +24,7 @@ ENTRY = "operation/execution/serve.py"
 
 
 def record_model(schema: ModuleType) -> type[BaseModel]:
-    """Return the schema as a model of one record. A code outside the list passes: the predictor can handle it."""
+    """Return a model of one record. An unknown code is allowed, since the predictor can handle it."""
     fields: dict[str, Any] = {}
     for feature in schema.FEATURES:
         if hasattr(feature, "codes"):
@@ -39,7 +39,7 @@ def record_model(schema: ModuleType) -> type[BaseModel]:
 
 
 def prediction_model(schema: ModuleType) -> type[BaseModel]:
-    """Return the answer to one record as a model."""
+    """Return a model of the answer to one record."""
     probability = Annotated[float, Field(ge=0, le=1, description=f"probability of {schema.POSITIVE}")]
     unseen = Annotated[list[str], Field(description="features whose code the model has never seen")]
     fields: dict[str, Any] = {
@@ -53,7 +53,7 @@ def prediction_model(schema: ModuleType) -> type[BaseModel]:
 
 
 class Health(BaseModel):
-    """That the service answers, and with which model."""
+    """The answer of /health: status and model."""
 
     model_config = ConfigDict(protected_namespaces=())
     status: Literal["ok"]
@@ -63,7 +63,7 @@ class Health(BaseModel):
 
 
 class Metrics:
-    """What Prometheus reads, in a registry of its own so that several services can live in one process."""
+    """The metrics for Prometheus, in a separate registry so that several services can run in one process."""
 
     def __init__(self, version: str) -> None:
         self.registry = CollectorRegistry()
@@ -75,7 +75,7 @@ class Metrics:
 
 
 class BodyLimit:
-    """Reads a body, chunked ones too, before the service sees it, and answers 413 once it is over `most` bytes."""
+    """Reads a body, chunked ones included, before the service does, and answers 413 if it is over `most` bytes."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self.app = app
@@ -105,7 +105,7 @@ class BodyLimit:
 
 
 def answer(predictor: Predictor, records: pd.DataFrame, metrics: Metrics) -> list[dict[str, Any]]:
-    """Return one prediction per record, n of them for n rows, and count them."""
+    """Score n records, count them, and return n predictions."""
     answers: list[dict[str, Any]] = predictor.score(records).to_dict("records")  # type: ignore[assignment]
     for each, row in zip(answers, team("score").unseen(records).to_dict("records"), strict=True):
         each["unseen"] = [name for name, new in row.items() if new]
@@ -116,18 +116,18 @@ def answer(predictor: Predictor, records: pd.DataFrame, metrics: Metrics) -> lis
 
 
 def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
-    """Return the service over one predictor: `/predict`, `/health` and `/metrics`, to which you may add routes.
+    """Return the service for a predictor: `/predict`, `/health` and `/metrics`, to which you may add routes.
 
     Args:
-        predictor: What answers; its version is in every answer.
-        settings: The limits of a request, and the names that the service shows.
+        predictor: The predictor; its version is in every answer.
+        settings: The limits of a request, and the names of the project and the model.
 
     Raises:
         SystemExit: The team's package cannot be imported.
     """
     schema = team("schema")
     Record, Prediction = record_model(schema), prediction_model(schema)  # noqa: N806 (they are classes)
-    # Types that are made at run time, which mypy cannot follow.
+    # mypy cannot follow types that are created at run time.
     limits = Field(min_length=1, max_length=settings.max_records)
     one = Annotated[Record, Tag("one")]  # type: ignore[valid-type]
     many = Annotated[list[Record], limits, Tag("many")]  # type: ignore[valid-type]
@@ -138,25 +138,25 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
 
     @app.post("/predict")
     def predict(body: one_or_many) -> list[Prediction]:  # type: ignore[valid-type]
-        """Score one record or a list of them; the answer is a list in the same order."""
+        """Score a record or a list of records, and return a list of answers in the same order."""
         with metrics.seconds.time():
             records = pd.DataFrame([record.model_dump() for record in (body if isinstance(body, list) else [body])])
             return answer(predictor, records, metrics)
 
     @app.get("/health")
     def health() -> Health:
-        """Whether the service can answer, and with which model."""
+        """Report whether the service is ready, and its model."""
         return Health(
             status="ok",
             model_name=settings.model_name,
             model_version=predictor.version,
-            # A predictor that a test made by hand has no file.
+            # A predictor of a test may have no file.
             model_sha256=getattr(predictor, "sha256", ""),
         )
 
     @app.get("/metrics", response_class=PlainTextResponse)
     def prometheus() -> Response:
-        """Counts and times for Prometheus."""
+        """Report counts and durations for Prometheus."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.middleware("http")
@@ -166,7 +166,7 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
         except Exception:
             log.exception("%s failed", request.url.path)
             response = JSONResponse({"detail": "the service failed; its log says why"}, status_code=500)
-        # Paths that are not ours share one label, so that a scan cannot fill the memory with counters.
+        # Unknown paths share one label, so that a scan cannot fill the memory with counters.
         path = getattr(request.scope.get("route"), "path", "other")
         metrics.requests.labels(path, response.status_code).inc()
         response.headers["X-Model-Version"] = predictor.version
@@ -176,10 +176,10 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
 
 
 def project_app(predictor: Predictor, settings: Settings) -> FastAPI:
-    """Return the project's service: what `create_app` of operation/execution/serve.py makes.
+    """Return the project's service, from `create_app` of operation/execution/serve.py.
 
     Raises:
-        SystemExit: The file is not there, fails, or makes no FastAPI app; the text names its line.
+        SystemExit: The file is missing, fails, or does not return a FastAPI app; the text names its line.
     """
     create = entry(ENTRY, "create_app")
     app = create(predictor, settings)
@@ -193,9 +193,9 @@ def project_app(predictor: Predictor, settings: Settings) -> FastAPI:
 
 
 def serve(predictor: Predictor, settings: Settings) -> None:
-    """Answer with one predictor until the process is told to end."""
+    """Serve one predictor until the process is stopped."""
     app = project_app(predictor, settings)
-    # What was loaded stays: keeping it out of the garbage collector's rounds takes the pauses out of the slow requests.
+    # Loaded objects are never freed, so the garbage collector can skip them, which shortens the slowest requests.
     gc.collect()
     gc.freeze()
     place = f"http://{settings.host}:{settings.port}/docs"
@@ -204,11 +204,13 @@ def serve(predictor: Predictor, settings: Settings) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve the model behind an environment's alias over HTTP."""
-    parser = argparse.ArgumentParser(prog="poe serve", description=main.__doc__)
-    parser.add_argument("--env", metavar="ENVIRONMENT", help="whose model answers (default: dev)")
+    """Serve the model of an environment's alias over HTTP."""
+    parser = argparse.ArgumentParser(
+        prog="poe serve", description=main.__doc__, epilog="For example: uv run poe serve --env prod"
+    )
+    parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose model answers (default: dev)")
     options = parser.parse_args(arguments)
-    # A service that carries its model needs neither the registry nor MLflow.
+    # Imported here, since a packaged service needs neither the registry nor MLflow.
     from copier_mlops.tracking import models
 
     settings = load_settings(options.env)

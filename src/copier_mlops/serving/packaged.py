@@ -1,4 +1,4 @@
-"""What an image runs: the model that lies beside the settings, served without a registry and without MLflow."""
+"""Serve the model in an image, without a registry and without MLflow."""
 
 import json
 import sys
@@ -9,10 +9,10 @@ from copier_mlops.serving import Predictor, load
 
 
 def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
-    """Return the model in a folder, `model` of the project if none is given, its file checked by its SHA-256.
+    """Return the model in a folder (default: `model` of the project), after a check of its SHA-256.
 
     Raises:
-        SystemExit: The model or what belongs to it is missing, damaged or not trusted.
+        SystemExit: The model or a file beside it is missing, damaged or not trusted.
     """
     place = folder or root() / "model"
     try:
@@ -26,7 +26,7 @@ def predictor(settings: Settings, folder: Path | None = None) -> Predictor:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve as the project answered; with --check, load all that it needs, say so and end."""
+    """Serve in the project's serving mode; with --check, load everything, print a line and exit."""
     words = sys.argv[1:] if arguments is None else arguments
     if "online" in answer("serving", []):
         from copier_mlops.serving import online

@@ -1,4 +1,4 @@
-"""What this machine must have, how to see whether it has it, and how to fix it."""
+"""Check what this machine needs, and fix it."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from copier_mlops.project import root
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check saw. `advice` is the command that fixes it, if a person has to."""
+    """The result of a check. `advice` is the command with which you can fix it, if `poe setup` cannot."""
 
     ok: bool
     text: str
@@ -23,16 +23,16 @@ class Finding:
 
     @classmethod
     def of(cls, error: BaseException, prefix: str = "mlops: ") -> Self:
-        """Return what an error says as a finding: a sentence, and below it the command after `fix:`."""
+        """Return an error as a finding: its sentence, and the command after `fix:`."""
         text, _, advice = str(error).strip().partition("\n  fix: ")
         return cls(False, text.removeprefix(prefix) or type(error).__name__, advice or "fix what the text names")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at. `see` never changes anything; `fix` may raise, and the finding after it counts.
+    """One check. `see` never changes anything; `fix` may raise, and the finding after it counts.
 
-    What changes the same `place` is looked at and fixed in order, and never at the same time.
+    Checks of the same `place` run one after the other.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Check:
     place: str
 
     def look(self) -> Finding:
-        """Return what `see` finds; what it cannot look at is a finding as well, so that the other checks go on."""
+        """Return the finding of `see`; an error in it becomes a finding as well, so that the other checks go on."""
         try:
             return self.see()
         except (Exception, SystemExit) as error:
@@ -49,10 +49,10 @@ class Check:
 
 
 def prepare(check: Check, fixes: bool = True) -> tuple[str, Finding]:
-    """Look, and fix what is wrong and look again, if asked to.
+    """Run the check; if it fails and `fixes` is set, fix it and check again.
 
     Returns:
-        What happened (`ok`, `done` or `FAILED`), and the last finding.
+        The state (`ok`, `done` or `FAILED`), and the last finding.
     """
     finding = check.look()
     if finding.ok or not fixes:
@@ -66,17 +66,17 @@ def prepare(check: Check, fixes: bool = True) -> tuple[str, Finding]:
     return "done" if finding.ok else "FAILED", finding
 
 
-# As `uv run` does: what somebody installed beside it stays, for example the group of a build for a GPU.
+# Like `uv run`: packages that you installed in addition stay, for example the group of a build for a GPU.
 SYNC = ("uv", "sync", "--inexact")
 
 
 def is_kept() -> bool:
-    """Return whether this machine's environment is left as it is, as `UV_NO_SYNC` tells `uv run`."""
+    """Return whether `UV_NO_SYNC` forbids changes of the virtual environment, as for `uv run`."""
     return os.environ.get("UV_NO_SYNC", "").lower() in ("1", "true", "t", "yes", "y", "on")
 
 
 def look_virtual_environment() -> Finding:
-    """Return whether uv.lock follows pyproject.toml and the virtual environment follows uv.lock."""
+    """Check that uv.lock matches pyproject.toml, and the virtual environment matches uv.lock."""
     commands: list[tuple[str, ...]] = [("uv", "lock", "--check")]
     if not is_kept():
         commands.append((*SYNC, "--frozen", "--check"))
@@ -94,10 +94,10 @@ def look_virtual_environment() -> Finding:
 
 
 def sync_virtual_environment() -> None:
-    """Install what pyproject.toml and uv.lock name.
+    """Install the dependencies of pyproject.toml and uv.lock.
 
     Raises:
-        CommandError: It cannot be done; the text is empty if the finding has said why.
+        CommandError: The installation failed; the text is empty if the finding has the reason.
     """
     try:
         run(*(("uv", "lock") if is_kept() else SYNC))
@@ -105,7 +105,7 @@ def sync_virtual_environment() -> None:
         raise CommandError("" if _unreachable(str(error)) else _said(error)) from None
 
 
-# How uv names the package of the template if it cannot get it, and how git says why.
+# The errors of uv if it cannot fetch the template's package, and of git with the reason.
 PINNED = re.compile(r"copier-mlops @ ([^\s`]+)|[Ff]ailed to fetch: `?([^\s`]*/copier-mlops/?)(?:`|$)", re.MULTILINE)
 REASON = re.compile(r"^\W*((?:fatal|remote|ERROR|error): .*|.*Permission denied.*)$", re.MULTILINE)
 CAUSE = re.compile(r"(?:cause: |[├╰]─▶ )(.*)")
@@ -113,7 +113,7 @@ LOGIN = re.compile("could not read Username|Permission denied|Authentication fai
 
 
 def _unreachable(said: str) -> Finding | None:
-    """Return that the pin of the package cannot be reached, and where, if that is what uv said."""
+    """Return a finding if uv could not fetch the pinned package, and None for other errors."""
     if (found := PINNED.search(said)) is None:
         return None
     address = found[1] or found[2]
@@ -129,7 +129,7 @@ def _unreachable(said: str) -> Finding | None:
 
 
 def _said(error: CommandError) -> str:
-    """Return what uv says is wrong, and its first cause, as one line."""
+    """Return uv's error and its first cause, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     start = next((number for number, line in enumerate(lines) if line.startswith("error: ")), len(lines) - 1)
     causes = [found[1] for line in lines[start + 1 :] if (found := CAUSE.match(line))]
@@ -140,7 +140,7 @@ IDENTITY = "git config --global user.name NAME && git config --global user.email
 
 
 def look_git() -> Finding:
-    """Return whether there is a repository with a commit in it."""
+    """Check that there is a git repository with a commit."""
     try:
         run("git", "rev-parse", "--git-dir")
     except CommandError:
@@ -153,18 +153,18 @@ def look_git() -> Finding:
 
 
 def fix_git() -> None:
-    """Make the repository and its first commit; a repository that was there before keeps its history as it is."""
+    """Create the repository and its first commit; the history of an existing repository stays as it is."""
     try:
         run("git", "rev-parse", "--git-dir")
     except CommandError:
-        run("git", "var", "GIT_AUTHOR_IDENT")  # fails without a name, before anything is made
+        run("git", "var", "GIT_AUTHOR_IDENT")  # fails without a name, before anything is created
         run("git", "init", "--initial-branch", "main")
         run("git", "add", "--all")
         run("git", "commit", "--message", "Start from the template")
 
 
 def look_hooks() -> Finding:
-    """Return whether git runs pre-commit at every occasion that .pre-commit-config.yaml names."""
+    """Check that git runs pre-commit for every hook type of .pre-commit-config.yaml."""
     from pre_commit.clientlib import load_config  # type: ignore[import-untyped]
 
     folder = root() / run("git", "rev-parse", "--git-path", "hooks")
@@ -178,7 +178,7 @@ def look_hooks() -> Finding:
 
 
 def look_remote() -> Finding:
-    """Return whether the data remote of .dvc/config can be reached and, if it is a folder, written."""
+    """Check that the data remote of .dvc/config can be reached and, if it is a folder, written."""
     from dvc.repo import Repo  # type: ignore[import-untyped]  # takes a moment, and only DVC's checks need it
 
     try:
@@ -188,7 +188,7 @@ def look_remote() -> Finding:
                 return _look_folder(_folder(storage))
             place = storage.fs.unstrip_protocol(storage.path).removesuffix("/files/md5")
             storage.fs.ls(storage.path.split("/")[0])
-    except Exception as error:  # every storage has errors of its own
+    except Exception as error:  # every storage has its own errors
         name = type(error).__name__
         return Finding(False, f"the data remote does not answer: {name}: {error}", CREDENTIALS)
     return Finding(True, f"{place} answers")
@@ -198,7 +198,7 @@ CREDENTIALS = "see data/README.md: credentials go to .dvc/config.local or the en
 
 
 def _folder(storage: Any) -> Path:
-    # DVC keeps files below files/md5 of the folder that was named.
+    # DVC keeps files in files/md5 of the configured folder.
     return Path(storage.path).parents[1]
 
 
@@ -214,7 +214,7 @@ REMOTE = "uvx copier update --data data_remote=FOLDER"
 
 
 def fix_remote() -> None:
-    """Make the folder of a data remote on this machine."""
+    """Create the folder of a data remote on this machine."""
     from dvc.repo import Repo
 
     with Repo(str(root())) as repo:
@@ -224,7 +224,7 @@ def fix_remote() -> None:
 
 
 def look_data() -> Finding:
-    """Return whether every file that a `*.dvc` file names is here and in DVC's cache."""
+    """Check that every file of a `*.dvc` file is here and in DVC's cache."""
     from dvc.repo import Repo
 
     try:
@@ -244,7 +244,7 @@ def look_data() -> Finding:
 
 
 def fix_data() -> None:
-    """Take what came with the template into DVC's cache, and fetch what is not here; a changed file is left alone."""
+    """Add the template's files to DVC's cache, and fetch missing ones; changed files stay as they are."""
     from dvc.repo import Repo
 
     with Repo(str(root())) as repo:

@@ -1,4 +1,4 @@
-"""Whether this project has its copier-mlops: the pin, what is installed, and the version that rendered the project."""
+"""Check the project's copier-mlops: the pin, the installed version, and the version that rendered the project."""
 
 import json
 import re
@@ -17,20 +17,22 @@ from copier_mlops.setup.checks import Check, Finding
 FILE, NAME = "pyproject.toml", "copier-mlops"
 MARKER = re.compile(r"^(?:<{7}|>{7})(?: |$)")
 SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-# What `git describe` says of a commit behind a version: its distance, and its hash.
+# The end of `git describe` for a commit after a version: its distance, and its hash.
 BEHIND = re.compile(r"^(.+)-\d+-g([0-9a-f]+)$")
 
 
 def look_package() -> Finding:
-    """Return whether the installed package is the pinned one, and fits the version that rendered the project."""
+    """Check that the installed package is the pinned one, and fits the version that rendered the project."""
     document = read()
     try:
         requirement, source = named(document), taken_from(document)
     except (AttributeError, TypeError):  # a list in place of a table, for example
-        raise _wrong(f"{FILE} has not the form that uv asks for: `uv lock` says where", f"git restore {FILE}") from None
+        raise _wrong(
+            f"{FILE} does not have the form that uv needs: `uv lock` says where", f"git restore {FILE}"
+        ) from None
     check_virtual_environment()
     if not source and not requirement.url and not answer("package_index"):
-        text = f"{FILE} does not pin {NAME}, so that uv asks an index that anybody may publish to"
+        text = f"{FILE} does not pin {NAME}, so uv takes it from an index that anybody may publish to"
         raise _wrong(text, pin())
     try:
         installed = distribution(NAME)
@@ -49,7 +51,7 @@ def read() -> dict[str, Any]:
     """Return pyproject.toml.
 
     Raises:
-        SystemExit: It is not there, or is not TOML; the text names the line.
+        SystemExit: It is missing, or is not TOML; the text names the line.
     """
     path = root() / FILE
     try:
@@ -68,10 +70,10 @@ def read() -> dict[str, Any]:
 
 
 def named(document: dict[str, Any]) -> Requirement:
-    """Return how the project asks for the package, with all bounds on its version.
+    """Return the project's requirement of the package, with all bounds on its version.
 
     Raises:
-        SystemExit: It does not ask for it.
+        SystemExit: There is no such requirement.
     """
     project = document.get("project", {})
     groups = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
@@ -81,7 +83,7 @@ def named(document: dict[str, Any]) -> Requirement:
         try:
             requirement = Requirement(each)
         except InvalidRequirement:
-            continue  # uv says which, and why
+            continue  # uv reports which, and why
         if canonicalize_name(requirement.name) == NAME:
             found, before = requirement, found
             if before:
@@ -93,15 +95,15 @@ def named(document: dict[str, Any]) -> Requirement:
 
 
 def taken_from(document: dict[str, Any]) -> dict[str, Any]:
-    """Return where uv takes the package from, as `[tool.uv.sources]` says; empty for an index."""
+    """Return the source of the package in `[tool.uv.sources]`; empty for an index."""
     sources = document.get("tool", {}).get("uv", {}).get("sources", {})
     found: Any = next((value for name, value in sources.items() if canonicalize_name(name) == NAME), {})
-    # A list has one source for each platform; which one holds here, uv knows.
+    # A list has one source for each platform, and only uv knows which applies here.
     return found if isinstance(found, dict) else {"list": found}
 
 
 def template_address() -> str:
-    """Return the template's address as git and uv read it: a URL, or a folder; empty if the answers have none."""
+    """Return the template's address in the form of git and uv, a URL or a folder; empty if the answers have none."""
     source = str(answer("_src_path") or "")
     for short, address in SHORTHANDS.items():
         source = source.replace(short, address, 1) if source.startswith(short) else source
@@ -121,10 +123,10 @@ def pin() -> str:
 
 
 def compare(installed: Distribution, source: dict[str, Any], requirement: Requirement) -> None:
-    """Refuse an installed package that is not the pinned one; there is nothing to compare with a folder.
+    """Check that the installed package is the pinned one; the package of a folder is not checked.
 
     Raises:
-        SystemExit: It comes from another commit, or its version is out of bounds.
+        SystemExit: It comes from another commit, or its version is outside of the bounds.
     """
     if "git" in source:
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
@@ -137,13 +139,13 @@ def compare(installed: Distribution, source: dict[str, Any], requirement: Requir
             raise _wrong(f"the installed {NAME} is {what}, but {FILE} pins {wanted[:12]}", "uv sync")
     elif not source and not requirement.specifier.contains(installed.version, prereleases=True):
         bound = str(requirement.specifier)
-        raise _wrong(f"the installed {NAME} is {installed.version}, but {FILE} asks for {bound}", "uv sync")
+        raise _wrong(f"the installed {NAME} is {installed.version}, but {FILE} requires {bound}", "uv sync")
 
 
 def fits(installed: Version, is_folder: bool = False) -> None:
-    """Refuse a package that is older than the template that rendered the project, or of a later minor version.
+    """Check that the package is not older than the template that rendered the project, nor of a later minor version.
 
-    A folder is installed as it is now, which is later than the version of it that copier takes: its newest tag.
+    From a folder, uv installs the current files, which are newer than copier's choice, the newest tag.
 
     Raises:
         SystemExit: It does not fit; the text names both versions.
@@ -156,11 +158,11 @@ def fits(installed: Version, is_folder: bool = False) -> None:
     except InvalidVersion:
         return  # a commit of a template without versions
     if "." not in name:
-        return  # the hash of such a commit, which has only digits
+        return  # the hash of such a commit, if it has only digits
     text = f"{NAME} {installed} is {{}} than the template {rendered} that rendered this project"
     if installed < rendered:
         raise _wrong(text.format("older"), pin())
-    # A commit behind a version may have the next one.
+    # A commit after a version may have the next version already.
     if not (behind or is_folder) and installed.release[:2] > rendered.release[:2]:
         raise _wrong(text.format("newer"), "uvx copier update")
 

@@ -1,4 +1,4 @@
-"""Prepare this machine, or say what is wrong with it."""
+"""Prepare this machine, or report what it lacks."""
 
 import argparse
 import json
@@ -17,9 +17,9 @@ PIPELINE = 2
 
 
 def look_update() -> Finding:
-    """Return whether an update left something to do in a file of the team's.
+    """Check that an update left nothing to do in a file of the team.
 
-    That is a conflict, markers in an added file, rejected lines, or a path that moved.
+    It may leave a conflict, markers in an added file, rejected lines, or a path that moved.
     """
     left = listed("diff", "--name-only", "--relative", "--diff-filter=U")
     left += listed("grep", "--untracked", "-IlE", "-e", "^(<{7} before|>{7} after) updating")
@@ -36,7 +36,7 @@ def look_update() -> Finding:
 
 
 def listed(*command: str) -> list[str]:
-    """Return the files that a git command names; git ends with an error if there are none, or no repository yet."""
+    """Return the files that a git command names; none if git fails, for example without a repository."""
     try:
         return [name for name in run("git", *command, "-z").split("\0") if name]
     except CommandError:
@@ -44,7 +44,7 @@ def listed(*command: str) -> list[str]:
 
 
 def all_checks() -> list[Check]:
-    """Return what a project of its level needs, in the order in which it is printed."""
+    """Return the checks of a project of this level, in the order of the output."""
     found = [Check("update", look_update, lambda: None, "files")]
     for check in checks.CHECKS:
         found += [check, package.CHECK] if check.name == "environment" else [check]
@@ -57,11 +57,11 @@ AFTER = {"git": ("environment",), "data": ("environment", "git"), "tracking": ("
 
 
 def walk(found: list[Check], fixes: bool) -> Iterator[tuple[Check, str, Finding]]:
-    """Look at all places side by side, and fix what is wrong if asked to; within a place one after the other.
+    """Run the checks of all places in parallel, those of one place in order, and fix failures if `fixes` is set.
 
     Yields:
-        Each check in the given order with what happened (`ok`, `done` or `FAILED`) and its last finding, as soon as it
-        and those before it are known.
+        Each check in the given order, with its state (`ok`, `done` or `FAILED`) and its last finding, as soon as those
+        before it are known.
     """
     places = {place: [check for check in found if check.place == place] for place in {each.place: 0 for each in found}}
     results: dict[str, Future[tuple[str, Finding]]] = {check.name: Future() for check in found}
@@ -88,10 +88,12 @@ def walk(found: list[Check], fixes: bool) -> Iterator[tuple[Check, str, Finding]
 def setup(arguments: list[str] | None = None) -> None:
     """Prepare git, environment, hooks, data remote, data, and from level 2 on tracking.
 
-    Safe to run again at any time, and to be run after each update of the template: what that left to decide is named
-    first. A step that cannot be done says why and leaves the others alone; the command then ends with 1.
+    You can run it again at any time, and should after each update of the template: it lists first what the update left
+    for you to decide. A step that fails prints the reason and does not stop the others; the command then exits with 1.
     """
-    argparse.ArgumentParser(prog="poe setup", description=setup.__doc__).parse_args(arguments)
+    argparse.ArgumentParser(
+        prog="poe setup", description=setup.__doc__, epilog="For example: uv run poe setup"
+    ).parse_args(arguments)
     failed, found = 0, all_checks()
     for check, state, finding in walk(found, fixes=True):
         failed += not finding.ok
@@ -102,8 +104,10 @@ def setup(arguments: list[str] | None = None) -> None:
 
 
 def doctor(arguments: list[str] | None = None) -> None:
-    """Look at all that `poe setup` prepares, change nothing, and end with 1 if something is wrong."""
-    parser = argparse.ArgumentParser(prog="poe doctor", description=doctor.__doc__)
+    """Check everything that `poe setup` prepares, change nothing, and exit with 1 if something is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="poe doctor", description=doctor.__doc__, epilog="For example: uv run poe doctor --json"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     found = []
@@ -119,7 +123,7 @@ def doctor(arguments: list[str] | None = None) -> None:
 
 
 def show(state: str, check: Check, finding: Finding) -> None:
-    """Print a finding, and below it the command that fixes it."""
+    """Print a finding, and its fix below."""
     print(f"{state:>7} {check.name}: {finding.text}", flush=True)
     if not finding.ok:
         print(f"        -> {finding.advice}")

@@ -1,7 +1,7 @@
-"""What tracking needs: a server that answers, and the experiment of the project.
+"""Check tracking: the server answers, and has the experiment of the project.
 
-MLflow takes seconds to import. So these checks run in a process of their own, beside all others, and import it only if
-there is something to ask: `python -m copier_mlops.setup.tracking`.
+MLflow takes seconds to import. So these checks run in a separate process, in parallel to the others, and import it only
+if they need it: `python -m copier_mlops.setup.tracking`.
 """
 
 import argparse
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FOLDER = "make it, or name another: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
-# How the file of an environment names a server of its own.
+# The line with which the file of an environment names its own server.
 OWN = re.compile(r"^tracking_uri: *[\"']?([^\"'\s]+)", re.MULTILINE)
 
 
 @functools.cache
 def _ask(settings: Settings) -> "tuple[MlflowClient | None, Finding]":
-    """Return a client of the tracking server, if it answers, and what was found; a server is asked once."""
+    """Return a client of the tracking server if it answers, and the finding; each server is called only once."""
     from copier_mlops.tracking import server
 
     try:
@@ -39,7 +39,7 @@ def _ask(settings: Settings) -> "tuple[MlflowClient | None, Finding]":
 
 
 def look_server() -> Finding:
-    """Return whether the tracking server answers; a SQLite file that is not there yet needs a folder for it."""
+    """Check that the tracking server answers; for a missing SQLite file, check its folder."""
     settings = load_settings()
     if (file := _absent_file(settings)) is None:
         _, found = _ask(settings)
@@ -51,23 +51,23 @@ def look_server() -> Finding:
 
 
 def _absent_file(settings: Settings) -> Path | None:
-    """Return the SQLite file of the settings if it is not there yet: asking MLflow for it would make it."""
+    """Return the SQLite file of the settings if it does not exist yet: a call of MLflow would create it."""
     file = sqlite_file(settings.tracking_uri)
     return file if file is not None and not file.is_file() else None
 
 
 def _others() -> str:
-    """Return a clause that names the files of environments whose tracking_uri is not the one that was answered."""
+    """Return a clause that names the environments' files with a tracking_uri other than the answer."""
     answer, files = answered_tracking_uri(), []
     for file in sorted(root().glob("operation/configuration/environment_*/settings.yaml")):
         own = OWN.search(file.read_text(encoding="utf-8"))
         if own and own[1] != answer:
             files.append(file.relative_to(root()).as_posix())
-    return f"; the answer is {answer}, but another one stands in {', '.join(files)}" if files else ""
+    return f"; the answer is {answer}, but another one is in {', '.join(files)}" if files else ""
 
 
 def look_experiment() -> Finding:
-    """Return whether the project's experiment is there; the first training makes it with a SQLite file."""
+    """Check that the project's experiment exists; in a SQLite file, the first training creates it."""
     settings = load_settings()
     if _absent_file(settings):
         return Finding(True, f"{settings.experiment} is made by the first training")
@@ -84,7 +84,7 @@ def look_experiment() -> Finding:
 
 
 def fix_experiment() -> None:
-    """Create the experiment, if the server answers."""
+    """Create the experiment if the server answers."""
     from copier_mlops.tracking import server
 
     client, _ = _ask(load_settings())
@@ -99,23 +99,23 @@ CHECKS = [
 
 
 def apart(checks: Iterable[Check], fixes: bool) -> list[tuple[str, Finding]]:
-    """Look at tracking in a process of its own, and fix it if asked to.
+    """Run the checks of tracking in a separate process, and fix failures if `fixes` is set.
 
     Returns:
         For each of the checks `ok`, `done` or `FAILED`, and its finding.
     """
-    # -P: a file of the project that has the name of a library must not be imported for it.
+    # -P: a file of the project with the name of a library must not be imported in its place.
     command = (sys.executable, "-P", "-m", "copier_mlops.setup.tracking", *(["--fix"] if fixes else []))
     try:
         said = json.loads(run(*command).splitlines()[-1])
     except (CommandError, LookupError, ValueError) as error:
-        text = str(error).strip().splitlines()[-1:] or ["tracking cannot be looked at"]
+        text = str(error).strip().splitlines()[-1:] or ["tracking cannot be checked"]
         return [("FAILED", Finding(False, text[0], "uv sync")) for _ in checks]
     return [(state, Finding(**finding)) for state, finding in said]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print what `apart` reads, as JSON on the last line."""
+    """Print the findings for `apart`, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--fix", action="store_true", help="fix what is wrong")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Runs, models and versions in MLflow: a script of a team's connects with `connect(load_settings())`."""
+"""Runs, models and versions in MLflow. A script of your own can connect with `connect(load_settings())`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Which code and which data: git and DVC as tags of a run, to trace a prediction back."""
+"""Collect the code and data of a run, from git and DVC, as tags that trace a prediction back."""
 
 import hashlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def git_state(root: Path) -> dict[str, str]:
 
 
 def dvc_hashes(root: Path) -> dict[str, str]:
-    """The MD5 of every file that DVC knows, by its path: what `*.dvc` files hold, and what the last run used."""
+    """Return the MD5 of every file of DVC, by its path, from `*.dvc` files and from the last run."""
     hashes = {}
     for pointer in sorted((root / "data").rglob("*.dvc")):
         for out in _yaml(pointer).get("outs", []):
@@ -39,20 +39,20 @@ def dvc_hashes(root: Path) -> dict[str, str]:
 
 
 def parameters(root: Path) -> dict[str, object]:
-    """The parameters of the last run by dotted names, from dvc.lock: params.yaml may have changed since."""
+    """Return the parameters of the last run by dotted names, from dvc.lock, as params.yaml may have changed since."""
     stages = _yaml(root / "dvc.lock").get("stages", {}).values()
     used = {name: value for stage in stages for name, value in stage.get("params", {}).get("params.yaml", {}).items()}
     return dict(_flat(used))
 
 
 def pipeline_hash(root: Path) -> str:
-    """SHA-256 of dvc.lock: commands, parameters, inputs and outputs of the last run; empty if nothing ran."""
+    """Return the SHA-256 of dvc.lock, which identifies the last run; an empty text if nothing ran."""
     lock = root / "dvc.lock"
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
 
 
 def library_versions() -> dict[str, str]:
-    """The installed versions of the libraries that decide what a model is."""
+    """Return the installed versions of the libraries that determine a model."""
     return {name: version(name) for name in LIBRARIES}
 
 

@@ -1,7 +1,7 @@
-"""The MLflow model of a run: a folder that holds the model file as DVC hashed it, and what MLflow needs to read it.
+"""Write the MLflow model of a run: the model file as DVC hashed it, with the files that MLflow needs to read it.
 
-`mlflow.sklearn.log_model` would load the model and write it anew, so that the registered file is another one than that
-of dvc.lock. Here its bytes are copied, and scikit-learn is not imported.
+`mlflow.sklearn.log_model` would load the model and write it again, so that the registered file differs from the one of
+dvc.lock. Here its bytes are copied, and scikit-learn is not imported.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def log(file: Path, inputs: pd.DataFrame, labels: pd.Series, requirements: list[
     """Log a model file to the active run, as a model that `mlflow.pyfunc` and `mlflow.sklearn` can read.
 
     Args:
-        file: The skops file; its bytes are logged.
-        inputs: Some training records, n rows by one column per feature: the signature's inputs and the example.
-        labels: Their labels, n values: the signature's output.
-        requirements: What reading the model needs, one requirement each as pip knows it.
+        file: The skops file, whose bytes are logged.
+        inputs: Some training records, n rows by one column per feature, for the signature and the example.
+        labels: The labels of these records, n values, for the signature.
+        requirements: The requirements for reading the model, in pip's format.
 
     Raises:
         mlflow.exceptions.MlflowException: The server refuses.
@@ -40,7 +40,7 @@ def log(file: Path, inputs: pd.DataFrame, labels: pd.Series, requirements: list[
     from mlflow.models import Model
 
     options = {"file": file, "inputs": inputs, "labels": labels, "requirements": requirements}
-    # MLflow would load the model to try the example: `track` checks the file by its hash.
+    # MLflow would load the model to try the example, but `track` checks the file by its hash.
     logged: ModelInfo = Model.log(
         None, Flavor, name="model", validate_serving_input=False, flavor_name="sklearn", **options
     )
@@ -48,7 +48,7 @@ def log(file: Path, inputs: pd.DataFrame, labels: pd.Series, requirements: list[
 
 
 class Flavor:
-    """What `Model.log` calls to fill the folder of a model."""
+    """The interface that `Model.log` calls to fill the folder of a model."""
 
     @staticmethod
     def save_model(
@@ -60,7 +60,7 @@ class Flavor:
         requirements: list[str],
         **_: object,
     ) -> None:
-        """Write the folder: the model file, MLmodel, an example of the input, and what describes the environment."""
+        """Write the folder: the model file, MLmodel, an input example, and the files with requirements."""
         from mlflow import pyfunc
         from mlflow.models import infer_signature
 
@@ -97,7 +97,7 @@ class Flavor:
 
 
 def environment(requirements: list[str]) -> dict[str, str]:
-    """Return the three files that describe what a model needs: for pip, conda and MLflow's own environments."""
+    """Return the three files with a model's requirements: for pip, conda and MLflow's own environments."""
     python = platform.python_version()
     packages = [f"python={python}", "pip", {"pip": requirements}]
     conda = {"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": packages}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def current(client: MlflowClient, settings: Settings) -> ModelVersion | None:
-    """The version that the environment's alias points at; None before the first registration."""
+    """Return the version that the environment's alias points at, or None before the first registration."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -34,13 +34,13 @@ def current(client: MlflowClient, settings: Settings) -> ModelVersion | None:
 
 
 def versions(client: MlflowClient, settings: Settings) -> list[ModelVersion]:
-    """All versions of this project's model, the oldest first."""
+    """Return all versions of this project's model, the oldest first."""
     found = client.search_model_versions(f"name = '{settings.model_name}'")
     return sorted(found, key=lambda version: int(version.version))
 
 
 def point(client: MlflowClient, settings: Settings, version: ModelVersion) -> str:
-    """Move the environment's alias to a version, and say from where to where."""
+    """Move the environment's alias to a version, and return a sentence about the move."""
     before = current(client, settings)
     client.set_registered_model_alias(settings.model_name, settings.model_alias, version.version)
     was = f" (was version {before.version})" if before and before.version != version.version else ""
@@ -48,14 +48,14 @@ def point(client: MlflowClient, settings: Settings, version: ModelVersion) -> st
 
 
 def fetch(uri: str, sha256: str) -> Path:
-    """Bring the file of a logged or registered model to this machine, checked by its hash.
+    """Download the file of a logged or registered model, and check its hash.
 
     Args:
         uri: MLflow's name of the model, `models:/NAME/VERSION` or `models:/ID`.
-        sha256: What the file's SHA-256 must be, in hexadecimal.
+        sha256: The expected SHA-256 of the file, in hexadecimal.
 
     Raises:
-        ModelFileError: It cannot be had, or is another file.
+        ModelFileError: It cannot be downloaded, or is another file.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -63,16 +63,16 @@ def fetch(uri: str, sha256: str) -> Path:
     try:
         file = Path(mlflow.artifacts.download_artifacts(uri)) / FILE
     except (OSError, MlflowException) as error:
-        raise ModelFileError(f"{uri} cannot be brought here: {error}") from None
+        raise ModelFileError(f"{uri} cannot be downloaded: {error}") from None
     check(file, sha256)
     return file
 
 
 def predictor(settings: Settings) -> Predictor:
-    """The model behind the environment's alias, its file checked against the SHA-256 that was registered.
+    """Return the model of the environment's alias, after a check of its registered SHA-256.
 
     Raises:
-        SystemExit: The server is away, nothing is registered, or the model file is missing, damaged or not trusted.
+        SystemExit: The server does not answer, or the model is not registered, missing, damaged or not trusted.
     """
     version = current(server.connect(settings), settings)
     if version is None:
@@ -91,7 +91,7 @@ def predictor(settings: Settings) -> Predictor:
 
 
 def about(version: ModelVersion) -> dict[str, object]:
-    """Return a version and what it can be traced back to: its run, commit, model file and data by path and MD5."""
+    """Return a version with its lineage: run, commit, model file, and data by path and MD5."""
     data = {name.removeprefix("dvc.md5."): md5 for name, md5 in version.tags.items() if name.startswith("dvc.md5.")}
     return {
         "version": str(version.version),
@@ -106,10 +106,10 @@ def about(version: ModelVersion) -> dict[str, object]:
 
 
 def overview() -> dict[str, Any]:
-    """Return all versions, the one that each environment's alias points at, and the run of the pipeline as it is now.
+    """Return all versions, the version of each environment's alias, and the run of the current pipeline.
 
     Raises:
-        SystemExit: A server is away, or a setting is wrong.
+        SystemExit: A server does not answer, or a setting is wrong.
     """
     settings = load_settings("dev")
     client = server.connect(settings)
@@ -128,8 +128,10 @@ def overview() -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """List the versions of the model, and say which environment's alias points at which."""
-    parser = argparse.ArgumentParser(prog="poe models", description=main.__doc__)
+    """List the versions of the model, and the environments' aliases that point at them."""
+    parser = argparse.ArgumentParser(
+        prog="poe models", description=main.__doc__, epilog="For example: uv run poe models --json"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     found = overview()

@@ -18,7 +18,7 @@ CARRIED = ("pipeline", "candidate", "git.commit", "git.dirty")
 
 
 def tracked_run(client: MlflowClient, settings: Settings) -> Run:
-    """The run that tracks the pipeline as it is now.
+    """Return the run that tracks the current state of the pipeline.
 
     Raises:
         SystemExit: The pipeline has not run, or its result is not tracked.
@@ -33,7 +33,7 @@ def tracked_run(client: MlflowClient, settings: Settings) -> Run:
 
 
 def register(client: MlflowClient, settings: Settings, run: Run) -> ModelVersion:
-    """The registered version of a run's model, made if there is none yet.
+    """Return the registered version of a run's model, and register it if there is none yet.
 
     Raises:
         SystemExit: The model file of the run is not the one that was tracked.
@@ -69,8 +69,10 @@ def register(client: MlflowClient, settings: Settings, run: Run) -> ModelVersion
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Register the tracked model and point the environment's alias at it; the same result is never registered twice."""
-    parser = argparse.ArgumentParser(prog="poe register", description=main.__doc__)
+    """Register the tracked model, unless it is registered already, and point the environment's alias at it."""
+    parser = argparse.ArgumentParser(
+        prog="poe register", description=main.__doc__, epilog="For example: uv run poe register --env dev"
+    )
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose alias moves (default: dev)")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)

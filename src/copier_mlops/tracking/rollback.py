@@ -1,14 +1,14 @@
-"""Go back to an earlier version at levels that deploy nothing: move the environment's alias."""
+"""Roll back at levels without deployments: move the environment's alias to an earlier version."""
 
 from copier_mlops.project import load_settings
 from copier_mlops.tracking import models, server
 
 
 def move_alias(environment: str | None, wanted: str | None) -> None:
-    """Point an environment's alias at an earlier version of the model: at `wanted`, or else at the one before.
+    """Point an environment's alias at an earlier version of the model (default: the one before).
 
     Raises:
-        SystemExit: There is no such version, or the server is away.
+        SystemExit: There is no such version, or the server does not answer.
     """
     settings = load_settings(environment)
     client = server.connect(settings)

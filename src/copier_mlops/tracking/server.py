@@ -1,6 +1,6 @@
-"""The tracking server: reach it, or say in one sentence why not.
+"""Connect to the tracking server, or say in one sentence why that failed.
 
-MLflow takes 1.5 seconds and more to import, so `connect` imports it, and whatever can be said before is said before.
+MLflow takes 1.5 seconds and more to import, so `connect` imports it only after the checks that do not need it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 FIX = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
-# A server that is down is reported within seconds, not after minutes of retries; set these yourself for a slow one.
+# With these, a server that is down is reported within seconds. You can set other values for a slow server.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
 
 
 class TrackingError(SystemExit):
-    """The tracking server does not answer, or does not do what it was asked; the text says which and what to do."""
+    """The tracking server does not answer, or refused a request; the text says which, and how to fix it."""
 
 
 def connect(settings: Settings) -> MlflowClient:
-    """Return a client of the tracking server, which has answered once.
+    """Return a client of the tracking server, after it has answered once.
 
     Raises:
         TrackingError: It does not answer.
@@ -49,16 +49,16 @@ def connect(settings: Settings) -> MlflowClient:
         raise TrackingError(
             f"tracking: {settings.tracking_uri} does not answer: {_reason(error)}\n"
             f"  fix: {FIX}\n"
-            "  nothing is lost: what the pipeline made is in build/ and dvc.lock; `uv run poe track` goes on"
+            "  nothing is lost: results are in build/ and dvc.lock; continue with `uv run poe track`"
         ) from None
     return client
 
 
 def _make_database(file: Path) -> None:
-    """Make a SQLite file with MLflow's tables, whole or not at all.
+    """Create a SQLite file with MLflow's tables, atomically.
 
-    MLflow makes them by some 70 migrations, each of which waits for the disk. A file that gets its name when it is
-    complete can do without: that takes a third of the time.
+    MLflow runs some 70 migrations, each of which waits for the disk. The file gets its name only after the last one, so
+    these waits can be skipped, which takes a third of the time.
     """
     from mlflow import MlflowClient
     from sqlalchemy import event
@@ -66,7 +66,7 @@ def _make_database(file: Path) -> None:
 
     draft = file.with_name(f"{file.name}.{os.getpid()}.draft")
     before = os.environ.get(POOL)
-    # Without a pool each connection is closed after its use; an open file could not be renamed on Windows.
+    # Without a pool, each connection is closed after use: Windows cannot rename an open file.
     os.environ[POOL] = "NullPool"
     event.listen(Engine, "connect", _without_waiting)
     try:
@@ -89,7 +89,7 @@ def experiment(client: MlflowClient, settings: Settings) -> Experiment:
     """Return the experiment of this project.
 
     Raises:
-        TrackingError: There is none, or it was deleted.
+        TrackingError: There is no experiment, or it was deleted.
     """
     found = client.get_experiment_by_name(settings.experiment)
     if found is None:
@@ -101,14 +101,14 @@ def experiment(client: MlflowClient, settings: Settings) -> Experiment:
 
 
 def find_run(client: MlflowClient, experiment_id: str, pipeline: str) -> Run | None:
-    """Return the finished run, the newest if several, that tracks this state of the pipeline (SHA-256 of dvc.lock)."""
+    """Return the newest finished run that tracks this state of the pipeline (SHA-256 of dvc.lock), or None."""
     query = f"tags.pipeline = '{pipeline}' and attributes.status = 'FINISHED'"
     runs = client.search_runs([experiment_id], query, max_results=1, order_by=["attributes.start_time DESC"])
     return runs[0] if runs else None
 
 
 def make_experiment(client: MlflowClient, settings: Settings) -> Experiment:
-    """Return the experiment of this project, made if there is none; artifacts of a SQLite file go to mlruns/ beside it.
+    """Return this project's experiment, and create it if needed; artifacts of a SQLite file go to mlruns/ beside it.
 
     Raises:
         TrackingError: It was deleted.
@@ -120,7 +120,7 @@ def make_experiment(client: MlflowClient, settings: Settings) -> Experiment:
 
 
 def fix_experiment() -> None:
-    """Make the experiment of the chosen environment if there is none.
+    """Create the experiment of the chosen environment if there is none.
 
     Raises:
         TrackingError: The server does not answer, or the experiment was deleted.

@@ -1,6 +1,6 @@
-"""Track the last run of the pipeline: parameters, metrics, model, and the data, code and libraries it came from.
+"""Track the last run of the pipeline: parameters, metrics and model, with their data, code and libraries.
 
-Reads what the pipeline wrote and dvc.lock, so that a run can be tracked after the server was away, and never twice.
+It reads dvc.lock and the pipeline's files, so you can track a run later if the server did not answer, and never twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESULTS = (MODEL, TRAIN, "metrics/test.json")
 
 
 def check_results(hashes: dict[str, str]) -> None:
-    """Refuse to track files that are not the ones that the pipeline wrote.
+    """Check that the files are those that the pipeline wrote.
 
     Raises:
         SystemExit: A file is missing or differs from dvc.lock.
@@ -45,7 +45,7 @@ def check_results(hashes: dict[str, str]) -> None:
 
 
 def metrics() -> tuple[str, dict[str, float]]:
-    """The chosen candidate, and every figure below metrics/: bare names are of the test records, others have a dot."""
+    """Return the chosen candidate and all metrics: of the test records by name, others by a name with a dot."""
     figures = json.loads((root() / "metrics" / "test.json").read_text(encoding="utf-8"))
     chosen = figures.pop("candidate")
     for name, value in json.loads((root() / "metrics" / "data.json").read_text(encoding="utf-8")).items():
@@ -57,7 +57,7 @@ def metrics() -> tuple[str, dict[str, float]]:
 
 
 def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
-    """Which code, which data, which libraries."""
+    """Return the code, data and libraries of the run."""
     return {
         "pipeline": pipeline,
         "candidate": chosen,
@@ -68,25 +68,25 @@ def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
 
 
 def training_records() -> pd.DataFrame:
-    """The training records; numbers as doubles, since MLflow's integers cannot hold a missing value."""
+    """Return the training records, with numbers as doubles, since MLflow's integers cannot be missing."""
     import pandas as pd
 
     return pd.read_parquet(root() / TRAIN).astype(dict.fromkeys(team("schema").NUMBERS, "float64"))
 
 
 def dataset(records: pd.DataFrame, digest: str) -> Dataset:
-    """What the model was trained on, by its hash in DVC."""
+    """Return the training data, by its hash in DVC."""
     from mlflow.data.pandas_dataset import from_pandas
 
-    with warnings.catch_warnings(action="ignore"):  # a path could be two kinds of source; both mean this file
+    with warnings.catch_warnings(action="ignore"):  # MLflow warns that a path fits two kinds of source
         return from_pandas(records, source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest)
 
 
 def log_model(records: pd.DataFrame, md5: str) -> None:
-    """Log the bytes of the model file; tags of the run name its hashes: by SHA-256, every reader checks it.
+    """Log the bytes of the model file, and its hashes as tags of the run; every reader checks the SHA-256.
 
     Args:
-        records: The training records, whose first ones are the example.
+        records: The training records, the first of which become the example.
         md5: The hash of the file in dvc.lock.
     """
     import mlflow
@@ -102,7 +102,7 @@ DATA = "dvc.md5."
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """A tracked run as the document that build/train/run.json holds."""
+    """Return the content of build/train/run.json for a tracked run."""
     tags = run.data.tags
     return {
         "run_id": run.info.run_id,
@@ -113,13 +113,13 @@ def summary(run: Run) -> dict[str, Any]:
         "metrics": run.data.metrics,
         "model_uri": tags["model.uri"],
         "sha256": tags["model.sha256"],
-        # A run of 0.2.0 has none: its model was written anew, and is not the file of dvc.lock.
+        # A run of 0.2.0 has none: its model was written again, and is not the file of dvc.lock.
         "md5": tags.get("model.md5", ""),
     }
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="poe track", description=__doc__)
+    parser = argparse.ArgumentParser(prog="poe track", description=__doc__, epilog="For example: uv run poe track")
     parser.parse_args(arguments)
     hashes = lineage.dvc_hashes(root())
     check_results(hashes)

@@ -1,7 +1,7 @@
-"""Run the pipeline of dvc.yaml, and track what it made.
+"""Run the pipeline of dvc.yaml, and track its results.
 
-MLflow takes seconds to import. It is imported, and the tracking server is asked, while the pipeline runs: tracking then
-starts at once, and a server that is away is named before a long training and not after it.
+While the pipeline runs, MLflow is imported and the tracking server is called. So tracking starts without a delay, and
+you hear of a server that does not answer before a long training, not after it.
 """
 
 import argparse
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the pipeline, track it, and return the exit code of the pipeline.
 
     Raises:
-        SystemExit: A setting is wrong, or the run cannot be tracked; what the pipeline made stays.
+        SystemExit: A setting is wrong, or the run cannot be tracked; the results of the pipeline stay.
     """
     parser = argparse.ArgumentParser(
         prog="poe train",
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _, further = parser.parse_known_args(arguments)
-    load_settings()  # a wrong setting is named before the pipeline runs
+    load_settings()  # reports a wrong setting before the pipeline runs
     try:
         pipeline = subprocess.Popen((*PIPELINE, *further), cwd=root())
     except FileNotFoundError:
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prepare_tracking() -> None:
-    """Make a SQLite file and an experiment that are missing; if the server is away, say so and do nothing else."""
+    """Create a missing SQLite file or experiment; if the server does not answer, print that and do nothing else."""
     from copier_mlops.tracking import server
 
     try:
@@ -53,7 +53,7 @@ def prepare_tracking() -> None:
 
 
 def _end_of(pipeline: "subprocess.Popen[bytes]") -> int:
-    """Wait for the pipeline and return its exit code; on Ctrl-C, which it gets as well, it first keeps what it has."""
+    """Wait for the pipeline and return its exit code; on Ctrl-C, wait until it has saved its results."""
     try:
         return pipeline.wait()
     except KeyboardInterrupt:

@@ -214,7 +214,7 @@ def test_what_is_no_job_of_the_flows_is_left_out(laptop):
     keep(laptop, "../evil", {"x": "x"})
     keep(laptop, "coverage", {"x": "x"})
     printed = laptop.run("fetch", "99")
-    assert "left out: coverage, which is no job of the flows" in printed and "left out: ../evil" in printed
+    assert "left out: coverage, which is not a job of the flows" in printed and "left out: ../evil" in printed
     assert built(laptop) == expected("train", "judge")
 
 
@@ -226,7 +226,7 @@ def test_what_was_here_is_kept_beside_and_the_same_is_left_alone(laptop):
     assert (laptop.tree / "build" / "train" / "run.json").stat().st_ino == before.st_ino
     for number, kept in ((1, "train.before"), (2, "train.before-2")):
         (laptop.tree / "build" / "train" / "mine.txt").write_text(f"mine {number}\n")
-        assert f"what was there is build/{kept} now" in laptop.run("fetch", "99", "--job", "train")
+        assert f"the previous folder is build/{kept} now" in laptop.run("fetch", "99", "--job", "train")
     mine = {name: text for name, text in built(laptop).items() if name.endswith("mine.txt")}
     assert mine == {"train.before/mine.txt": "mine 1\n", "train.before-2/mine.txt": "mine 2\n"}
     assert {name: text for name, text in built(laptop).items() if ".before" not in name} == expected("train")
@@ -338,7 +338,7 @@ def test_machines_get_one_document(laptop):
     keep(laptop, "coverage", {"x": "x"})
     document = json.loads(laptop.run("fetch", "99", "--json"))
     assert (document["run"], document["flow"], document["commit"]) == ("99", "cd", COMMIT)
-    assert (document["failed"], document["left_out"]) == (["release"], {"coverage": "which is no job of the flows"})
+    assert (document["failed"], document["left_out"]) == (["release"], {"coverage": "which is not a job of the flows"})
     folders = [(each["folder"], each["files"], each["before"]) for each in document["fetched"]]
     assert folders == [("build/train", 1, ""), ("build/judge", 2, "")]
     assert document["commands"]["cd"]["judge"] == ["uv run poe judge"]
@@ -425,7 +425,7 @@ def test_an_answer_of_another_form_is_said(laptop):
 def test_bitbucket_does_not_give_them_and_the_way_round_is_said(laptop):
     for reference in ("99", "https://bitbucket.org/acme/kredit/pipelines/results/99/steps/%7Bu-1%7D"):
         printed = laptop.run("fetch", reference, code=1)
-        assert "Bitbucket's API does not give what a step kept" in printed
+        assert "Bitbucket's API has no artifacts of steps" in printed
         assert "https://bitbucket.org/acme/kredit/pipelines/results/99: choose the step, tab Artifacts" in printed
     assert laptop.server.seen == []
 

@@ -232,7 +232,7 @@ def test_a_server_that_is_away_is_not_met_and_says_why(home, maturity, answer):
 def test_what_a_task_says_that_nobody_expects_hides_nothing_else(home, maturity):
     home.answer({"models --json": (0, "{}")})
     found = maturity()["criteria"]
-    assert found["registered"]["evidence"] == "cannot be looked at: KeyError: 'environments'"
+    assert found["registered"]["evidence"] == "cannot be checked: KeyError: 'environments'"
     assert found["tests"]["met"] and found["watched"]["met"]
 
 

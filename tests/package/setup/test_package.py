@@ -98,7 +98,7 @@ def test_a_version_out_of_bounds_is_named(here, bound, ok):
 
 def test_a_project_without_its_pin_is_named(here):
     pyproject(here)
-    text = "pyproject.toml does not pin copier-mlops, so that uv asks an index that anybody may publish to"
+    text = "pyproject.toml does not pin copier-mlops, so uv takes it from an index that anybody may publish to"
     wrong(text, f"uv add --rev 0.3.0 'copier-mlops @ git+{URL}'")
     (here / FILE).write_text('[project]\nname = "lending"\n', encoding="utf-8")
     wrong("pyproject.toml does not name copier-mlops, which does the work of the tasks", pin())
@@ -167,7 +167,7 @@ def test_a_file_that_is_not_toml_is_named_with_its_line(here):
 )
 def test_what_has_not_the_form_of_a_pyproject_is_named(here, text):
     (here / FILE).write_text(text, encoding="utf-8")
-    wrong("pyproject.toml has not the form that uv asks for: `uv lock` says where", "git restore pyproject.toml")
+    wrong("pyproject.toml does not have the form that uv needs: `uv lock` says where", "git restore pyproject.toml")
 
 
 def test_an_environment_of_another_project_is_named(here, team_project):

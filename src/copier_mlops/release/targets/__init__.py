@@ -1,4 +1,4 @@
-"""Where a package runs: `target(name)` is the module of the target that release.yaml names."""
+"""The targets on which a package runs: `target(name)` returns the module of the target that release.yaml names."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A package and the environment to run it in; a target that cannot run it raises SystemExit and says why."""
+    """A package, and the environment in which a target runs it; a target that cannot run it raises SystemExit."""
 
     settings: Settings
     url: str
     package: dict[str, Any]
     context: Path
-    """The build context that the package was made of."""
+    """The build context of the package."""
     folder: Path
-    """Where the target writes what it needs: build/deploy-<environment>."""
+    """The folder in which the target writes its files: build/deploy-<environment>."""
     client: MlflowClient
 
     def image(self) -> tuple[str, str]:
-        """Return repository and tag of the image.
+        """Return the repository and the tag of the image.
 
         Raises:
-            SystemExit: It was never built.
+            SystemExit: The image was not built.
         """
         if not self.package["built"]:
             place = self.context.relative_to(root()).as_posix()
@@ -43,21 +43,21 @@ class Deployment:
 
 
 class Target(Protocol):
-    """What a target can do; each is a module of this folder."""
+    """The interface of a target. Each target is a module of this folder."""
 
     def check(self, settings: Settings) -> None:
-        """Refuse, by SystemExit, what the environment's files say if nothing can run by it."""
+        """Check the environment's files, and raise SystemExit if the target cannot use them."""
 
     def start(self, deployment: Deployment) -> None:
-        """Run a package in the place of the one that runs."""
+        """Replace the running package by another one."""
 
     def is_running(self, settings: Settings, client: MlflowClient) -> bool:
-        """Return whether the environment runs anything there."""
+        """Return whether the environment runs on this target."""
 
     def stop(self, settings: Settings, client: MlflowClient) -> None:
-        """End what the environment runs there."""
+        """Stop the environment's service on this target."""
 
 
 def target(name: str) -> Target:
-    """Return the target of that name: `local`, `compose` or `kubernetes`."""
+    """Return the target with this name: `local`, `compose` or `kubernetes`."""
     return cast(Target, importlib.import_module(f"copier_mlops.release.targets.{name}"))

@@ -17,14 +17,14 @@ FILE = "operation/execution/compose.yaml"
 
 
 def check(_: Settings) -> None:
-    """Refuse nothing: what this target reads of an environment are settings with types."""
+    """Accept everything: this target reads only settings, which have types."""
 
 
 def start(deployment: Deployment) -> None:
-    """Put the image of the package in the place of the container that runs.
+    """Replace the running container by one of the package's image.
 
     Raises:
-        SystemExit: It was never built, neither docker nor podman answers, or the container is not healthy within two
+        SystemExit: It was not built, neither docker nor podman answers, or the container is not healthy within two
             minutes.
     """
     repository, tag = deployment.image()
@@ -52,15 +52,15 @@ def stop(settings: Settings, _: MlflowClient) -> None:
 
 
 def project(settings: Settings) -> str:
-    """Return the name under which compose knows the environment."""
+    """Return the name of the environment's compose project."""
     return f"{settings.model_name}-{settings.environment}"
 
 
 def need_program() -> str:
-    """Return the one of docker and podman that answers.
+    """Return `docker` or `podman`, whichever answers.
 
     Raises:
-        SystemExit: Neither does.
+        SystemExit: Neither answers.
     """
     found = containers.find()
     if found is None:

@@ -1,4 +1,4 @@
-"""The target `kubernetes`: the manifests of the environment with the image of the package, applied and waited for."""
+"""The target `kubernetes`: apply the environment's manifests with the package's image, and wait for the rollout."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from copier_mlops.release.targets import Deployment
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Where the manifests are, seen from the folder of an environment, and where projects of 0.2.0 have them.
+# The manifests, relative to the folder of an environment, and their path in projects of 0.2.0.
 MANIFESTS = "../../execution/kubernetes"
 OLD_MANIFESTS = "../../execution/release/kubernetes"
 
 
 def check(settings: Settings) -> None:
-    """Refuse manifests that cannot be built.
+    """Check that the manifests can be built.
 
     Raises:
         SystemExit: They name the place that the shared manifests had in 0.2.0.
@@ -32,10 +32,10 @@ def check(settings: Settings) -> None:
 
 
 def start(deployment: Deployment) -> None:
-    """Apply the manifests and wait until the new pods answer; a rollout that fails is undone.
+    """Apply the manifests and wait until the new pods answer; undo a rollout that fails.
 
     Raises:
-        SystemExit: The image was never built, the manifests moved, kubectl or the cluster refuse, or the pods do not
+        SystemExit: The image was not built, the manifests moved, kubectl or the cluster refuse, or the pods do not
             become ready.
     """
     folder = str(write(deployment))
@@ -74,7 +74,7 @@ def own(environment: str) -> Path:
 
 
 def write(deployment: Deployment) -> Path:
-    """Write the manifests of the environment with the image and the version of the package, in a folder of build/."""
+    """Write the manifests of the environment, with the image and the version of the package, to a folder of build/."""
     repository, tag = deployment.image()
     if not containers.is_elsewhere(repository):
         print(f"deploy: {repository} names no registry: the cluster's nodes must have the image already")
@@ -93,12 +93,12 @@ def write(deployment: Deployment) -> Path:
 
 
 def is_running(settings: Settings, _: MlflowClient) -> bool:
-    """Return whether the cluster has anything of the environment's manifests."""
+    """Return whether the cluster has any resource of the environment's manifests."""
     return bool(
         run("kubectl", "get", f"--kustomize={own(settings.environment)}", "--ignore-not-found", "--output=name")
     )
 
 
 def stop(settings: Settings, _: MlflowClient) -> None:
-    """Delete what the environment's manifests name."""
+    """Delete the resources of the environment's manifests."""
     run("kubectl", "delete", f"--kustomize={own(settings.environment)}", "--ignore-not-found", "--wait")

@@ -1,7 +1,7 @@
-"""The target `local`: the packaged service as a process of this machine, which stays when the command ends.
+"""The target `local`: run the packaged service as a process of this machine, which stays when the command ends.
 
-The new version is tried before the old one is stopped; if it then does not answer, the old one is brought back. Only a
-process that this project started is ever ended.
+The new version is loaded once before the old one is stopped. If the new one does not answer, the old one is started
+again. Only processes that this project started are ever stopped.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ SECONDS = 60
 
 
 def check(_: Settings) -> None:
-    """Refuse nothing: what this target reads of an environment are settings with types."""
+    """Accept everything: this target reads only settings, which have types."""
 
 
 def start(deployment: Deployment) -> None:
-    """Put the packaged service in the place of the one that runs.
+    """Replace the running service by the packaged one.
 
     Raises:
-        SystemExit: Somebody else has the port, or the new service does not start; the old one runs on.
+        SystemExit: Another program has the port, or the new service does not start. The old one keeps running.
     """
     old = process.found(history.service(deployment.client, deployment.settings))
     port = urlsplit(deployment.url).port or (443 if deployment.url.startswith("https") else 80)
@@ -81,21 +81,21 @@ def is_running(settings: Settings, client: MlflowClient) -> bool:
 
 
 def stop(settings: Settings, client: MlflowClient) -> None:
-    """End the environment's process, if it runs on this machine."""
+    """Stop the environment's process if it runs on this machine."""
     if known := process.found(history.service(client, settings)):
         process.end(known)
         history.keep_service(client, settings, None)
 
 
 def check_port(address: str, port: int) -> None:
-    """Refuse a port that somebody else has.
+    """Check that the port is free.
 
     Raises:
-        SystemExit: It is taken.
+        SystemExit: Another program has it.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as asked:
-        if sys.platform != "win32":  # there, this would let two processes have it
+        if sys.platform != "win32":  # on Windows, this would let two processes share it
             asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             asked.bind((address, port))
@@ -107,7 +107,7 @@ def check_port(address: str, port: int) -> None:
 
 
 def copy(deployment: Deployment) -> Path:
-    """Copy the service to a folder of its own, which no later package overwrites while it runs."""
+    """Copy the service to its own folder, which no later package overwrites while it runs."""
     name = f"{deployment.package['version']}-{deployment.package['context'][:12]}"
     folder = deployment.folder / "services" / name
     if not folder.is_dir() or context.digest(folder) != deployment.package["context"]:
@@ -116,19 +116,19 @@ def copy(deployment: Deployment) -> Path:
         shutil.copytree(deployment.context, draft)
         shutil.rmtree(folder, ignore_errors=True)
         draft.replace(folder)
-    # The same package may run from this code now: only files that differ are written.
+    # The same package may be running from this folder, so only files that differ are written.
     wheels.unpack(folder / "wheels", process.code_of(folder))
     return folder
 
 
 def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
-    """Let the service load all that it needs, without a port, while the old one still answers.
+    """Load the service once, without a port, while the old one still answers.
 
     Raises:
-        SystemExit: It cannot.
+        SystemExit: It does not load.
     """
     command = [*process.COMMAND, "--check"]
-    # Not by copier_mlops.command, which hands on all variables: the service gets none of our credentials.
+    # Not by copier_mlops.command, which passes all variables: the service must not get our credentials.
     given = process.variables_of_process(folder, variables)
     tried = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, check=False)
     if tried.returncode:
@@ -139,13 +139,13 @@ def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
 
 
 def launch(deployment: Deployment, wanted: dict[str, Any]) -> None:
-    """Start a service, remember it, and wait until it answers.
+    """Start a service, record its process, and wait until it answers.
 
     Raises:
-        SystemExit: It ends, or does not answer in time; then it is ended.
+        SystemExit: It ended, or did not answer in time and was stopped.
     """
     log = deployment.folder / "service.log"
-    # Written down before and after, so that it is found again by the next deployment, even if this one is stopped here.
+    # Recorded before and after the start, so that the next deployment finds it even if this one is stopped here.
     history.keep_service(deployment.client, deployment.settings, wanted)
     started, known = process.launch(Path(wanted["folder"]), wanted["variables"], log)
     record = wanted | known

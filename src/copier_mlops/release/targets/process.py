@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, and are known again later."""
+"""Start processes that outlive the command that started them, and find them again later."""
 
 import os
 import platform
@@ -12,19 +12,19 @@ import psutil
 
 MODULE = "copier_mlops.serving.packaged"
 COMMAND = [sys.executable, "-m", MODULE]
-# What a process needs of its surroundings; a service gets no credentials of ours.
+# The variables that a process needs; a service must not get our credentials.
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "TEMP", "SYSTEMROOT", "USERPROFILE")
 WITHHELD = ("OPERATION_TRACKING_URI",)
 
 
 def variables(environment: str, address: str, port: int) -> dict[str, str]:
-    """Return the settings of a service: those that are set here, its environment, address and port."""
+    """Return the variables with a service's settings: those set here, its environment, address and port."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("OPERATION_") and name not in WITHHELD}
     return {"OPERATION_HOST": address} | ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
 
 
 def code_of(folder: Path) -> Path:
-    """Return where the code of a service is: beside its copy of the context, which stays as it was packaged."""
+    """Return the folder with the code of a service, beside its unchanged copy of the context."""
     return folder.parents[1] / "code" / folder.name
 
 
@@ -37,7 +37,7 @@ def variables_of_process(folder: Path, settings: dict[str, str]) -> dict[str, st
 
 
 def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    """Start the service in a folder, apart from this command, and return what makes it known again later."""
+    """Start the service in a folder, detached from this command, and return a record to find its process again."""
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
@@ -56,21 +56,21 @@ def launch(folder: Path, settings: dict[str, str], log: Path) -> tuple[subproces
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Return what will be known of a process before it is started: where it runs, and on which machine."""
+    """Return the record of a process that is not started yet: its folder and its machine."""
     return {"machine": platform.node(), "folder": str(folder), "pid": None, "created": None}
 
 
 def found(record: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the record if the process that it describes still runs on this machine, else None."""
+    """Return the record if its process still runs on this machine, else None."""
     if not record or record["machine"] != platform.node():
         return None
-    if record["pid"] is None:  # the deployment was stopped before it could write down more
+    if record["pid"] is None:  # the deployment was stopped before it could record more
         record = next(filter(None, (_described(record, each) for each in psutil.process_iter())), None)
     return record if record and _process(record) else None
 
 
 def end(record: dict[str, Any]) -> None:
-    """End the process that a record describes, and return when it is gone; any other process is left alone."""
+    """Stop the process of a record, and only this one, and return when it is gone."""
     known = _process(record)
     if known is None:
         return
@@ -97,13 +97,13 @@ def _described(record: dict[str, Any], each: psutil.Process) -> dict[str, Any] |
     try:
         if MODULE in each.cmdline() and Path(each.cwd()) == Path(record["folder"]):
             return {**record, "pid": each.pid, "created": each.create_time()}
-    except (OSError, psutil.Error):  # others' processes may not be looked into
+    except (OSError, psutil.Error):  # processes of other users may not be inspected
         return None
     return None
 
 
 def _process(record: dict[str, Any]) -> psutil.Process | None:
-    # A number of a process is given again: the time of its start and its command make sure.
+    # Process ids are reused, so the start time and the command are compared as well.
     try:
         known = psutil.Process(record["pid"])
         is_it = abs(known.create_time() - record["created"]) < 2 and MODULE in known.cmdline()
