@@ -108,7 +108,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(task: Task, arguments: list[str]) -> int:
-    """Import what a task needs, run it, and return its exit code."""
+    """Import what a task needs, run it, and return its exit code; no error shows an address with secrets."""
+    import logging
+    import traceback
+
+    from copier_mlops.address import Record, redacted
+
     module, _, function = task.target.partition(":")
     try:
         target = getattr(importlib.import_module(f"copier_mlops.{module}"), function)
@@ -121,11 +126,17 @@ def run(task: Task, arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 1
+    logging.setLogRecordFactory(Record)
     try:
         return target(arguments) or 0
     except KeyboardInterrupt:
         print(f"mlops: {task.name} was interrupted", file=sys.stderr)
         return 130
+    except SystemExit as error:  # its text may quote a library
+        raise SystemExit(redacted(error.code) if isinstance(error.code, str) else error.code) from None
+    except Exception:
+        sys.stderr.write(redacted(traceback.format_exc()))
+        return 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from copier_mlops.address import redacted
+
 
 class CommandError(RuntimeError):
     """A program is not installed, ended with an error or took too long. The text is the program's own message.
@@ -13,7 +15,7 @@ class CommandError(RuntimeError):
     """
 
     def __init__(self, said: str, printed: str = "") -> None:
-        super().__init__(said)
+        super().__init__(redacted(said))
         self.printed = printed
 
 

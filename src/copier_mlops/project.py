@@ -19,6 +19,7 @@ import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from copier_mlops.address import without_login
 from copier_mlops.registry import registry
 
 ANSWERS = ".copier-answers.yml"
@@ -258,6 +259,15 @@ def answered_tracking_uri() -> str:
     return str(answer("tracking_uri") or "sqlite:///mlflow.db")
 
 
+def _tracking_uri_of_this_machine() -> str:
+    """Return MLFLOW_TRACKING_URI; MLflow reads its user and password from variables, so that no address has them."""
+    uri, user, password = without_login(os.environ.get("MLFLOW_TRACKING_URI", ""))
+    if user:
+        login = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+        os.environ.update(login | {"MLFLOW_TRACKING_URI": uri})
+    return uri
+
+
 def load_settings(environment: str | None = None) -> Settings:
     """Return the settings of an environment.
 
@@ -266,13 +276,13 @@ def load_settings(environment: str | None = None) -> Settings:
     """
     folder = environment_folder(environment)
     settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix(PREFIX))
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking_uri or answered_tracking_uri()
+    uri = _tracking_uri_of_this_machine() or settings.tracking_uri or answered_tracking_uri()
     return settings.model_copy(update={"tracking_uri": absolute(uri)})
 
 
 def sqlite_file(uri: str) -> Path | None:
     """Return the file of a SQLite tracking URI, or None for another URI."""
-    scheme, _, file = uri.partition(":///")
+    scheme, _, file = uri.partition("?")[0].partition(":///")
     return Path(file) if scheme == "sqlite" and file else None
 
 

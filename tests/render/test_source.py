@@ -29,6 +29,9 @@ def source() -> object:
         ("git+https://dev.azure.com/o/p/_git/r", None, "git+https://dev.azure.com/o/p/_git/r"),
         ("git@example.org:team/name.git", None, "git+ssh://git@example.org/team/name.git"),
         ("https://example.org/name.git", None, "git+https://example.org/name.git"),
+        ("https://bob:pw@example.org/name.git", "https://example.org/name.git", "git+https://example.org/name.git"),
+        ("git+https://acme@dev.azure.com/o/r", "git+https://dev.azure.com/o/r", "git+https://dev.azure.com/o/r"),
+        ("ssh://git@example.org/name.git", None, "git+ssh://git@example.org/name.git"),
     ],
 )
 def test_every_way_to_name_it_is_an_address(source, given, address, installed):

@@ -1,13 +1,26 @@
 """MLflow: what a run holds, registering, going back, and a server that is away."""
 
+import base64
 import hashlib
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import yaml
 
+from tests.run.login import behind_login
 from tests.run.project import NO_JOBS
+
+# A password with signs that an address has to quote.
+SECRET = "s3cr/t:hunter@2"  # noqa: S105
+
+
+def holds_secret(text: bytes) -> bool:
+    """Return whether a text has the password, or a part of it, as it is, quoted or in a login."""
+    login = base64.b64encode(f"bob:{SECRET}".encode())
+    return any(part in text for part in (b"hunter", quote(SECRET, safe="").encode(), login))
+
 
 READ = """
 import json
@@ -135,12 +148,48 @@ def test_a_server_over_http_does_what_the_file_does(project, tmp_path, port):
         f"uv run mlflow server --host 127.0.0.1 --port {port} --workers 1 "
         f"--backend-store-uri sqlite:///{tmp_path}/server.db --artifacts-destination {tmp_path}/artefacts"
     )
-    with project.serve(command, f"{uri}/health", **NO_JOBS):
-        at_server = {"MLFLOW_TRACKING_URI": uri}
-        assert "done experiment" in project.run("uv run poe setup", **at_server)
-        assert "track: run" in project.run("uv run poe train", **at_server)
-        assert "is version 1" in project.run("uv run poe register --env prod", **at_server)
-        predict = "uv run poe predict --env prod --data operation/tests/sample.csv --out build/http.csv"
-        assert "125 records by version 1" in project.run(predict, **at_server)
-        assert "version 1" in project.run("uv run poe evaluate --env prod", **at_server)
-        assert "has no version at alias candidate" in project.run("uv run poe rollback", fails=True, **at_server)
+    with project.serve(command, f"{uri}/health", **NO_JOBS), behind_login("bob", SECRET, uri) as place:
+        at_server, printed = {"MLFLOW_TRACKING_URI": f"http://bob:{quote(SECRET, safe='')}@{place}"}, []
+
+        def run(task: str, **options: bool) -> str:
+            printed.append(project.run(f"uv run poe {task}", **options, **at_server))
+            return printed[-1]
+
+        assert "done experiment" in run("setup")
+        assert f"http://{place} answers" in run("doctor")
+        assert "track: run" in run("train")
+        assert "is version 1" in run("register --env prod")
+        predict = "predict --env prod --data operation/tests/sample.csv --out build/http.csv"
+        assert "125 records by version 1" in run(predict)
+        assert "version 1" in run("evaluate --env prod")
+        assert "version 1" in run("models")
+        run("report")
+        assert "has no version at alias candidate" in run("rollback", fails=True)
+    assert not holds_secret("".join(printed).encode())
+    files = [*tmp_path.rglob("*"), *(project.path / "build").rglob("*")]
+    assert [file for file in files if file.is_file() and holds_secret(file.read_bytes())] == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://bob:{}@127.0.0.1:9", "tracking: http://127.0.0.1:9 does not answer"),
+        ("postgresql://bob:{}@127.0.0.1:9/mlflow", "tracking: postgresql://127.0.0.1:9/mlflow does not answer"),
+        ("sqlite:////proc/mlflow/x.db?password={}", "tracking: sqlite:////proc/mlflow/x.db does not answer"),
+    ],
+)
+def test_a_server_that_is_away_is_named_without_its_login(project, uri, shown):
+    for task in ("doctor", "track"):
+        printed = project.run(f"uv run poe {task}", fails=True, MLFLOW_TRACKING_URI=uri.format(quote(SECRET, safe="")))
+        assert not holds_secret(printed.encode())
+    assert shown in printed
+
+
+def test_a_data_remote_that_is_away_is_named_without_its_login(unchanged):
+    unchanged.run(f"uv run dvc remote modify --local storage url https://bob:{quote(SECRET, safe='')}@127.0.0.1:9/data")
+    try:
+        printed = unchanged.run("uv run poe doctor", fails=True)
+    finally:
+        unchanged.run("uv run dvc remote modify --local storage url --unset")
+    assert "the data remote does not answer" in printed
+    assert not holds_secret(printed.encode())

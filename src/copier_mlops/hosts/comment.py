@@ -8,6 +8,7 @@ import json
 import sys
 from typing import Any
 
+from copier_mlops.address import redacted
 from copier_mlops.command import CommandError, run
 from copier_mlops.hosts import connect
 from copier_mlops.hosts.interface import Host
@@ -38,7 +39,7 @@ def plots() -> str:
     run = server.find_run(client, experiment, lineage.pipeline_hash(root()))
     if run is None:
         return BY_HAND
-    place = f"{settings.tracking_uri.rstrip('/')}/#/experiments/{experiment}/runs/{run.info.run_id}/artifacts"
+    place = f"{redacted(settings.tracking_uri).rstrip('/')}/#/experiments/{experiment}/runs/{run.info.run_id}/artifacts"
     return f"[The plots of this result]({place})"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
+from copier_mlops.address import redacted
 from copier_mlops.command import CommandError, run
 from copier_mlops.project import Settings, load_settings, root, sqlite_file
 from copier_mlops.reporting import facts
@@ -34,7 +35,7 @@ def registered(folder: Path, settings: Settings) -> str:
     """Return the registered version of this result, or why it is unknown."""
     file = sqlite_file(settings.tracking_uri)
     if file and not file.is_file():
-        print(f"report: the model's version is left out: {settings.tracking_uri} is not there yet")
+        print(f"report: the model's version is left out: {redacted(settings.tracking_uri)} is not there yet")
         return "not known"
     from copier_mlops.tracking import (
         models,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from copier_mlops.address import redacted
 from copier_mlops.command import CommandError, run
 from copier_mlops.project import root
 
@@ -20,6 +21,9 @@ class Finding:
     ok: bool
     text: str
     advice: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", redacted(self.text))
 
     @classmethod
     def of(cls, error: BaseException, prefix: str = "mlops: ") -> Self:

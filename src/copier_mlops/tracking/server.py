@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copier_mlops.address import redacted
 from copier_mlops.project import Settings, load_settings, root, sqlite_file
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 FIX = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
 # With these, a server that is down is reported within seconds. You can set other values for a slow server.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# `track` prints where it logs to; MLflow would print the address with all that is in it.
+QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
 
 
@@ -32,7 +35,7 @@ def connect(settings: Settings) -> MlflowClient:
     Raises:
         TrackingError: It does not answer.
     """
-    for name, value in PATIENCE.items():
+    for name, value in (PATIENCE | QUIET).items():
         os.environ.setdefault(name, value)
     import mlflow
     from mlflow import MlflowClient
@@ -47,7 +50,7 @@ def connect(settings: Settings) -> MlflowClient:
         client.search_experiments(max_results=1)
     except Exception as error:  # the database's and the network's errors share no class
         raise TrackingError(
-            f"tracking: {settings.tracking_uri} does not answer: {_reason(error)}\n"
+            f"tracking: {redacted(settings.tracking_uri)} does not answer: {_reason(error)}\n"
             f"  fix: {FIX}\n"
             "  nothing is lost: results are in build/ and dvc.lock; continue with `uv run poe track`"
         ) from None
@@ -130,5 +133,5 @@ def fix_experiment() -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    text = redacted(str(error)).splitlines()[0] if str(error) else type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]}…"

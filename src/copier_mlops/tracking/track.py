@@ -12,6 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover, model_file
+from copier_mlops.address import redacted
 from copier_mlops.project import load_settings, root, team
 from copier_mlops.tracking import lineage, mlflow_model, server
 
@@ -135,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     chosen, figures = metrics()
     records = training_records()
-    print(f"track: logging to {settings.tracking_uri}", flush=True)
+    print(f"track: logging to {redacted(settings.tracking_uri)}", flush=True)
     with mlflow.start_run(experiment_id=experiment.experiment_id, tags=tags(chosen, pipeline, hashes)) as run:
         mlflow.log_params(lineage.parameters(root()))
         mlflow.log_metrics(figures)

@@ -1,0 +1,39 @@
+"""Addresses as they may be seen: nothing prints, logs, comments or tracks one with a password, a token or a query."""
+
+import logging
+import re
+from urllib.parse import unquote, urlsplit
+
+# Scheme, user and password, host and path, query, fragment. Databases take a password with a slash in it.
+WEB = r"https?://"
+OTHER = r"(?!https?:)[a-zA-Z][a-zA-Z0-9+.-]*://"
+END = r"\s?#'\"<>`"
+QUERY = r"(?:\?[^\s#'\"<>`]*)?"
+LOGIN, PASSWORD = rf"(?:[^/{END}]*@)?", rf"(?:[^/@:{END}]*:[^{END}]*@)?"
+URL = re.compile(rf"\b(?:({WEB}){LOGIN}|({OTHER}){PASSWORD})([^{END}]*){QUERY}", re.IGNORECASE)
+
+
+def redacted(text: str) -> str:
+    """Return a text, such as an address or the error of a library, with no address in it that has secrets.
+
+    User, password and query go. For example: `https://bob:pw@example.org/mlflow?token=x` becomes
+    `https://example.org/mlflow`. A user without a password stays if he is a part of the place, as in `ssh://git@host`.
+    """
+    return URL.sub(lambda found: (found[1] or found[2]) + found[3], text)
+
+
+def without_login(url: str) -> tuple[str, str, str]:
+    """Return an HTTP address without its user and password, and these two, which are empty if it has none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
+        return url, "", ""
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return place, unquote(parts.username or ""), unquote(parts.password or "")
+
+
+class Record(logging.LogRecord):
+    """A record of a log whose message has no credentials."""
+
+    def getMessage(self) -> str:  # noqa: N802 (the name is logging's)
+        """Return the message, redacted."""
+        return redacted(super().getMessage())

@@ -1,0 +1,68 @@
+"""Addresses are shown without what is secret in them."""
+
+import logging
+
+import pytest
+
+from copier_mlops import cli
+from copier_mlops.address import Record, redacted, without_login
+from copier_mlops.command import CommandError, run
+from copier_mlops.setup.checks import Finding
+
+SHOWN = {
+    "https://bob:pw@example.org/mlflow?token=pw": "https://example.org/mlflow",
+    "https://pw@example.org/t.git": "https://example.org/t.git",
+    "http://bob:p@pw@127.0.0.1:5000/a": "http://127.0.0.1:5000/a",
+    "https://example.org/#/experiments/1": "https://example.org/#/experiments/1",
+    "https://example.org:80/@scope/name": "https://example.org:80/@scope/name",
+    "sqlite:////home/x.db?password=pw": "sqlite:////home/x.db",
+    "postgresql+psycopg2://bob:p/pw@db/mlflow": "postgresql+psycopg2://db/mlflow",
+    "ssh://git@example.org/t.git": "ssh://git@example.org/t.git",
+    "ssh://git:pw@example.org/t.git": "ssh://example.org/t.git",
+    "git@example.org:team/t.git": "git@example.org:team/t.git",
+    "abfss://bronze@lake.dfs.core.windows.net/x?sig=pw": "abfss://bronze@lake.dfs.core.windows.net/x",
+    "s3://bucket/path": "s3://bucket/path",
+}
+
+
+@pytest.mark.parametrize("address", SHOWN)
+def test_an_address_is_shown_without_login_and_query(address):
+    assert redacted(address) == SHOWN[address]
+    sentence = f"fatal: unable to access '{address}': it is away"
+    assert redacted(sentence) == f"fatal: unable to access '{SHOWN[address]}': it is away"
+
+
+def test_a_login_is_taken_out_of_an_address():
+    assert without_login("http://bob:p%2Fw@h:1/x") == ("http://h:1/x", "bob", "p/w")
+    for other in ("http://h:1/x", "postgresql://bob:pw@h/x", "", "git@h:x"):
+        assert without_login(other) == (other, "", "")
+
+
+def test_errors_of_programs_and_findings_have_no_login(tmp_path):
+    with pytest.raises(CommandError) as raised:
+        run("git", "ls-remote", "http://bob:hunter2@127.0.0.1:9/x.git", cwd=tmp_path)
+    assert "127.0.0.1:9" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert Finding(False, "http://bob:hunter2@h/x is away").text == "http://h/x is away"
+
+
+@pytest.mark.parametrize("error", [SystemExit, ValueError])
+def test_no_error_leaves_a_task_with_a_login(monkeypatch, capsys, error):
+    def fails(_):
+        logging.getLogger("library").warning("retry %s", "http://bob:hunter2@h/x")
+        raise error("http://bob:hunter2@h/x is away")
+
+    monkeypatch.setattr("copier_mlops.setup.prepare.doctor", fails)
+    monkeypatch.setattr(logging, "lastResort", logging.StreamHandler())
+    before = logging.getLogRecordFactory()
+    try:
+        code = cli.main(["doctor"])
+    except SystemExit as raised:
+        code = raised.code
+    finally:
+        logging.setLogRecordFactory(before)
+    printed = str(code) + capsys.readouterr().err
+    assert "hunter2" not in printed
+    assert "http://h/x is away" in printed
+    record = Record("library", logging.WARNING, "", 1, "retry %s", ("http://bob:hunter2@h/x",), None)
+    assert record.getMessage() == "retry http://h/x"
