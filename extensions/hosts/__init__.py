@@ -1,1 +1,1 @@
-"""The renderers: a module for each git host of hosts.yml, whose `files(answers)` returns a project's files by path."""
+"""The renderers of CI files: each git host of hosts.yml has a module whose `files(answers)` returns files by path."""

@@ -1,4 +1,4 @@
-"""The flows as Azure DevOps pipelines: a file per flow, a job per job, every step one task of poe_tasks.toml."""
+"""Render the flows as Azure DevOps pipelines: one file per flow, in which each step runs one task of poe_tasks.toml."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def _parameter(each: Input) -> dict[str, Any]:
 
 
 def triggers(flow: Flow) -> CommentedMap:
-    """Return when a pipeline starts, and that runs wait for each other unless a newer one replaces an older one."""
+    """Return the triggers of a pipeline; runs wait for each other unless a newer one replaces an older one."""
     found = CommentedMap()
     if flow.push is None:
         found["trigger"] = "none"
@@ -55,7 +55,7 @@ def triggers(flow: Flow) -> CommentedMap:
             found["trigger"]["paths"] = {"include": flow.push}
     if flow.change_request:
         found["pr"] = {"autoCancel": flow.replaces, "branches": {"include": inline([quoted("*")])}}
-        why = "For repositories outside of Azure Repos, which has a branch policy in its place: build validation."
+        why = "Only for repositories outside of Azure Repos, which uses the branch policy for build validation."
         before(found, "pr", why, 0)
     else:
         found["pr"] = "none"
@@ -82,13 +82,13 @@ def stage(each: Job, answers: Answers) -> CommentedMap:
 
 
 def job(each: Job, answers: Answers, is_stage: bool) -> CommentedMap:
-    """Return one job; if it has an environment it is a deployment, whose steps are deeper."""
+    """Return one job; a job with an environment is a deployment job, whose steps are nested deeper."""
     found = CommentedMap({"deployment" if each.environment else "job": plain(each.id), "displayName": each.name})
     if each.needs and not is_stage:
         found["dependsOn"] = inline([plain(other) for other in each.needs])
     if each.only == "change_request":
         found["condition"] = FROM_HERE
-        before(found, "condition", "A pull request from a fork has no right to comment.", 4)
+        before(found, "condition", "A pull request from a fork may not comment.", 4)
     found["timeoutInMinutes"] = each.minutes
     if each.heavy and answers.heavy:
         found["pool"] = "${{ variables.HEAVY_POOL }}"
@@ -101,12 +101,12 @@ def job(each: Job, answers: Answers, is_stage: bool) -> CommentedMap:
 
 
 def plain(id: str) -> str:
-    """Return an id as a name of Azure's, which takes no dash."""
+    """Return an id as a name for Azure, which allows no dashes."""
     return id.replace("-", "_")
 
 
 def steps(each: Job, answers: Answers) -> CommentedSeq:
-    """Return the steps of a job: what every job needs, the tasks, and what it leaves to others."""
+    """Return the steps of a job: preparation, tasks, and upload of its artifact."""
     parameters = ({"depth": 0} if each.history else {}) | ({"takes": inline(each.takes)} if each.takes else {})
     first = {"template": "templates/prepare.yml"} | ({"parameters": parameters} if parameters else {})
     found = CommentedSeq([first])
@@ -139,16 +139,16 @@ def variables(answers: Answers) -> str:
     if answers.heavy:
         found["HEAVY_POOL"] = answer("heavy_runner")
         before(found, "HEAVY_POOL", "The agent pool of heavy steps.", 2)
-    return f"# What every pipeline of this folder knows. Managed by the template.\n{text_of({'variables': found})}"
+    return f"# Variables of every pipeline in this folder. Managed by the template.\n{text_of({'variables': found})}"
 
 
 def prepare(answers: Answers) -> str:
-    """Return the template with what every job needs before its first step; with one job, nobody asks for more."""
+    """Return the template with the first steps of every job."""
     has_jobs = answers.level >= 3
     found = CommentedSeq([checkout(has_jobs)])
     if has_jobs:
         found.append({"download": "none"})
-        before(found, 1, "A deployment job would fetch every artifact.", 2)
+        before(found, 1, "Otherwise, a deployment job would download every artifact.", 2)
     python = {"versionSpec": quoted(answer("python_version"))}
     found.append({"task": "UsePythonVersion@0", "displayName": "Use Python", "inputs": python})
     found.append({"script": "python -m pip install uv==$(UV_VERSION)", "displayName": "Install uv"})
@@ -161,16 +161,16 @@ def prepare(answers: Answers) -> str:
     if has_jobs:
         found.append({"${{ each job in parameters.takes }}": [take()]})
     sections = [{"parameters": parameters()}] if has_jobs else []
-    about = "# What every job needs before its first step. Managed by the template.\n"
+    about = "# The first steps of every job. Managed by the template.\n"
     return about + text_of(*sections, {"steps": found})
 
 
 def parameters() -> list[dict[str, Any]]:
-    """Return what a job tells the template."""
-    depth = {"name": "depth", "displayName": "How many commits to fetch; 0 for all", "type": "number", "default": 1}
+    """Return the parameters of the template."""
+    depth = {"name": "depth", "displayName": "Number of commits to fetch; 0 for all", "type": "number", "default": 1}
     takes = {
         "name": "takes",
-        "displayName": "Jobs whose results this one reads",
+        "displayName": "Jobs whose artifacts this one reads",
         "type": "object",
         "default": inline([]),
     }
@@ -178,19 +178,19 @@ def parameters() -> list[dict[str, Any]]:
 
 
 def checkout(has_jobs: bool) -> dict[str, Any]:
-    """Return the step that checks out the repository, as deep as the job says."""
+    """Return the step that checks out the repository, with the depth that the job needs."""
     depth = "${{ parameters.depth }}" if has_jobs else 1
     return {"checkout": "self", "fetchDepth": depth, "persistCredentials": False}
 
 
 def cache(name: str, key: str, otherwise: str, path: str) -> dict[str, Any]:
-    """Return a step that restores a cache, and keeps it at the end of the job."""
+    """Return a step that restores a cache, and saves it at the end of the job."""
     inputs = {"key": key, "restoreKeys": otherwise, "path": path}
     return {"task": "Cache@2", "displayName": f"Restore {name}", "inputs": inputs}
 
 
 def take() -> dict[str, Any]:
-    """Return the step that fetches what a job before this one left."""
+    """Return the step that downloads the artifact of an earlier job."""
     place = "$(Build.SourcesDirectory)/build/${{ job }}"
     inputs = {"artifactName": "${{ job }}", "targetPath": place}
     return {"task": "DownloadPipelineArtifact@2", "displayName": "Take what ${{ job }} left", "inputs": inputs}

@@ -1,4 +1,4 @@
-"""The flows as Bitbucket Pipelines: one file, a step per job, one after the other in the order of the jobs."""
+"""Render the flows as Bitbucket Pipelines: one file, in which each job is a step, in the order of the jobs."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from extensions.hosts.flows import Answers, Flow, Input, Job, flows_of
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
-# Bitbucket's own syntax for "here and in all that follows": a job of a flow that starts in several ways is an anchor.
+# Bitbucket reuses a step by a YAML anchor, so a job of a flow that can start in several ways is an anchor.
 Steps = dict[str, CommentedMap]
 SECTION = re.compile("^(?=definitions:|pipelines:)", re.MULTILINE)
 
@@ -24,7 +24,7 @@ def files(answers: Answers) -> dict[str, str]:
 
 
 def root(flows: Flows, answers: Answers) -> str:
-    """Return the one file: the steps of flows that a push starts, and what starts which steps."""
+    """Return the file: the steps of flows that a push starts, and the triggers of all flows."""
     log_in = login.command()
     log_in.yaml_set_anchor("template-login", always_dump=True)
     shared = {
@@ -44,19 +44,19 @@ def root(flows: Flows, answers: Answers) -> str:
         "definitions": {"caches": caches(), "steps": [{"step": each} for each in shared.values()]},
         "pipelines": pipelines,
     }
-    about = "# What every push and pull request must pass"
-    about += f"{', and the way to production' if answers.level >= 3 else ''}. Managed by the template.\n"
+    releases = ", and the releases to production" if answers.level >= 3 else ""
+    about = f"# The checks of every push and pull request{releases}. Managed by the template.\n"
     return about + SECTION.sub("\n", text_of(document))
 
 
 def anchored(name: str, found: CommentedMap) -> CommentedMap:
-    """Return a mapping that is written out once, under a name, and referred to from then on."""
+    """Return a mapping that is written out once, as an anchor, and referred to afterwards."""
     found.yaml_set_anchor(name, always_dump=True)
     return found
 
 
 def merged(base: CommentedMap, found: CommentedMap) -> CommentedMap:
-    """Return a mapping that takes all that it does not say itself from an anchored one, by `<<`."""
+    """Return a mapping that inherits from an anchored one, by `<<`."""
     bases = MergeValue()
     bases.append(base)
     bases.merge_pos = 0
@@ -100,7 +100,7 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
 
 
 def artifacts(job: Job, flow: Flow) -> dict[str, Any]:
-    """Return what a step gets of those before it and leaves to those after it; Bitbucket brings all, unless told."""
+    """Return the artifacts that a step downloads and uploads; by default, Bitbucket downloads all earlier ones."""
     found: dict[str, Any] = {}
     if job.needs and any(each.keeps for each in flow.jobs.values()):
         found["download"] = inline(job.takes) if job.takes else False
@@ -125,7 +125,7 @@ def on_main(flows: Flows, shared: Steps) -> CommentedSeq:
             start = len(found)
             for id in flow.jobs:
                 found.append({"step": merged(shared[id], CommentedMap(condition=changed))})
-            before(found, start, f"{flow.name}, where what it starts from has changed.", 6)
+            before(found, start, f"{flow.name}, only if one of its paths has changed.", 6)
     return found
 
 
@@ -147,7 +147,7 @@ def by_hand(flows: Flows, shared: Steps, answers: Answers, log_in: Any) -> Comme
 
 
 def variable(each: Input) -> dict[str, Any]:
-    """Return what a person chooses when starting a flow."""
+    """Return the inputs of a flow that is started by hand."""
     return {
         "name": each.variable,
         "description": each.help,

@@ -1,4 +1,4 @@
-"""YAML as a person would write it: what the renderers of all hosts need of ruamel.yaml."""
+"""Write YAML as a person would, with ruamel.yaml, for the renderers of all hosts."""
 
 import io
 import re
@@ -10,19 +10,19 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, FoldedScalarString
 
 YOURS = "‹yours›"
-# Not at the end of a job: there, teams have had steps of their own since before this place, and a line beside those
-# would conflict with them in an update.
+# This place is not at the end of a job: projects of older versions may have steps of their own there, and an update
+# would conflict with them.
 PLACE = re.compile(rf"^( *)- {YOURS}$", re.MULTILINE)
 PLACE_LINES = r"\1# Yours: steps of your own, which no update meets.\n\1# End of yours."
 
 
 def text_of(*sections: dict[str, Any]) -> str:
-    """Return a YAML document: the sections one after the other, an empty line between them."""
+    """Return a YAML document of sections, with an empty line between them."""
     return "\n".join(_dumped(each) for each in sections)
 
 
 def text_below(key: str, *sections: dict[str, Any], as_list: bool = False) -> str:
-    """Return sections below one key, as entries of a mapping or of a list, an empty line between them."""
+    """Return sections below one key, as entries of a mapping or a list, with an empty line between them."""
     bodies = [_dumped({key: [each] if as_list else each}).partition("\n")[2] for each in sections]
     return f"{key}:\n" + "\n".join(bodies)
 
@@ -55,7 +55,7 @@ def quoted(text: str) -> DoubleQuotedScalarString:
 
 
 def folded(*lines: str) -> FoldedScalarString:
-    """Return lines that YAML reads as one, written below `>-`."""
+    """Return lines that YAML reads as one line, written below `>-`."""
     text: FoldedScalarString = FoldedScalarString(" ".join(lines))
     ends = accumulate(len(line) + 1 for line in lines[:-1])
     text.fold_pos = [end - 1 for end in ends]  # type: ignore[attr-defined]  # what the emitter reads
@@ -68,5 +68,5 @@ def before(entries: CommentedMap | CommentedSeq, key: str | int, comment: str, i
 
 
 def after(entries: CommentedMap, key: str, comment: str) -> None:
-    """Write a comment behind an entry, on its line."""
+    """Write a comment after an entry, on the same line."""
     entries.yaml_add_eol_comment(comment, key, column=0)

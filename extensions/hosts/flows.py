@@ -1,6 +1,6 @@
-"""The flows as data: what extensions/flows says, for the answers of a project.
+"""Read the flows of extensions/flows, for the answers of a project.
 
-A renderer gets the flows that a project has, and writes them in the words of its host.
+A renderer gets the flows that a project has, and writes them in the syntax of its host.
 """
 
 import functools
@@ -15,13 +15,13 @@ EXTENSIONS = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers on which a host's files depend; all others are in those files as Jinja expressions.
+    """The answers on which the structure of a host's files depends; the files have all others as Jinja expressions.
 
     Attributes:
         level: Maturity level that was reached, 1 to 4.
         cloud: Whether the flows log in to a cloud, from level 3 on.
         heavy: Whether heavy steps have a runner of their own, from level 3 on.
-        template_on_server: Whether git reads the template over HTTP, where a private one asks for a login.
+        template_on_server: Whether git reads the template over HTTP, and so needs a login if it is private.
         package_index: Whether the package of the template comes from an index.
     """
 
@@ -52,7 +52,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Job:
-    """Steps that run on one machine, and what the job needs, keeps and may do: extensions/flows/ci.yml has each key."""
+    """A job: steps that run on one machine. extensions/flows/ci.yml explains each key."""
 
     id: str
     name: str
@@ -70,13 +70,13 @@ class Job:
 
     @property
     def environment(self) -> str:
-        """Environment of the git host in which the job runs: its gate, or the one that it changes; may be empty."""
+        """The environment of the git host in which the job runs: its gate, or the one that it changes, or empty."""
         return self.gate or self.stage
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a person chooses when starting a flow."""
+    """An input of a flow that is started by hand."""
 
     name: str
     help: str
@@ -87,10 +87,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Flow:
-    """When a flow starts, and its jobs in the order in which a laptop walks them.
+    """A flow: its triggers, and its jobs in the order of their steps on a laptop.
 
     Attributes:
-        push: Paths of which one must have changed on main; empty: any; None: a push does not start it.
+        push: Paths, one of which must have changed on main; empty: any; None: a push does not start it.
         schedule: Cron, UTC; empty if it has none.
     """
 
@@ -107,17 +107,17 @@ class Flow:
 
     @property
     def title(self) -> str:
-        """The first line of a file of this flow."""
+        """The first line of a file for this flow."""
         return f"{self.name}: {self.why}. Managed by the template."
 
     @property
     def has_gate(self) -> bool:
-        """Whether a job of it waits for an approval."""
+        """Whether one of its jobs waits for an approval."""
         return any(job.gate for job in self.jobs.values())
 
 
 def flows_of(answers: Answers) -> dict[str, Flow]:
-    """Return the flows of a project by id, without the steps, jobs and flows that its answers do not bring."""
+    """Return the flows of a project by id, with only the flows, jobs and steps that its answers need."""
     levels = load("levels")[: answers.level + 1]
     described = {id: flow for level in levels for file in level["flows"] for id, flow in load(f"flows/{file}").items()}
     flows = {id: _flow(id, flow, answers) for id, flow in described.items()}

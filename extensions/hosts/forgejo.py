@@ -1,4 +1,4 @@
-"""The flow `ci` as a workflow of Forgejo Actions, which Gitea reads as well: jobs without rights on the host."""
+"""Render the flow `ci` as a workflow of Forgejo Actions and Gitea, whose jobs have no rights on the host."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def job(each: Job, answers: Answers) -> CommentedMap:
 
 
 def use(action: str, title: str, inputs: dict[str, object]) -> CommentedMap:
-    """Return a step that uses an action of hosts.yml by its whole address, pinned to its commit."""
+    """Return a step that uses an action of hosts.yml by its full URL, pinned to its commit."""
     pin = load("hosts")["forgejo"]["actions"][action]
     found = CommentedMap(name=title, uses=f"https://github.com/{pin['uses']}@{pin['commit']}")
     after(found, "uses", pin["version"])

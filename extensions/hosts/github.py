@@ -1,4 +1,4 @@
-"""The flows as GitHub Actions: a workflow per flow, a job per job, every step one task of poe_tasks.toml."""
+"""Render the flows as GitHub Actions: one workflow per flow, in which each step runs one task of poe_tasks.toml."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from extensions.hosts.document import YOURS, after, before, inline, quoted, text
 from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
-# GitHub's own token may not push a change of workflows, and starts no CI for what it pushes.
+# GitHub's own token may not push a change of workflows, and its pushes start no CI.
 OWN_TOKEN = "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"  # noqa: S105
 PREPARE = ".github/actions/prepare"
 
@@ -22,7 +22,7 @@ def files(answers: Answers) -> dict[str, str]:
 
 
 def release_files(answers: Answers) -> dict[str, str]:
-    """Return the files from level 3 on that are no workflows."""
+    """Return the files from level 3 on that are not workflows."""
     return {
         f"{PREPARE}/action.yml": prepare_action(answers),
         ".github/CODEOWNERS": work.owners("@organisation/team"),
@@ -49,7 +49,7 @@ def _inputs(flow: Flow) -> list[str]:
 
 
 def triggers(flow: Flow) -> CommentedMap:
-    """Return when a workflow starts."""
+    """Return the triggers of a workflow."""
     found = CommentedMap()
     if flow.push is not None:
         found["push"] = {"branches": inline(["main"])} | ({"paths": flow.push} if flow.push else {})
@@ -68,10 +68,10 @@ def _choice(help: str, choices: list[str], default: str) -> dict[str, Any]:
 
 
 def permissions(each: Job) -> CommentedMap:
-    """Return what a job may do with GitHub's own token, and why; nothing else."""
+    """Return the least permissions that a job needs of GitHub's own token, each with its reason."""
     allowed = [
         ("actions", "write", "starts other flows", "start" in each.may),
-        ("actions", "read", "sees who approved", bool(each.gate) and "start" not in each.may),
+        ("actions", "read", "reads the approvals", bool(each.gate) and "start" not in each.may),
         ("contents", "write", "pushes a branch", "propose" in each.may),
         ("contents", "read", "", "propose" not in each.may),
         ("id-token", "write", "logs in to the cloud", "cloud" in each.may),
@@ -94,14 +94,14 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
         found["needs"] = inline(each.needs)
     if each.only == "change_request":
         found["if"] = "github.event.pull_request.head.repo.full_name == github.repository"
-        before(found, "if", "A pull request from a fork has no right to comment.", 4)
+        before(found, "if", "A pull request from a fork may not comment.", 4)
     found["runs-on"] = answer("heavy_runner") if each.heavy and answers.heavy else "ubuntu-24.04"
     found["timeout-minutes"] = each.minutes
     if each.environment:
         found["environment"] = each.environment
     elif "propose" in each.may:
         found["environment"] = "template-update"
-        after(found, "environment", "keeps the token that may push workflows")
+        after(found, "environment", "has the token that may push workflows")
     found["permissions"] = permissions(each)
     found["env"] = {input.variable: f"${{{{ inputs.{input.name} }}}}" for input in flow.inputs} | {
         "UV_LOCKED": quoted("1")
@@ -111,7 +111,7 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
 
 
 def steps(each: Job, answers: Answers) -> CommentedSeq:
-    """Return the steps of a job: the repository, uv, what other jobs left, the tasks, and what it leaves itself."""
+    """Return the steps of a job: checkout, uv, artifacts of other jobs, tasks, and upload of its own artifact."""
     found = CommentedSeq([checkout(each)])
     if answers.level >= 3:
         found.append(prepare(answers))
@@ -162,7 +162,7 @@ def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
 
 
 def install_uv(steps: CommentedSeq, token: str, answers: Answers, indent: int = 6) -> None:
-    """Append the steps that install uv and, from a server, what the project needs: only they get the token."""
+    """Append the steps that install uv and, from a server, the template's package: only they get the token."""
     steps.append(use("uv", "Install uv", {"version": load("tested")["uv"], "enable-cache": True}))
     if answers.installs_from_server:
         install = CommentedMap(name="Install", run=login.install())
@@ -174,7 +174,7 @@ def install_uv(steps: CommentedSeq, token: str, answers: Answers, indent: int = 
 
 
 def prepare_action(answers: Answers) -> str:
-    """Return the action with what every job needs before its first step."""
+    """Return the action with the first steps of every job."""
     head: dict[str, Any] = {"name": "Prepare", "description": "Install uv and restore the caches of uv and DVC"}
     sections: list[dict[str, Any]] = [head]
     if answers.installs_from_server:
@@ -184,4 +184,4 @@ def prepare_action(answers: Answers) -> str:
     cache = {"path": ".dvc/cache", "key": "dvc-${{ hashFiles('dvc.lock', '**/*.dvc') }}", "restore-keys": "dvc-"}
     steps.append(use("cache", "Restore DVC's cache", cache))
     sections.append({"runs": {"using": "composite", "steps": steps}})
-    return f"# What every job needs before its first step. Managed by the template.\n{text_of(*sections)}"
+    return f"# The first steps of every job. Managed by the template.\n{text_of(*sections)}"

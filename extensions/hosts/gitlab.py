@@ -1,4 +1,4 @@
-"""The flows as GitLab CI: a pipeline is one flow, which the variable FLOW names; a file per flow, a job per job."""
+"""Render the flows as GitLab CI: one file per flow; the variable FLOW names the flow that a pipeline runs."""
 
 from typing import Any
 
@@ -28,9 +28,9 @@ def files(answers: Answers) -> dict[str, str]:
 
 
 def root(flows: Flows, answers: Answers) -> str:
-    """Return the file that GitLab reads: what starts which flow, and what all jobs share."""
+    """Return the root file: the triggers of the flows, and the settings that all jobs share."""
     stages = dict.fromkeys(id for flow in flows.values() for id in flow.jobs)
-    about = "# What starts which flow, and what all jobs share; a file per flow is in .gitlab/flows."
+    about = "# The triggers of the flows, and the settings of all jobs. Each flow has a file in .gitlab/flows."
     workflow = {
         "name": "$FLOW",
         "auto_cancel": {"on_new_commit": "interruptible"},
@@ -62,12 +62,12 @@ def starts(flows: Flows) -> CommentedSeq:
     rules.append({"if": TO_MAIN, "variables": {"FLOW": " ".join(always)}})
     if len(flows) > 1:
         rules.append({"if": "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"})
-        before(rules, len(rules) - 1, "By hand, by schedule or by another flow, FLOW is given.", 4)
+        before(rules, len(rules) - 1, "A start by hand, by a schedule or by another flow sets FLOW.", 4)
     return rules
 
 
 def variables(flows: Flows) -> dict[str, Any]:
-    """Return what a person who starts a pipeline chooses, and what uv reads."""
+    """Return the inputs of a pipeline that is started by hand, and the variables of uv."""
     asked: dict[str, Any] = {}
     if len(flows) > 1:
         asked["FLOW"] = {"description": "Which flow?", "value": next(iter(flows)), "options": inline(list(flows))}
@@ -92,7 +92,7 @@ def default(answers: Answers) -> CommentedMap:
 
 
 def flow_file(id: str, flows: Flows, answers: Answers) -> str:
-    """Return the file of one flow: when it runs, and its jobs."""
+    """Return the file of one flow: its rules and its jobs."""
     flow = flows[id]
     rule = f"$FLOW =~ /\\b{id}\\b/" if flow.push is not None else f'$FLOW == "{id}"'
     group = "-".join([id, *(f"${each.variable}" for each in flow.inputs)])
@@ -113,7 +113,7 @@ def flow_file(id: str, flows: Flows, answers: Answers) -> str:
 
 
 def job_name(flow: str, id: str, flows: Flows) -> str:
-    """Return a job's name. All flows share them: if two have a job of this id, each has it under its own name."""
+    """Return a job's name, which includes the flow if another flow has a job with the same id."""
     return id if sum(id in each.jobs for each in flows.values()) == 1 else f"{flow}-{id}"
 
 
@@ -123,7 +123,7 @@ def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
     found = CommentedMap(extends=inline([parent, ".cloud"]) if "cloud" in each.may else parent, stage=each.id)
     if each.only == "change_request":
         found["rules"] = CommentedSeq([{"if": FROM_HERE}])
-        before(found["rules"], 0, "A merge request from a fork has no right to comment.", 4)
+        before(found["rules"], 0, "A merge request from a fork may not comment.", 4)
     needs = needed(flow, each, flows)
     if needs or flow.push:
         found["needs"] = inline(needs)
@@ -143,7 +143,7 @@ def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
 
 
 def needed(flow: Flow, each: Job, flows: Flows) -> list[Any]:
-    """Return the jobs before this one; GitLab brings along what they keep, unless it is told not to."""
+    """Return the jobs that this one needs, and whether it downloads their artifacts, which is GitLab's default."""
     found: list[Any] = [job_name(flow.id, other, flows) for other in each.takes]
     for other in each.needs:
         if other not in each.takes:

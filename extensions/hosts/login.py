@@ -1,4 +1,4 @@
-"""The login to a private template, as extensions/login.yml says it; git asks for it only if the template is private."""
+"""Render the login of extensions/login.yml to a private template; git uses it only if the server requires a login."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from extensions.hosts.document import folded, quoted
 from extensions.hosts.flows import load
 from extensions.hosts.variants import answer
 
-WHY_INSTALL = "As each later step would; git asks for the token only if the template is private."
-WHY_COMMAND = "A login to a private template, by the variable TEMPLATE_TOKEN."
+WHY_INSTALL = "Later steps need the package as well. Git uses the token only if the template is private."
+WHY_COMMAND = "The login to a private template, with the variable TEMPLATE_TOKEN."
 
 
 def install() -> str:
-    """Return the command that installs the package of the template."""
+    """Return the command that installs the template's package."""
     return str(load("login")["install"])
 
 
 def variables(token: str) -> dict[str, Any]:
-    """Return the login as variables of one step: no file has the token, and no other step.
+    """Return the login as variables of one step, so that no file and no other step has the token.
 
     Args:
         token: What the host replaces with the secret.
@@ -32,5 +32,5 @@ def variables(token: str) -> dict[str, Any]:
 
 
 def command() -> FoldedScalarString:
-    """Return the login as a command, for a host that gives its secrets to every step of a container."""
+    """Return the login as a command, for a host whose secrets are variables of every step."""
     return folded(f"git config --global credential.{answer('template_server')}.helper", f"'{load('login')['helper']}'")

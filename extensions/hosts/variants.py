@@ -12,7 +12,7 @@ from extensions.hosts.flows import Answers, load
 ANSWER = re.compile("‹([^›]+)›")
 HOST_EXPRESSION = re.compile(r"\$\{\{.*\}\}")
 
-# Names of copier.yml, in the order in which they are preferred.
+# Computed answers of copier.yml, in order of preference.
 CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "from_level_2": lambda answers: answers.level >= 2,
     "from_level_3": lambda answers: answers.level >= 3,
@@ -23,14 +23,14 @@ CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "template_server": lambda answers: answers.template_on_server,
 }
 
-Who = frozenset[Answers]
-Line = tuple[str, Who]
-# A line, behind the lines that it is part of.
+AnswerSet = frozenset[Answers]
+Line = tuple[str, AnswerSet]
+# A line, after its parent lines.
 Place = tuple[str, ...]
 
 
 def all_answers() -> list[Answers]:
-    """Return every combination of answers that changes a file: the cloud and the runner are asked from level 3 on."""
+    """Return every combination of answers that changes a file; cloud and runner are asked from level 3 on."""
     both, only_no = (False, True), (False,)
     return [
         Answers(level, cloud, heavy, server, index)
@@ -41,7 +41,7 @@ def all_answers() -> list[Answers]:
 
 
 def answer(name: str) -> str:
-    """Return what stands in a file for an answer, or for an expression of them."""
+    """Return the placeholder of an answer, or of an expression."""
     return f"‹{name}›"
 
 
@@ -58,77 +58,77 @@ def template(texts: dict[Answers, str]) -> str:
     """Return one Jinja template for all variants of a file.
 
     Args:
-        texts: The file's text for each of the answers with which a project has the file.
+        texts: The text of the file, for each combination of answers with which a project has it.
 
     Raises:
-        ValueError: Lines are there for answers that no condition of `CONDITIONS` describes.
+        ValueError: No condition of `CONDITIONS` describes the answers that have a line.
     """
     return "".join(f"{_jinja(line)}\n" for line in _conditional(merged(texts), frozenset(texts)))
 
 
-def _conditional(lines: list[Line], context: Who) -> Iterator[str]:
-    """Yield lines, and conditions around those that not all answers of the context have."""
+def _conditional(lines: list[Line], context: AnswerSet) -> Iterator[str]:
+    """Yield lines, with conditions around those that not all answers of the context have."""
     blocks = list(_blocks(lines, context))
     while blocks:
-        who, block = blocks.pop(0)
-        if who == context:
+        having, block = blocks.pop(0)
+        if having == context:
             yield from (text for text, _ in block)
             continue
-        name = condition(who, context)
-        other = blocks.pop(0)[1] if blocks and blocks[0][0] == context - who else []
+        name = condition(having, context)
+        other = blocks.pop(0)[1] if blocks and blocks[0][0] == context - having else []
         if other and (positive := name.removeprefix("not ")) in CONDITIONS and positive != name:
-            name, who, block, other = positive, context - who, other, block
+            name, having, block, other = positive, context - having, other, block
         yield f"{{% if {name} %}}"
-        yield from _conditional(block, who)
+        yield from _conditional(block, having)
         if other:
             yield "{% else %}"
-            yield from _conditional(other, context - who)
+            yield from _conditional(other, context - having)
         yield "{% endif %}"
 
 
-def _blocks(lines: list[Line], context: Who) -> Iterator[tuple[Who, list[Line]]]:
-    """Yield runs of lines below one condition, each as long as it can be, with the answers of that condition."""
+def _blocks(lines: list[Line], context: AnswerSet) -> Iterator[tuple[AnswerSet, list[Line]]]:
+    """Yield blocks of lines with the same condition, each as long as possible, with the answers of the condition."""
     start = 0
     while start < len(lines):
-        found = who = lines[start][1]
+        found = having = lines[start][1]
         end = last = start + 1
         while found != context and last < len(lines) and _belongs(lines[last], lines[start], found, context):
             found |= lines[last][1]
             last += 1
             if found != context and _name(found, context):
-                who, end = found, last
-        if who == context:
+                having, end = found, last
+        if having == context:
             end = next((here for here in range(start, len(lines)) if lines[here][1] != context), len(lines))
-        yield who, lines[start:end]
+        yield having, lines[start:end]
         start = end
 
 
-def _belongs(line: Line, first: Line, found: Who, context: Who) -> bool:
-    """Return whether a line may stand below the condition of a block's first line: it is not of a part further out."""
+def _belongs(line: Line, first: Line, found: AnswerSet, context: AnswerSet) -> bool:
+    """Return whether a line can share the condition of a block's first line: it is not less indented."""
     return line[1] != context and (line[1] == found or _indent(line[0]) >= _indent(first[0]))
 
 
-def condition(who: Who, context: Who) -> str:
-    """Return a condition that holds for these answers and for no others of the context.
+def condition(having: AnswerSet, context: AnswerSet) -> str:
+    """Return a condition that is true for exactly these answers of the context.
 
     Raises:
-        ValueError: There is none.
+        ValueError: There is no such condition.
     """
-    if name := _name(who, context):
+    if name := _name(having, context):
         return name
     named = list(_named(context))
     for name, those in named:
         for other, others in named:
-            if those & others == who:
+            if those & others == having:
                 return f"{name} and {other}"
-    raise ValueError(f"no condition says: {sorted(who, key=repr)}")
+    raise ValueError(f"no condition says: {sorted(having, key=repr)}")
 
 
-def _name(who: Who, context: Who) -> str:
-    return next((name for name, those in _named(context) if those == who), "")
+def _name(having: AnswerSet, context: AnswerSet) -> str:
+    return next((name for name, those in _named(context) if those == having), "")
 
 
-def _named(context: Who) -> Iterator[tuple[str, Who]]:
+def _named(context: AnswerSet) -> Iterator[tuple[str, AnswerSet]]:
     for name, holds in CONDITIONS.items():
         yield name, frozenset(each for each in context if holds(each))
     for name, holds in CONDITIONS.items():
@@ -136,17 +136,17 @@ def _named(context: Who) -> Iterator[tuple[str, Who]]:
 
 
 def merged(texts: dict[Answers, str]) -> list[Line]:
-    """Return every line of every variant once, in order, each with the answers that have it."""
-    lines: list[tuple[Place, Who]] = []
+    """Return the lines of all variants in order, each once and with the answers that have it."""
+    lines: list[tuple[Place, AnswerSet]] = []
     for each, text in texts.items():
         lines = list(_with(lines, list(placed(text.splitlines())), each))
-    return [(place[-1], who) for place, who in lines]
+    return [(place[-1], having) for place, having in lines]
 
 
 def placed(lines: list[str]) -> Iterator[Place]:
-    """Yield each line below those that it is part of: two jobs may have the same line, and it is not the same place.
+    """Yield each line after its parent lines, which tell the equal lines of two jobs apart.
 
-    An empty line is part of what follows it.
+    An empty line belongs to the lines after it.
     """
     above: list[str] = []
     empty: list[str] = []
@@ -167,28 +167,28 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _with(lines: list[tuple[Place, Who]], new: list[Place], who: Answers) -> Iterator[Any]:
+def _with(lines: list[tuple[Place, AnswerSet]], new: list[Place], having: Answers) -> Iterator[Any]:
     """Yield the lines with those of one more variant among them."""
     matcher = SequenceMatcher(None, [place for place, _ in lines], new, autojunk=False)
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
         if kind == "equal":
-            yield from ((place, seen | {who}) for place, seen in lines[start:end])
+            yield from ((place, seen | {having}) for place, seen in lines[start:end])
         else:
             yield from lines[start:end]
-            yield from ((place, frozenset({who})) for place in new[new_start:new_end])
+            yield from ((place, frozenset({having})) for place in new[new_start:new_end])
 
 
 def _jinja(line: str) -> str:
-    """Return a line of a template: expressions of the host are kept as they are, answers are asked for."""
+    """Return a line of a template: expressions of the host are kept as they are, answers become Jinja expressions."""
 
     def keep(found: re.Match[str]) -> str:
-        # The plus keeps the line break behind a tag at the end of a line.
+        # The plus keeps the line break after a tag at the end of a line.
         return f"{{% raw %}}{found[0]}{{% endraw {'+' if found.end() == len(line) else ''}%}}"
 
     return ANSWER.sub(lambda found: f"{{{{ {found[1]} }}}}", HOST_EXPRESSION.sub(keep, line))
 
 
 def is_verbatim(texts: dict[Answers, str]) -> bool:
-    """Return whether a file says the same for all answers, so that it needs no Jinja."""
+    """Return whether a file is the same for all answers, so that it needs no Jinja."""
     first, *others = texts.values()
     return not ANSWER.search(first) and all(each == first for each in others)

@@ -1,26 +1,26 @@
-"""What a host asks of people: issue templates by the kinds of work (work_items.yml), the change request, and owners."""
+"""Render issue templates for the kinds of work (work_items.yml), the change request template, and code owners."""
 
 from typing import Any
 
 from extensions.hosts.document import inline, quoted, text_of
 from extensions.hosts.flows import load
 
-DONE = "What a colleague can check"
+DONE = "A result that a colleague can check"
 CHANGE_REQUEST = """\
-<!-- What a change request says. Managed by the template. -->
+<!-- The text of a change request. Managed by the template. -->
 ## What changes, and why
 
-<!-- The issue that it belongs to -->
+<!-- Name the issue, for example: Closes #12 -->
 
 ## What the metrics say
 
-<!-- A comment of the flow CI compares them with the main branch -->
+<!-- The flow CI adds a comment that compares them with the main branch -->
 
 ## Checked
 
 - [ ] `uv run poe ci` passes on my machine
 - [ ] Data that changed is in the data remote (`uv run dvc push`)
-- [ ] Cards and docs say what is true now
+- [ ] Cards and docs are up to date
 """
 
 
@@ -28,7 +28,7 @@ def forms(folder: str, about: str) -> dict[str, str]:
     """Return an issue form for each kind of work, by its path.
 
     Args:
-        about: The key of a form's description: GitHub and Forgejo have a word each.
+        about: The key of a form's description, which differs between GitHub and Forgejo.
     """
     return {f"{folder}/{item['id']}.yml": _form(item, about) for item in load("work_items")}
 
@@ -61,8 +61,8 @@ def _page(item: dict[str, Any]) -> str:
 
 
 def owners(example: str) -> str:
-    """Return a CODEOWNERS that names nobody: a host would refuse, or worse accept, an invented owner."""
+    """Return a CODEOWNERS with examples only in comments: a host would refuse, or worse accept, an invented owner."""
     paths = ("*", "/src/", "/dvc.yaml", "/params.yaml", "/operation/configuration/")
-    rule = "# Who is asked to review what; the last line that matches decides."
-    about = f"{rule} Take away the # and name your own people or teams.\n"
+    rule = "# The reviewers of each path. The last line that matches decides."
+    about = f"{rule} Remove the # and name your own people or teams.\n"
     return about + "".join(f"# {path:<27}  {example}\n" for path in paths)

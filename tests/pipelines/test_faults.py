@@ -53,7 +53,7 @@ GITHUB = {
     "a token that may not push workflows": (UPDATE, "secrets.TEMPLATE_UPDATE_TOKEN || ", ""),
     "every workflow may read that token": (
         UPDATE,
-        "    environment: template-update # keeps the token that may push workflows\n",
+        "    environment: template-update # has the token that may push workflows\n",
         "",
     ),
     "an update that may not be pushed": (UPDATE, "contents: write # pushes a branch", "contents: read"),

@@ -5,19 +5,17 @@ import pytest
 from tests.project import copy_project, files
 from tests.render.answers import QUESTIONS
 
-PACKAGE = "A package name starts with a letter from a to z, holds only letters from a to z, digits and underscores"
+PACKAGE = "A package name starts with a letter from a to z, has only letters from a to z, digits and underscores"
 REMOTES = "is not a data remote that this template knows. Allowed are ../project-data, s3://bucket/path"
 TRACKERS = (
     "is not a tracking URI that this template knows. Allowed are sqlite:///mlflow.db, http://localhost:5000, https://"
 )
-CREDENTIALS = (
-    "may not hold a user name or a password, since it is written to files that git keeps: give the address alone"
-)
-QUERY = "may not hold a query (? & ;), where secrets tend to hide: give the address alone."
-LINE = "is one line of text, without tabs or other control characters."
+CREDENTIALS = "may not have a user name or a password, since git keeps the files with it: give only the address"
+QUERY = "may not have a query (? & ;), which may contain secrets: give only the address."
+LINE = "must be one line of text, without tabs or other control characters."
 LENGTH = "may have at most 100 characters; this one has 101."
-EMAIL = "An e-mail address has the form name@example.org; leave it empty to give none."
-ENDPOINT = "An endpoint is a URL that starts with http:// or https://; leave it empty for the provider's own."
+EMAIL = "An e-mail address must have the form name@example.org, or be empty."
+ENDPOINT = "An endpoint must start with http:// or https://, for example https://minio.example.org; leave it empty"
 
 REFUSED = [
     ("project_name", "", "The project name may not be empty: give it at least one letter from a to z."),
@@ -26,7 +24,7 @@ REFUSED = [
     ("project_name", "信用风险", PACKAGE),
     ("project_name", "Кредит", PACKAGE),
     ("project_name", "7 credits", PACKAGE),
-    ("project_name", "Lambda", '"lambda" is a keyword of Python: choose another name, my_lambda for example.'),
+    ("project_name", "Lambda", '"lambda" is a keyword of Python: choose another name, for example my_lambda.'),
     ("project_name", "Statistics", '"statistics" is a module of Python\'s standard library: choose another name'),
     ("project_name", "MLflow", '"mlflow" is a folder of the project or a package that it imports: choose another name'),
     ("project_name", "p" * 101, f"The project name {LENGTH}"),
@@ -44,9 +42,13 @@ REFUSED = [
     ("package_name", "credit\n", PACKAGE),
     ("package_name", "../credit", PACKAGE),
     ("package_name", "größe", PACKAGE),
-    ("package_name", "p" * 41, "A package name has at most 40 characters; this one has 41."),
-    ("package_name", "class", '"class" is a keyword of Python: choose another name, my_class for example.'),
-    ("package_name", "json", '"json" is a module of Python\'s standard library: choose another name, my_json'),
+    ("package_name", "p" * 41, "A package name may have at most 40 characters; this one has 41."),
+    ("package_name", "class", '"class" is a keyword of Python: choose another name, for example my_class.'),
+    (
+        "package_name",
+        "json",
+        '"json" is a module of Python\'s standard library: choose another name, for example my_json',
+    ),
     (
         "package_name",
         "operation",
@@ -60,21 +62,25 @@ REFUSED = [
     ("author_email", "no body@example.org", EMAIL),
     ("author_email", 'a"b@example.org', EMAIL),
     ("author_email", "a@example.org\n", EMAIL),
-    ("data_remote", "", "The data remote may not be empty: name a folder, ../project-data for example."),
+    ("data_remote", "", "The data remote may not be empty: name a folder, for example ../project-data."),
     ("data_remote", "ftp://host/path", REMOTES),
     ("data_remote", "s4://bucket", REMOTES),
-    ("data_remote", "s3://", 'The data remote names no place behind "s3://": s3://bucket/path, for example.'),
+    ("data_remote", "s3://", 'The data remote has no path after "s3://": give one, for example s3://bucket/path.'),
     ("data_remote", "s3://key:secret@bucket/path", f"The data remote {CREDENTIALS}"),
     ("data_remote", "s3://key@bucket/path", f"The data remote {CREDENTIALS}"),
     ("data_remote", "s3://bucket/path?secret=1", f"The data remote {QUERY}"),
     (
         "data_remote",
         "s3://bucket/a b",
-        "The data remote may not hold spaces, quotes, backslashes or the characters # , %",
+        "The data remote may not have spaces, quotes, backslashes or the characters # , %",
     ),
-    ("data_remote", "~/data", "The folder of the data remote is a relative or an absolute path, without ~"),
-    ("data_remote", "../da#ta", "The folder of the data remote is a relative or an absolute path, without ~"),
-    ("data_remote", "../data\n[core]", "The folder of the data remote is a relative or an absolute path, without ~"),
+    ("data_remote", "~/data", "The folder of the data remote must be a relative or an absolute path, without ~"),
+    ("data_remote", "../da#ta", "The folder of the data remote must be a relative or an absolute path, without ~"),
+    (
+        "data_remote",
+        "../data\n[core]",
+        "The folder of the data remote must be a relative or an absolute path, without ~",
+    ),
     ("tracking_uri", "", TRACKERS),
     ("tracking_uri", "mlflow.db", TRACKERS),
     ("tracking_uri", "ftp://mlflow.example.org", TRACKERS),
@@ -82,21 +88,21 @@ REFUSED = [
     ("tracking_uri", "https://user:secret@mlflow.example.org", f"The tracking URI {CREDENTIALS}"),
     ("tracking_uri", "https://token@mlflow.example.org", f"The tracking URI {CREDENTIALS}"),
     ("tracking_uri", "https://mlflow.example.org?token=1", f"The tracking URI {QUERY}"),
-    ("tracking_uri", 'https://mlflow.example.org/"', "The tracking URI may not hold spaces, quotes, backslashes"),
-    ("tracking_uri", "https://", "The tracking URI names no server: https://mlflow.example.org, for example."),
+    ("tracking_uri", 'https://mlflow.example.org/"', "The tracking URI may not have spaces, quotes, backslashes"),
+    ("tracking_uri", "https://", "The tracking URI names no server: give one, for example https://mlflow.example.org."),
     (
         "tracking_uri",
         "sqlite://mlflow.db",
-        "A SQLite tracking URI names a file behind three slashes: sqlite:///mlflow.db",
+        "A SQLite tracking URI must name a file after three slashes, for example sqlite:///mlflow.db",
     ),
     ("data_endpoint", "storage.example.org", ENDPOINT),
     ("data_endpoint", "ftp://storage.example.org", ENDPOINT),
     ("data_endpoint", "https://key:secret@storage.example.org", f"The endpoint {CREDENTIALS}"),
-    ("data_endpoint", "https://storage.example.org\nurl = elsewhere", "The endpoint may not hold spaces, quotes"),
-    ("heavy_runner", "two labels", "A runner is named by one label"),
-    ("heavy_runner", "gpu\npool: mine", "A runner is named by one label"),
-    ("heavy_runner", "${{ secrets.ADMIN }}", "A runner is named by one label"),
-    ("heavy_runner", "g" * 65, "A runner is named by one label"),
+    ("data_endpoint", "https://storage.example.org\nurl = elsewhere", "The endpoint may not have spaces, quotes"),
+    ("heavy_runner", "two labels", "A runner's label has only letters"),
+    ("heavy_runner", "gpu\npool: mine", "A runner's label has only letters"),
+    ("heavy_runner", "${{ secrets.ADMIN }}", "A runner's label has only letters"),
+    ("heavy_runner", "g" * 65, "A runner's label has only letters"),
 ]
 OPENED_BY = {
     "data_endpoint": {"data_remote": "s3://bucket/path"},

@@ -27,7 +27,7 @@ def test_a_copy_on_the_command_line_needs_no_trust_and_says_what_comes_next(temp
     command = [sys.executable, "-m", "copier", "copy", "--defaults", str(template), "project"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.rstrip().endswith("says what comes after.")
+    assert done.stderr.rstrip().endswith("names your next step.")
     assert "uv run poe setup" in done.stderr
     assert "Warning" not in done.stderr
     assert files(tmp_path / "project").keys() == files(default).keys()

@@ -1,1 +1,1 @@
-"""From raw records to predictions: one module per stage of the pipeline, arguments in, files out."""
+"""The stages of the pipeline, from raw records to predictions: each module takes arguments and writes files."""

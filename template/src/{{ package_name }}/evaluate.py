@@ -1,4 +1,4 @@
-"""Stage `evaluate`: choose the best candidate by cross-validation, then judge it on the test records alone."""
+"""Stage `evaluate`: choose the best candidate by cross-validation, then measure it on the test records."""
 
 import argparse
 import json
@@ -27,11 +27,11 @@ THRESHOLDS = [step / 100 for step in range(1, 100)]
 
 
 def choose(candidates: list[str], folder: Path) -> tuple[str, dict[str, float]]:
-    """The candidate with the highest cross-validated ROC AUC, the first where two are equal, and what each reached.
+    """Return the candidate with the highest cross-validated ROC AUC (the first if two are equal), and all values.
 
     Args:
-        candidates: Names, at least one.
-        folder: Where `<candidate>.json` lies for each of them, as `train` writes it.
+        candidates: One or more names.
+        folder: The folder in which `train` wrote `<candidate>.json` for each of them.
     """
     texts = {name: (folder / f"{name}.json").read_text(encoding="utf-8") for name in candidates}
     reached = {name: json.loads(text)["roc_auc"] for name, text in texts.items()}
@@ -41,14 +41,14 @@ def choose(candidates: list[str], folder: Path) -> tuple[str, dict[str, float]]:
 def metrics_of(
     actual: pd.Series, label: pd.Series, chance: pd.Series, missed: float, refused: float
 ) -> dict[str, float]:
-    """How good the predictions are; all in 0 to 1 but `cost`, which is the mean cost of a record in the data's unit.
+    """Return the metrics of the predictions, from 0 to 1, and `cost`, the mean cost of a record in the data's unit.
 
     Args:
         actual: True for each record that turned out bad, shape (n,).
-        label: True for each record that is called bad, shape (n,).
+        label: True for each record that is predicted bad, shape (n,).
         chance: Probability of bad, shape (n,).
-        missed: Cost of a bad record that is called good.
-        refused: Cost of a good record that is called bad.
+        missed: Cost of a bad record that is predicted good.
+        refused: Cost of a good record that is predicted bad.
     """
     return {
         "roc_auc": roc_auc_score(actual, chance),
@@ -63,14 +63,14 @@ def metrics_of(
 
 
 def mean_cost(actual: pd.Series, label: pd.Series, missed: float, refused: float) -> float:
-    """Mean cost of a decision: `missed` for each bad record called good, `refused` for each good record called bad."""
+    """Return the mean cost of a record: `missed` if it is bad but predicted good, `refused` if it is the reverse."""
     return float((missed * (actual & ~label) + refused * (~actual & label)).mean())
 
 
 def plots_of(
     actual: pd.Series, label: pd.Series, chance: pd.Series, missed: float, refused: float
 ) -> dict[str, pd.DataFrame]:
-    """The points of each curve, by the curve's name."""
+    """Return the points of each curve, by the curve's name."""
     false_rate, true_rate, _ = roc_curve(actual, chance)
     precision, recall, _ = precision_recall_curve(actual, chance)
     observed, predicted = calibration_curve(actual, chance, n_bins=10, strategy="quantile")
@@ -86,7 +86,7 @@ def plots_of(
 
 
 def importance(predictor: Predictor, test: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Loss of ROC AUC when one feature is shuffled (permutation importance, Breiman 2001), the largest first."""
+    """Return the loss of ROC AUC if one feature is shuffled (permutation importance, Breiman 2001), largest first."""
     found = permutation_importance(
         predictor.model, test[COLUMNS], test[TARGET] == POSITIVE, scoring=_roc_auc, n_repeats=5, random_state=seed
     )

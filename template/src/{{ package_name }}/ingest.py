@@ -1,4 +1,4 @@
-"""Stage `ingest`: the raw CSV becomes Parquet with this project's column names and types."""
+"""Stage `ingest`: convert the raw CSV to Parquet with the column names and types of the schema."""
 
 import argparse
 from pathlib import Path
@@ -25,11 +25,11 @@ def ingest(raw: Path) -> pd.DataFrame:
 
 
 def features(table: pd.DataFrame, source: Path) -> pd.DataFrame:
-    """Bring records from outside into the names, order and types of the schema.
+    """Convert records to the names, order and types of the schema.
 
     Args:
-        table: n records, under the names of the schema or of the raw file.
-        source: Where they come from, for the text of an error.
+        table: n records, with the column names of the schema or of the raw file.
+        source: The file of the records, for error messages.
 
     Raises:
         ValueError: A column is missing or unknown, or a cell does not have the type of its column.

@@ -1,4 +1,4 @@
-"""Stage `prepare`: one split into training and test records, the same for every candidate model."""
+"""Stage `prepare`: split the records into training and test records, which are the same for every candidate."""
 
 import argparse
 from pathlib import Path
@@ -10,10 +10,10 @@ from .schema import TARGET
 
 
 def prepare(table: pd.DataFrame, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split at random, with the same share of each label on both sides.
+    """Split at random, with the same share of each label in both parts.
 
     Raises:
-        ValueError: The share leaves one side without records of a label.
+        ValueError: One part would have no records of a label.
     """
     train, test = train_test_split(table, test_size=test_share, random_state=seed, stratify=table[TARGET])
     return train.sort_index(), test.sort_index()

@@ -1,8 +1,7 @@
-"""The data contract: every column, what it may hold and what it means.
+"""The data contract: every column, its allowed values and its meaning.
 
-Validation, the model's inputs, the service's API and the data card are all derived from this one table. Codes and
-meanings are those of the Statlog German Credit Data (Hofmann, UCI Machine Learning Repository, doi 10.24432/C5NC77,
-CC BY 4.0).
+Validation, the model's inputs, the service's API and the data card are all derived from this table. Codes and meanings
+are those of the Statlog German Credit Data (Hofmann, UCI Machine Learning Repository, doi 10.24432/C5NC77, CC BY 4.0).
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ LABELS = {1: "good", 2: POSITIVE}
 
 @dataclass(frozen=True)
 class Number:
-    """A whole number between `low` and `high`, both allowed."""
+    """A whole number from `low` to `high`, both included."""
 
     name: str
     meaning: str
@@ -51,7 +50,7 @@ FEATURES: tuple[Number | Category, ...] = (
     ),
     Category(
         "purpose",
-        "What the credit is for",
+        "Purpose of the credit",
         {
             "A40": "new car",
             "A41": "used car",
@@ -97,7 +96,7 @@ FEATURES: tuple[Number | Category, ...] = (
     ),
     Category(
         "other_debtors_guarantors",
-        "Who else answers for the credit",
+        "Other persons who are liable for the credit",
         {"A101": "nobody", "A102": "co-applicant", "A103": "guarantor"},
     ),
     Number("present_residence_since", "Time at the present address, in four bands", 1, 4),
@@ -130,7 +129,8 @@ FEATURES: tuple[Number | Category, ...] = (
     Category("foreign_worker", "Foreign worker", {"A201": "yes", "A202": "no"}),
 )
 
-# Columns by which the law of many countries forbids to treat people differently; numbers in bands, with open ends.
+# Columns by which the law of many countries forbids discrimination. A number has the limits of its groups, for example
+# up to 25, 26 to 60, and above.
 PROTECTED: dict[str, list[int]] = {"personal_status_and_sex": [], "age_in_years": [25, 60], "foreign_worker": []}
 
 NUMBERS = [feature.name for feature in FEATURES if isinstance(feature, Number)]

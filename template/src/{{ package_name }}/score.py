@@ -1,6 +1,6 @@
-"""The predictor: records in, predictions out, with the model's version on each.
+"""The predictor, which turns records into predictions with the version of the model.
 
-Files and HTTP both call `Predictor.score`, so that a record gets the same answer from each.
+Files and HTTP both use `Predictor.score`, so that a record gets the same prediction from each.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from .schema import COLUMNS, FEATURES, POSITIVE, Category
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that is ready to answer, and the name that its answers carry."""
+    """A loaded model, and the version that it adds to its predictions."""
 
     model: Any
     version: str
 
     @classmethod
     def load(cls, path: Path, version: str, sha256: str | None = None) -> "Predictor":
-        """Read a model file; `sha256`, where given, must be the file's.
+        """Read a model file, and check its SHA-256 if one is given.
 
         Raises:
             model_file.ModelFileError: The file is missing, damaged or not trusted.
@@ -31,13 +31,13 @@ class Predictor:
         return cls(model_file.load(path, sha256), version)
 
     def score(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Predict.
+        """Predict the labels of records.
 
         Args:
-            records: n rows with at least the columns of the schema; other columns are left out.
+            records: n rows with at least the columns of the schema; other columns are ignored.
 
         Returns:
-            n rows with `label`, `probability` (of bad, 0 to 1) and `model_version`, under the index of `records`.
+            n rows with `label`, `probability` (of bad, 0 to 1) and `model_version`, with the index of `records`.
 
         Raises:
             ValueError: A column is missing.
@@ -57,7 +57,7 @@ class Predictor:
 
 
 def unseen(records: pd.DataFrame) -> pd.DataFrame:
-    """Where a categorical value is not in the schema: True or False, n rows by one column per category."""
+    """Return True for each categorical value that is not in the schema, in n rows by one column per category."""
     categories = (feature for feature in FEATURES if isinstance(feature, Category))
     return pd.DataFrame({feature.name: ~records[feature.name].isin(list(feature.codes)) for feature in categories})
 
@@ -65,7 +65,7 @@ def unseen(records: pd.DataFrame) -> pd.DataFrame:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model file")
-    parser.add_argument("--version", default="unregistered", help="version that the predictions carry")
+    parser.add_argument("--version", default="unregistered", help="version in the predictions, for example 3")
     parser.add_argument("--data", type=Path, required=True, help="Parquet file of records")
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write: predictions")
     options = parser.parse_args(arguments)

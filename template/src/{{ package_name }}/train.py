@@ -1,4 +1,4 @@
-"""Stage `train`: fit one candidate model and say how good it is, judged by cross-validation on the training records."""
+"""Stage `train`: fit one candidate model, and measure it by cross-validation on the training records."""
 
 import argparse
 import json
@@ -18,10 +18,10 @@ from .schema import CATEGORIES, COLUMNS, FEATURES, NUMBERS, POSITIVE, TARGET, Ca
 
 
 def candidate(name: str, inverse_regularisation: float, trees: int, leaf: int, seed: int):
-    """The estimator behind a candidate's name.
+    """Return the estimator of a candidate.
 
     Raises:
-        ValueError: There is no candidate of that name.
+        ValueError: There is no candidate with this name.
     """
     if name == "logistic_regression":
         return LogisticRegression(C=inverse_regularisation, max_iter=1000)
@@ -31,10 +31,10 @@ def candidate(name: str, inverse_regularisation: float, trees: int, leaf: int, s
 
 
 def build(estimator, threshold: float) -> FixedThresholdClassifier:
-    """Records in, labels out: scaled numbers, one-hot codes, the estimator, and the threshold of the decision.
+    """Return a model from records to labels: scaled numbers, one-hot codes, the estimator, and the decision threshold.
 
-    A code that was not in the training records sets no column, so that an unseen category is a record without that hint
-    and never an error.
+    A code that is not in the training records sets no column. So an unknown code is ignored, for example a new purpose
+    of a credit, and is never an error.
     """
     codes = [list(feature.codes) for feature in FEATURES if isinstance(feature, Category)]
     encode = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)
@@ -44,16 +44,16 @@ def build(estimator, threshold: float) -> FixedThresholdClassifier:
 
 
 def decision_threshold(cost_missed: float, cost_refused: float) -> float:
-    """The probability of the positive label from which refusing costs less than accepting.
+    """Return the probability of the positive label from which it costs less to refuse than to accept.
 
-    With c_m the cost of a missed bad customer and c_r that of a refused good one, refuse where p >= c_r / (c_r + c_m)
-    (Elkan 2001, The Foundations of Cost-Sensitive Learning, equation 2).
+    Let c_m be the cost of a missed bad customer and c_r that of a refused good one. Refuse if p >= c_r / (c_r + c_m).
+    See Elkan 2001, The Foundations of Cost-Sensitive Learning, equation 2.
     """
     return cost_refused / (cost_refused + cost_missed)
 
 
 def cross_validate(model, table: pd.DataFrame, folds: int, seed: int) -> list[float]:
-    """Area under the ROC curve in each of `folds` stratified folds, printed as each ends."""
+    """Return the area under the ROC curve of each stratified fold, and print it when the fold ends."""
     scores = []
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(table, table[TARGET])
     for number, (fit, check) in enumerate(splits, start=1):

@@ -1,4 +1,4 @@
-"""Stage `validate`: no record goes on that breaks the data contract."""
+"""Stage `validate`: stop if a record breaks the data contract."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ SHOWN = 20
 
 
 def contract() -> pa.DataFrameSchema:
-    """The schema as pandera checks; every column is required, typed, without nulls and in its range or list."""
+    """Return the schema for pandera: every column is required, has a type, and has only allowed values."""
     columns = {TARGET: pa.Column(object, pa.Check.isin(list(LABELS.values())), coerce=True)}
     for feature in FEATURES:
         if isinstance(feature, Category):
@@ -24,7 +24,7 @@ def contract() -> pa.DataFrameSchema:
 
 
 def violations(table: pd.DataFrame) -> list[str]:
-    """One sentence per cell that breaks the contract, with the record's position (0 is the first)."""
+    """Return a sentence for each cell that breaks the contract, with the record's position (0 is the first)."""
     try:
         contract().validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
@@ -37,7 +37,7 @@ def violations(table: pd.DataFrame) -> list[str]:
 
 
 def summary(table: pd.DataFrame) -> dict[str, float]:
-    """What the data card says about the size and balance of the data."""
+    """Return the size and the balance of the data, for the data card."""
     return {
         "records": len(table),
         "duplicates": int(table.duplicated().sum()),

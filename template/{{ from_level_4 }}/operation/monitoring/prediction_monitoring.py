@@ -1,6 +1,6 @@
-"""What is watched in production. `uv run poe monitor` runs it, and so does the git host's flow `monitor`.
+"""The checks of production. `uv run poe monitor` runs them, and so does the git host's flow `monitor`.
 
-That the service answers as it was released, and how old its model is, comes with the package; this file is yours.
+The package checks that the service answers with the released version, and the age of its model. This file is yours.
 """
 
 from copier_mlops.monitoring import problems
@@ -9,9 +9,9 @@ from mlflow.entities.model_registry import ModelVersion
 
 
 def look(version: ModelVersion, settings: Settings) -> list[str]:
-    """Return what is wrong with the version that an environment serves, in sentences; none if all is well."""
+    """Return the problems of the version that an environment serves, in sentences; an empty list if all is well."""
     found = problems(version, settings)
 
-    # Checks of your own go here, each a sentence if something is wrong.
+    # Checks of your own go here, for example: if "reviewed" not in version.tags: found.append("it was not reviewed")
 
     return found

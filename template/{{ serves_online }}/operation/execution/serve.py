@@ -1,6 +1,6 @@
-"""The service: the predictor over HTTP, and the routes that you add. `uv run poe serve` runs it, and so does the image.
+"""The HTTP service of the predictor, to which you may add routes. `uv run poe serve` runs it, and so does the image.
 
-`/predict`, `/health`, `/metrics` and the limits of a request come with the package; this file is yours.
+The package provides `/predict`, `/health`, `/metrics` and the limits of a request. This file is yours.
 """
 
 from copier_mlops.project import Settings
@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 
 def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
-    """Return the service over one predictor."""
+    """Return the service for a predictor."""
     app = online.create_app(predictor, settings)
 
     # Routes of your own go here, for example:
