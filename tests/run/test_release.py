@@ -33,7 +33,7 @@ record |= {"sha256": version.tags["sha256"], "md5": version.tags["md5"], "run_id
 record |= {"commit": version.tags["git.commit"], "data": {"data": version.tags["dvc.md5.data/raw/german_credit.csv"]}}
 champion = models.current(client, load_settings("prod"))
 handover.write("release", "release", record | {"champion_version": champion and champion.version})
-approval.grant("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"))
+approval.record("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"))
 """
 # Ends the processes that this project has started, and no other.
 END = """

@@ -106,7 +106,7 @@ def author() -> tuple[str, ...]:
     return ()
 
 
-def reach(variables: dict[str, str], *command: str) -> str:
+def git_remote(variables: dict[str, str], *command: str) -> str:
     """Return the output of a git command that uses the remote.
 
     Raises:
@@ -125,13 +125,13 @@ def reach(variables: dict[str, str], *command: str) -> str:
 
 def branches(variables: dict[str, str]) -> list[str]:
     """Return the branches of updates that the remote has."""
-    found = reach(variables, "ls-remote", "--heads", "origin", f"refs/heads/{PREFIX}*")
+    found = git_remote(variables, "ls-remote", "--heads", "origin", f"refs/heads/{PREFIX}*")
     return [line.partition("refs/heads/")[2] for line in found.splitlines()]
 
 
 def said(update: Update, variables: dict[str, str]) -> str:
     """Return the text of an update that was pushed earlier; its branch may have changed since."""
-    reach(variables, "fetch", "--quiet", "--no-tags", "origin", update.branch)
+    git_remote(variables, "fetch", "--quiet", "--no-tags", "origin", update.branch)
     found = run("git", "log", "-1", "--fixed-strings", f"--grep={update.title}", "--format=%b", "FETCH_HEAD")
     return found or f"The template went from {update.current} to {update.latest}."
 
@@ -144,7 +144,7 @@ def push(update: Update, folder: str, variables: dict[str, str]) -> None:
     """
     commit = run("git", "-C", folder, "rev-parse", "HEAD")
     try:
-        reach(variables, "push", "--quiet", "origin", f"{commit}:refs/heads/{update.branch}")
+        git_remote(variables, "push", "--quiet", "origin", f"{commit}:refs/heads/{update.branch}")
     except CommandError:
         if update.branch not in branches(variables):
             raise
@@ -192,7 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
     host, base = connect(), load().branch.name
     try:
         if not local:
-            reach(host.git_variables(), "fetch", "--quiet", "--no-tags", "origin", base)
+            git_remote(host.git_variables(), "fetch", "--quiet", "--no-tags", "origin", base)
         with worktree("HEAD" if local else "FETCH_HEAD") as folder:
             update = newer(folder)
             if update is None:

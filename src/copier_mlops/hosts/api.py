@@ -23,7 +23,7 @@ Document = dict[str, Any]  # of JSON
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-class Patience(Retry):
+class HostRetry(Retry):
     """Retries after a lost connection, a rate limit or a server error, four times within seconds.
 
     A POST is retried only if the host cannot have done it: no connection, or 429.
@@ -41,7 +41,7 @@ class Patience(Retry):
         return None if seconds is None else min(seconds, self.LONGEST)
 
 
-PATIENCE = Patience(
+RETRY = HostRetry(
     total=4,
     backoff_factor=0.3,
     allowed_methods={"GET", "PUT", "PATCH"},
@@ -76,7 +76,7 @@ class Api:
         self._headers = {"Accept": "application/json", "User-Agent": "poe-host", **headers}
         self._session = requests.Session()
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=PATIENCE))
+            self._session.mount(scheme, HTTPAdapter(max_retries=RETRY))
 
     def get(self, path: str, right: str, optional: bool = False, **query: Any) -> Any:
         """Return the document at a path, or None if it is missing and `optional` is set.

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from copier_mlops.hosts import azure_devops_settings
 from copier_mlops.hosts.api import Api, Document
-from copier_mlops.hosts.base import Base, part, standing
+from copier_mlops.hosts.base import Base, open_or_newest, part
 from copier_mlops.hosts.interface import (
     Approval,
     Change,
@@ -130,7 +130,7 @@ class AzureDevOps(Base):
     def find_change(self, branch: str, base: str) -> Change | None:
         """List pull requests (Git / Pull Requests)."""
         found = [(each["pullRequestId"], each["status"]) for each in self._pulls(branch, base, "all")]
-        return standing(Change(self.web("pullrequest", number), status == "active") for number, status in found)
+        return open_or_newest(Change(self.web("pullrequest", number), status == "active") for number, status in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """List, create and update pull requests and add labels (Git / Pull Requests, Pull Request Labels)."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import gates, within
+from copier_mlops.hosts.base import gates, matches
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 from copier_mlops.project import root
 
@@ -165,10 +165,10 @@ def _policy(host: AzureDevOps, kind: str, values: Document, text: str) -> Plan:
     path = host.path("policy", "configurations")
     body = {"isEnabled": True, "isBlocking": True, "type": {"id": kind}, "settings": {**values, "scope": [scope]}}
     listed = host.api.pages(path, READ, policyType=kind, **VERSION)
-    here = [each for each in listed if any(within(place, one) for one in each["settings"].get("scope", []))]
+    here = [each for each in listed if any(matches(place, one) for one in each["settings"].get("scope", []))]
     known = next(iter(here), None)
     if known is None:
         return Plan("create", text, lambda: host.api.send("POST", path, MANAGE, body, **VERSION))
-    if within(body, known):
+    if matches(body, known):
         return Plan("ok", text)
     return Plan("change", text, lambda: host.api.send("PUT", f"{path}/{known['id']}", MANAGE, body, **VERSION))

@@ -193,7 +193,7 @@ def parse_remote(url: str) -> Remote | None:
     return Remote(server.lower(), path.strip("/").removesuffix(".git"))
 
 
-def standing(changes: Iterable[Change]) -> Change | None:
+def open_or_newest(changes: Iterable[Change]) -> Change | None:
     """Return the open change request of a branch, or else the newest, which hosts list first."""
     found = list(changes)
     return next((each for each in found if each.is_open), found[0] if found else None)
@@ -204,14 +204,14 @@ def part(text: object) -> str:
     return quote(str(text), safe="")
 
 
-def within(wanted: object, found: object) -> bool:
+def matches(wanted: object, found: object) -> bool:
     """Return whether all wanted values were found; the host may add others, and sort lists in its own way."""
     if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(key in found and within(wanted[key], found[key]) for key in wanted)
+        return isinstance(found, dict) and all(key in found and matches(wanted[key], found[key]) for key in wanted)
     if isinstance(wanted, list):
         if not isinstance(found, list) or len(wanted) != len(found):
             return False
-        return all(any(within(each, other) for other in found) for each in wanted)
+        return all(any(matches(each, other) for other in found) for each in wanted)
     return wanted == found
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from copier_mlops.hosts import bitbucket_settings
 from copier_mlops.hosts.api import Api, Document
-from copier_mlops.hosts.base import Base, part, standing
+from copier_mlops.hosts.base import Base, open_or_newest, part
 from copier_mlops.hosts.interface import Approval, Change, ChangeRequest, HostError, Protection, Run, Setting
 
 LONGEST = 30_000
@@ -92,7 +92,7 @@ class Bitbucket(Base):
     def find_change(self, branch: str, base: str) -> Change | None:
         """List pull requests (Pullrequests)."""
         found = self._pulls(branch, base, STATES)
-        return standing(Change(each["links"]["html"]["href"], each["state"] == "OPEN") for each in found)
+        return open_or_newest(Change(each["links"]["html"]["href"], each["state"] == "OPEN") for each in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """List, create and update pull requests, which have no labels (Pullrequests)."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import gates, part, within
+from copier_mlops.hosts.base import gates, matches, part
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def rule(host: Bitbucket, kind: str, values: dict[str, int]) -> Plan:
         return Plan("ok", text)
     if known is None:
         return Plan("create", text, lambda: host.api.send("POST", path, ADMIN, body))
-    if within(values, known):
+    if matches(values, known):
         return Plan("ok", text)
     return Plan("change", text, lambda: host.api.send("PUT", f"{path}/{part(known['id'])}", ADMIN, body))
 
@@ -106,9 +106,9 @@ def schedule(host: Bitbucket, flow: str) -> Plan:
     body = {"type": "pipeline_schedule", "target": target, "cron_pattern": cron, "enabled": True}
     path = host.path("pipelines_config", "schedules")
     listed = list(host.api.pages(path, ADMIN, pagelen=100))
-    known = [each for each in listed if within(target["selector"], (each.get("target") or {}).get("selector"))]
+    known = [each for each in listed if matches(target["selector"], (each.get("target") or {}).get("selector"))]
     text = host.wanted.schedules[flow]
-    if len(known) == 1 and within({"cron_pattern": cron, "enabled": True}, known[0]):
+    if len(known) == 1 and matches({"cron_pattern": cron, "enabled": True}, known[0]):
         return Plan("ok", text)
 
     def apply() -> None:

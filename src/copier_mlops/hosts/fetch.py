@@ -65,7 +65,7 @@ def choose(found: Run, job: str | None) -> list[Kept]:
     return fresh
 
 
-def its_flows(found: Run) -> dict[str, dict[str, Any]]:
+def flows_of(found: Run) -> dict[str, dict[str, Any]]:
     """Return the flow of a run; if the host does not name it, all flows with its jobs."""
     every = flows(level())
     if found.flow in every:
@@ -76,7 +76,7 @@ def its_flows(found: Run) -> dict[str, dict[str, Any]]:
 
 def inputs(found: Run, job: str) -> list[str]:
     """Return the jobs whose artifacts a job reads."""
-    return [each for flow in its_flows(found).values() for each in flow["jobs"].get(job, {}).get("takes", [])]
+    return [each for flow in flows_of(found).values() for each in flow["jobs"].get(job, {}).get("takes", [])]
 
 
 def commands(found: Run, jobs: Iterable[str]) -> dict[str, dict[str, list[str]]]:
@@ -93,13 +93,13 @@ def commands(found: Run, jobs: Iterable[str]) -> dict[str, dict[str, list[str]]]
             for id, job in flow["jobs"].items()
             if id in wanted
         }
-        for name, flow in its_flows(found).items()
+        for name, flow in flows_of(found).items()
     }
 
 
 def commands_line(found: Run, jobs: Iterable[str]) -> str:
     """Return these commands on one line; without jobs, those of the whole flow, if it is known."""
-    jobs = list(jobs) or [job for flow in its_flows(found).values() for job in flow["jobs"]]
+    jobs = list(jobs) or [job for flow in flows_of(found).values() for job in flow["jobs"]]
     known = [steps for steps in commands(found, jobs).values() if steps]
     if len(known) > 1:  # flows have jobs of the same name
         return f"the steps of {', '.join(jobs)} in the file of the flow"
@@ -214,10 +214,10 @@ def show(found: Run, fetched: list[Fetched], left: dict[str, str]) -> None:
         print(f"  left out: {one_line(job)}, {why}")
     if code := code_of(found):
         print(f"\n{code}")
-    known = its_flows(found)
+    known = flows_of(found)
     every = [job for flow in known.values() for job in flow["jobs"]]
     ours = [job for job in found.failed if job in every]
-    print("\nWhat failed, as commands here:" if ours else "\nThe steps of its jobs, as commands here:")
+    print("\nThe failed steps, as commands here:" if ours else "\nThe steps of its jobs, as commands here:")
     for name, jobs in commands(found, ours or every).items():
         for job, lines in jobs.items():
             takes = known[name]["jobs"][job].get("takes", [])
@@ -240,7 +240,7 @@ def document(found: Run, fetched: list[Fetched], left: dict[str, str]) -> str:
         for each in fetched
     ]
     about = {"run": found.number, "url": found.url, "flow": found.flow, "commit": found.commit}
-    every = [job for flow in its_flows(found).values() for job in flow["jobs"]]
+    every = [job for flow in flows_of(found).values() for job in flow["jobs"]]
     said = {**about, "failed": list(found.failed), "fetched": entries, "left_out": left}
     return json.dumps({**said, "commands": commands(found, every)}, indent=2, ensure_ascii=False)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from copier_mlops.hosts import github_settings
 from copier_mlops.hosts.api import Api, Document
-from copier_mlops.hosts.base import Base, by_name, part, standing
+from copier_mlops.hosts.base import Base, by_name, open_or_newest, part
 from copier_mlops.hosts.interface import (
     Approval,
     Change,
@@ -107,7 +107,7 @@ class GitHub(Base):
     def find_change(self, branch: str, base: str) -> Change | None:
         """List pull requests (Pulls)."""
         found = self._pulls(branch, base, "all")
-        return standing(Change(each["html_url"], each["state"] == "open") for each in found)
+        return open_or_newest(Change(each["html_url"], each["state"] == "open") for each in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """List, create and update pull requests (Pulls), and add labels to an issue (Issues / Labels)."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import gates, part, within
+from copier_mlops.hosts.base import gates, matches, part
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def ruleset(host: GitHub) -> Plan:
     if known is None:
         return Plan("create", text, lambda: host.api.send("POST", host.path("rulesets"), ADMIN, wanted))
     path = host.path("rulesets", known["id"])
-    if within(wanted, host.api.get(path, ADMIN)):
+    if matches(wanted, host.api.get(path, ADMIN)):
         return Plan("ok", text)
     return Plan("change", text, lambda: host.api.send("PUT", path, ADMIN, wanted))
 
@@ -124,7 +124,7 @@ def label(host: GitHub, name: str) -> Plan:
     if found is None:
         new = {"name": name, **body}
         return Plan("create", wanted.description, lambda: host.api.send("POST", host.path("labels"), LABELS, new))
-    if within({"name": name, **body}, found):
+    if matches({"name": name, **body}, found):
         return Plan("ok", wanted.description)
     better = {"new_name": name, **body}
     return Plan("change", wanted.description, lambda: host.api.send("PATCH", path, LABELS, better))

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 
 from copier_mlops.hosts import gitlab_settings
 from copier_mlops.hosts.api import Api, Document
-from copier_mlops.hosts.base import Base, part, standing
+from copier_mlops.hosts.base import Base, open_or_newest, part
 from copier_mlops.hosts.interface import (
     Approval,
     Change,
@@ -95,7 +95,7 @@ class GitLab(Base):
     def find_change(self, branch: str, base: str) -> Change | None:
         """List the project's merge requests (Merge requests)."""
         found = self._requests(branch, base, "all")
-        return standing(Change(each["web_url"], each["state"] == "opened") for each in found)
+        return open_or_newest(Change(each["web_url"], each["state"] == "opened") for each in found)
 
     def open_change(self, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()) -> str:
         """List, create and update the project's merge requests (Merge requests)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from copier_mlops.hosts.base import gates, part, within
+from copier_mlops.hosts.base import gates, matches, part
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def environment(host: GitLab, gate: str) -> Plan:
     text = f"asks {', '.join(names)}"
     rules = (found or {}).get("approval_rules") or []
     asked = [{**each, "required_approvals": 1} for each in wanted]
-    if found and within(asked, rules):
+    if found and matches(asked, rules):
         return Plan("ok", text)
     if found:
         # GitLab removes a rule that is named by its number, and adds one that has no number.
@@ -111,7 +111,7 @@ def check(host: GitLab) -> Plan:
     """Plan that a pipeline must pass before a merge (Projects: get and edit one)."""
     wanted = {"only_allow_merge_if_pipeline_succeeds": True}
     text = "a pipeline must pass before a merge"
-    if within(wanted, host.api.get(host.path(), MAINTAIN)):
+    if matches(wanted, host.api.get(host.path(), MAINTAIN)):
         return Plan("ok", text)
     return Plan("change", text, lambda: host.api.send("PUT", host.path(), MAINTAIN, wanted))
 
@@ -152,9 +152,9 @@ def schedule(host: GitLab, flow: str) -> Plan:
         return Plan("create", cron, create)
     place = f"{path}/{known['id']}"
     known_variables = host.api.get(place, MAINTAIN).get("variables") or []
-    has_flow = any(within(variable, each) for each in known_variables)
+    has_flow = any(matches(variable, each) for each in known_variables)
     same = known["ref"].removeprefix("refs/heads/") == host.wanted.branch.name
-    if same and has_flow and within({"cron": cron, "cron_timezone": "UTC", "active": True}, known):
+    if same and has_flow and matches({"cron": cron, "cron_timezone": "UTC", "active": True}, known):
         return Plan("ok", cron)
 
     def change() -> None:

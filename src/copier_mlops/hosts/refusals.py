@@ -30,7 +30,7 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
         place = urlsplit(location).hostname
         raise HostError(f"{name} sends {path} on to {place}, where the token does not go", f"has it moved? {PLACE}")
     if status == 403:
-        raise HostError(f"{name} does not let this token {right}: {said(content)}", f"give it the right to {right}")
+        raise HostError(f"{name} does not let this token {right}: {message(content)}", f"give it the right to {right}")
     if status == 404:
         text = f"{name} has no {path}, or hides it from this token"
         raise HostError(text, f"see {PLACE}, and that the token may {right}")
@@ -39,7 +39,7 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
     if status >= 500:
         raise HostError(f"{name} has an error of its own ({status})", "try again later")
     if status >= 400:
-        raise HostError(f"{name} refused {path} ({status}): {said(content)}", "fix what the text names")
+        raise HostError(f"{name} refused {path} ({status}): {message(content)}", "fix what the text names")
 
 
 def cause(error: BaseException) -> str:
@@ -48,7 +48,7 @@ def cause(error: BaseException) -> str:
     return one_line(str(getattr(inner, "reason", None) or inner).rpartition(": ")[2])
 
 
-def said(content: bytes) -> str:
+def message(content: bytes) -> str:
     """Return the host's own text of a refusal."""
     text = content.decode("utf-8", "replace")
     try:

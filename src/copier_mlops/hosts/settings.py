@@ -54,7 +54,7 @@ class HostSettings(FileSettings):
 
     model_config = SettingsConfigDict(env_prefix="HOST_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    repository: Annotated[str, Field(description="for example team/credit; empty: from CI, or the git remote origin")]
+    repository: Annotated[str, Field(description="for example team/project; empty: from CI, or the git remote origin")]
     api: Annotated[str, Field(description="empty: from CI, or the server of the git remote origin")]
     approvers: Approvers
     branch: Branch

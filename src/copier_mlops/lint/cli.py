@@ -46,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog=NAME,
         description=__doc__,
-        epilog="An ID may be the start of several, or a name. Settings: [tool.copier-mlops-lint] of pyproject.toml.",
+        epilog="An ID may be the start of several, or a name. Settings: [tool.copier-mlops-lint] of pyproject.toml.\n"
+        "For example: uv run poe lint-template --select MLO1",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="say what is wrong in these alone")

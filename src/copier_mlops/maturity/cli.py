@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         "--project",
         type=Path,
         metavar="FOLDER",
-        help="the project, for example ../credit (default: the one around the working directory)",
+        help="the project, for example ../project (default: the one around the working directory)",
     )
     found.add_argument("--json", action="store_true", help="print one JSON document")
     found.add_argument("--write", action="store_true", help=f"write {formats.PAGE} and {formats.BADGE} as well")

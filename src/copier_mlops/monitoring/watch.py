@@ -80,7 +80,7 @@ def watch(environment: str) -> dict[str, Any]:
     }
 
 
-def ask_for_training() -> str:
+def start_training() -> str:
     """Start the flow `cd`, whose gates decide about the new model; return the address of the run."""
     if registry("hosts")[answer("git_host")]["api"]:
         return connect().start("cd", {})
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     seen = watch(options.env)
     if seen["due"] and not options.dry_run:
-        seen["training"] = ask_for_training()
+        seen["training"] = start_training()
     handover.write("watch", "seen", {**seen, "at": handover.now()})
     if options.json:
         print(json.dumps(seen, indent=2))

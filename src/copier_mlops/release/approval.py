@@ -22,7 +22,7 @@ def digest(job: str) -> str:
     return hashlib.sha256(handover.file_of(*place).read_bytes()).hexdigest()
 
 
-def grant(gate: str, approval: Approval) -> dict[str, Any]:
+def record(gate: str, approval: Approval) -> dict[str, Any]:
     """Record the approval of the job behind a gate."""
     job = GATES[gate]
     document = {"gate": gate, "by": approval.by, "how": approval.how, "at": approval.at, "subject": digest(job)}

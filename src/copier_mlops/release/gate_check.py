@@ -38,7 +38,7 @@ def nothing_to_approve(gate: str) -> str:
     return ""
 
 
-def show_what(gate: str) -> None:
+def print_facts(gate: str) -> None:
     """Print the facts of the document that the approval will cover.
 
     Raises:
@@ -62,7 +62,7 @@ def facts(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield f"{prefix}{key}", one_line(text, WIDEST)
 
 
-def ask_host(host: Host, gate: str) -> Approval:
+def approval_on_host(host: Host, gate: str) -> Approval:
     """Return the approval on the host.
 
     Raises:
@@ -84,7 +84,7 @@ def ask_host(host: Host, gate: str) -> Approval:
     return found
 
 
-def ask_person(gate: str) -> Approval:
+def approval_here(gate: str) -> Approval:
     """Ask at the keyboard, and return the approval.
 
     Raises:
@@ -93,7 +93,7 @@ def ask_person(gate: str) -> Approval:
     if machine := next((name for name in MACHINES if os.environ.get(name)), None):
         text = f"gate-check: {machine} is set, so no person is here to ask, and this is not the host of this project"
         raise SystemExit(f"{text}\n  fix: run it on the host, or by hand without {machine}")
-    show_what(gate)
+    print_facts(gate)
     print(f"\nApprove {gate}? [y/N] ", end="", flush=True)
     answer = read_line(sys.stdin.fileno())
     if answer.strip().lower() not in ("y", "yes"):
@@ -127,8 +127,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"gate-check: nothing to approve: {reason}")
         return
     host = connect()
-    found = ask_host(host, gate) if host.on_runner() else ask_person(gate)
-    document = approval.grant(gate, replace(found, at=found.at or handover.now()))
+    found = approval_on_host(host, gate) if host.on_runner() else approval_here(gate)
+    document = approval.record(gate, replace(found, at=found.at or handover.now()))
     print(f"gate-check: {gate} was approved by {document['by']}: {document['how']}")
 
 

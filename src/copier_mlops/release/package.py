@@ -31,7 +31,7 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
     handover.file_of(job, "package").unlink(missing_ok=True)
     if not context.service():
         print("package: the answer `serving` is empty; there is nothing to package")
-        return _hand_on(job, {**record, "image": "", "built": False, "sbom": "", "context": ""})
+        return _write(job, {**record, "image": "", "built": False, "sbom": "", "context": ""})
     digest = context.write(record, folder / "image")
     bill = folder / "sbom.cdx.json"
     bill.write_text(context.sbom(), encoding="utf-8")
@@ -45,7 +45,7 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
     else:
         print(f"package: {place} is ready to be built; no image was: neither docker nor podman answers")
     sbom = bill.relative_to(root()).as_posix()
-    return _hand_on(job, {**record, "image": image, "built": bool(found), "sbom": sbom, "context": digest})
+    return _write(job, {**record, "image": image, "built": bool(found), "sbom": sbom, "context": digest})
 
 
 def of_version(client: MlflowClient, settings: Settings, version: str, job: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     make(settings, record, JOB)
 
 
-def _hand_on(job: str, document: dict[str, Any]) -> dict[str, Any]:
+def _write(job: str, document: dict[str, Any]) -> dict[str, Any]:
     handover.write(job, "package", document)
     return document
 

@@ -14,7 +14,7 @@ from copier_mlops.tracking.rollback import move_alias
 DEPLOYS = 3
 
 
-def goal(ran: list[str], wanted: str | None, environment: str) -> int:
+def position(ran: list[str], wanted: str | None, environment: str) -> int:
     """Return the position in the history to go back to: of `wanted`, or else of the version before the last.
 
     Raises:
@@ -45,7 +45,7 @@ def roll_back(environment: str | None, wanted: str | None) -> None:
     if now is None:
         raise SystemExit(f"rollback: {settings.model_name} has no version at alias {settings.model_alias}")
     ran = history.versions(client, settings, str(now.version))
-    place = goal(ran, wanted, settings.environment)
+    place = position(ran, wanted, settings.environment)
     print(f"rollback: {settings.environment} goes from version {now.version} back to {ran[place]}", flush=True)
     job = f"deploy-{settings.environment}"
     packaged = package.of_version(client, settings, ran[place], job)

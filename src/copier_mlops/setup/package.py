@@ -25,7 +25,7 @@ def look_package() -> Finding:
     """Check that the installed package is the pinned one, and fits the version that rendered the project."""
     document = read()
     try:
-        requirement, source = named(document), taken_from(document)
+        requirement, source = named(document), source_of(document)
     except (AttributeError, TypeError):  # a list in place of a table, for example
         raise _wrong(
             f"{FILE} does not have the form that uv needs: `uv lock` says where", f"git restore {FILE}"
@@ -94,7 +94,7 @@ def named(document: dict[str, Any]) -> Requirement:
     return found
 
 
-def taken_from(document: dict[str, Any]) -> dict[str, Any]:
+def source_of(document: dict[str, Any]) -> dict[str, Any]:
     """Return the source of the package in `[tool.uv.sources]`; empty for an index."""
     sources = document.get("tool", {}).get("uv", {}).get("sources", {})
     found: Any = next((value for name, value in sources.items() if canonicalize_name(name) == NAME), {})

@@ -51,12 +51,12 @@ def all_checks() -> list[Check]:
     return found + (tracking.CHECKS if level() >= PIPELINE else [])
 
 
-# What must have been looked at, and fixed, before a place: all that runs comes from the environment, DVC needs a
-# repository, and a commit must not catch a file that is half written.
+# The places that are checked before a place. All programs are in the virtual environment, DVC needs a repository, and a
+# commit must not include a half-written file.
 AFTER = {"git": ("environment",), "data": ("environment", "git"), "tracking": ("environment",)}
 
 
-def walk(found: list[Check], fixes: bool) -> Iterator[tuple[Check, str, Finding]]:
+def run_checks(found: list[Check], fixes: bool) -> Iterator[tuple[Check, str, Finding]]:
     """Run the checks of all places in parallel, those of one place in order, and fix failures if `fixes` is set.
 
     Yields:
@@ -70,7 +70,7 @@ def walk(found: list[Check], fixes: bool) -> Iterator[tuple[Check, str, Finding]
         for check in (check for earlier in AFTER.get(place, ()) for check in places.get(earlier, ())):
             results[check.name].result()
         if place == "tracking":
-            for check, result in zip(places[place], tracking.apart(places[place], fixes), strict=True):
+            for check, result in zip(places[place], tracking.in_own_process(places[place], fixes), strict=True):
                 results[check.name].set_result(result)
             return
         for check in places[place]:
@@ -95,7 +95,7 @@ def setup(arguments: list[str] | None = None) -> None:
         prog="poe setup", description=setup.__doc__, epilog="For example: uv run poe setup"
     ).parse_args(arguments)
     failed, found = 0, all_checks()
-    for check, state, finding in walk(found, fixes=True):
+    for check, state, finding in run_checks(found, fixes=True):
         failed += not finding.ok
         show(state, check, finding)
     if failed:
@@ -111,7 +111,7 @@ def doctor(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     found = []
-    for check, _, finding in walk(all_checks(), fixes=False):
+    for check, _, finding in run_checks(all_checks(), fixes=False):
         found.append((check, finding))
         if not options.json:
             show("ok" if finding.ok else "WRONG", check, finding)

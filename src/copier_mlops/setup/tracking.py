@@ -98,7 +98,7 @@ CHECKS = [
 ]
 
 
-def apart(checks: Iterable[Check], fixes: bool) -> list[tuple[str, Finding]]:
+def in_own_process(checks: Iterable[Check], fixes: bool) -> list[tuple[str, Finding]]:
     """Run the checks of tracking in a separate process, and fix failures if `fixes` is set.
 
     Returns:
@@ -115,7 +115,7 @@ def apart(checks: Iterable[Check], fixes: bool) -> list[tuple[str, Finding]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the findings for `apart`, as JSON on the last line."""
+    """Print the findings for `in_own_process`, as JSON on the last line."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--fix", action="store_true", help="fix what is wrong")
     options = parser.parse_args(arguments)

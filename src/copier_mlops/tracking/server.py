@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIX = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
 # With these, a server that is down is reported within seconds. You can set other values for a slow server.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 # `track` prints where it logs to; MLflow would print the address with all that is in it.
 QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 POOL = "MLFLOW_SQLALCHEMYSTORE_POOLCLASS"
@@ -35,7 +35,7 @@ def connect(settings: Settings) -> MlflowClient:
     Raises:
         TrackingError: It does not answer.
     """
-    for name, value in (PATIENCE | QUIET).items():
+    for name, value in (RETRIES | QUIET).items():
         os.environ.setdefault(name, value)
     import mlflow
     from mlflow import MlflowClient

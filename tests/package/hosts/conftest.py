@@ -147,7 +147,7 @@ def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
     """A host and a run of it; nothing may be asked that the host does not document."""
     tree = trees(host)
     monkeypatch.chdir(tree)
-    monkeypatch.setattr(api.PATIENCE, "backoff_factor", 0.001)
+    monkeypatch.setattr(api.RETRY, "backoff_factor", 0.001)
     fake = importlib.import_module(f"tests.package.hosts.fakes.{host}")
     with Server() as server, Server() as server.store:
         state = fake.install(server)

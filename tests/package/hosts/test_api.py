@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from copier_mlops.hosts.api import PATIENCE
+from copier_mlops.hosts.api import RETRY
 from copier_mlops.hosts.base import parse_remote
 from tests.package.hosts.server import TOKEN, Reply, Server
 
@@ -66,7 +66,7 @@ def test_nobody_waits_for_longer_than_a_moment():
     class Asked:
         headers = {"Retry-After": "3600"}  # noqa: RUF012
 
-    assert PATIENCE.get_retry_after(Asked()) == 5
+    assert RETRY.get_retry_after(Asked()) == 5
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)

@@ -105,7 +105,7 @@ def test_a_fork_gets_no_comment_and_no_failure(place, work, tmp_path):
         replace(event, '"full_name": "acme/kredit"', '"full_name": "eve/kredit"')
     fork = {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "666", "SYSTEM_PULLREQUEST_ISFORK": "True"}
     printed = place.process("comment", **fork)
-    assert "roc_auc" in printed and "comes from a fork" in printed
+    assert "roc_auc" in printed and "runs of a fork's change" in printed
     assert place.server.seen == []
 
 

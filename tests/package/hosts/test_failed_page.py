@@ -81,7 +81,7 @@ def test_from_the_red_run_to_the_command_on_the_laptop(red, tracked):
     run(red.tree, "git", "stash", "--quiet")
     follow(back)
     assert (red.tree / "later.txt").exists()
-    assert "What failed, as commands here" in follow(again)
+    assert "The failed steps, as commands here" in follow(again)
 
 
 def test_the_page_says_what_each_job_of_the_flow_reads():

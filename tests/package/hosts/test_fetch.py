@@ -73,7 +73,7 @@ def test_all_that_was_kept_is_here_and_the_command_of_what_failed_is_said(laptop
     printed = laptop.process("fetch", "99")
     assert built(laptop) == expected("train", "judge")
     assert "build/train: 1 files" in printed and "build/judge: 2 files" in printed
-    after = printed.partition("What failed, as commands here:\n")[2]
+    after = printed.partition("The failed steps, as commands here:\n")[2]
     assert after.splitlines() == [
         "  release, which reads build/judge:",
         "    uv run poe gate-check model",

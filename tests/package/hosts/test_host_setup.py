@@ -128,7 +128,7 @@ def test_a_schedule_is_written_as_bitbucket_reads_it(cron, expected):
     if expected:
         assert quartz(cron) == expected
     else:
-        with pytest.raises(SystemExit, match="no schedule that Bitbucket can keep"):
+        with pytest.raises(SystemExit, match="not a schedule that Bitbucket supports"):
             quartz(cron)
 
 

@@ -221,7 +221,7 @@ def test_the_flows_of_every_host_are_seen(fresh, tmp_path, host):
     ] == []
 
 
-@pytest.mark.parametrize("answer", [(1, "tracking: http://x does not answer"), (0, "no JSON")])
+@pytest.mark.parametrize("answer", [(1, "tracking: http://x does not answer"), (0, "is not JSON")])
 def test_a_server_that_is_away_is_not_met_and_says_why(home, maturity, answer):
     home.answer({"models --json": answer})
     seen = maturity()["criteria"]["registered"]

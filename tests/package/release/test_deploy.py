@@ -146,7 +146,7 @@ def test_a_model_that_changed_in_the_artifact_store_is_not_packaged(client, stag
     sentence, fix = str(refused.value).splitlines()
     assert sentence.startswith("package: version 2 of lending cannot be used: ")
     assert "is damaged: its SHA-256 is" in sentence
-    assert fix.startswith("  fix: bring the file back")
+    assert fix.startswith("  fix: restore the file")
     # What was packaged before is not taken for what failed.
     with pytest.raises(SystemExit, match="is not here"):
         handover.read(package.JOB, "package")
@@ -269,7 +269,7 @@ def test_back_and_no_further(client, stage, second, capsys):
     ],
 )
 def test_the_version_before_is_that_of_the_history(ran, wanted, place):
-    assert rollback.goal(ran, wanted, "prod") == place
+    assert rollback.position(ran, wanted, "prod") == place
 
 
 def test_verify_names_the_difference(client, stage, first):
@@ -311,7 +311,7 @@ def test_prod_needs_an_approval_of_this_version(client):
     handover.write("release", "release", {"released": True, "version": "1", "champion_version": None})
     with pytest.raises(SystemExit, match="deploy-prod: nobody has approved it"):
         deploy.allowed(client, "prod", "1")
-    approval.grant("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))
+    approval.record("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))
     assert deploy.allowed(client, "prod", "1")["by"] == "Ada"
     with pytest.raises(SystemExit, match="the approval is for version 1, not for 2"):
         deploy.allowed(client, "prod", "2")
@@ -320,7 +320,7 @@ def test_prod_needs_an_approval_of_this_version(client):
 
 def test_an_approval_is_used_up_by_what_it_allowed(client):
     handover.write("release", "release", {"released": True, "version": "1", "champion_version": None})
-    approval.grant("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))
+    approval.record("prod", Approval("Ada", "here", "2026-11-20T00:00:00+00:00"))
     approval.use_up("deploy-prod")
     with pytest.raises(SystemExit, match="deploy-prod: nobody has approved it"):
         deploy.allowed(client, "prod", "1")

@@ -71,7 +71,7 @@ def test_an_approval_holds_for_what_was_seen_and_for_nothing_else():
     handover.write("judge", "verdict", {"promoted": True, "new": 0.8})
     with pytest.raises(SystemExit, match="release: nobody has approved it"):
         approval.require("release")
-    approval.grant("model", Approval("Ada", "asked at the terminal"))
+    approval.record("model", Approval("Ada", "asked at the terminal"))
     assert approval.require("release")["by"] == "Ada"
     handover.write("judge", "verdict", {"promoted": True, "new": 0.9})
     with pytest.raises(SystemExit, match="the approval of Ada was for something else"):

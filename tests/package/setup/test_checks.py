@@ -86,7 +86,8 @@ def test_places_are_looked_at_side_by_side_and_told_in_order():
         return finding(True)
 
     found = [Check("first", see, never, "files"), Check("second", see, never, "environment")]
-    assert [(check.name, state) for check, state, _ in prepare.walk(found, True)] == [("first", "ok"), ("second", "ok")]
+    states = [(check.name, state) for check, state, _ in prepare.run_checks(found, True)]
+    assert states == [("first", "ok"), ("second", "ok")]
 
 
 def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs():
@@ -102,7 +103,7 @@ def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs(
         return Check(name, lambda: finding(name in fixed), fix, place)
 
     found = [check("data", "data"), check("git", "git"), check("hooks", "git"), check("environment", "environment")]
-    states = [(check.name, state) for check, state, _ in prepare.walk(found, fixes=True)]
+    states = [(check.name, state) for check, state, _ in prepare.run_checks(found, fixes=True)]
     assert states == [(name, "done") for name in ("data", "git", "hooks", "environment")]
     assert log == [f"{name} {what}" for name in ("environment", "git", "hooks", "data") for what in ("begins", "ends")]
 

@@ -93,7 +93,7 @@ def test_a_version_out_of_bounds_is_named(here, bound, ok):
     if ok:
         assert CHECK.look().ok
     else:
-        wrong("the installed copier-mlops is 0.3.0, but pyproject.toml asks for <0.4,>=0.3.1", "uv sync")
+        wrong("the installed copier-mlops is 0.3.0, but pyproject.toml requires <0.4,>=0.3.1", "uv sync")
 
 
 def test_a_project_without_its_pin_is_named(here):

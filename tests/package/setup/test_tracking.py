@@ -22,7 +22,7 @@ def database(inside, tmp_path, monkeypatch):
 
 
 def walked(fixes: bool) -> list[tuple[str, str]]:
-    return [(state, found.text) for _, state, found in prepare.walk(tracking.CHECKS, fixes)]
+    return [(state, found.text) for _, state, found in prepare.run_checks(tracking.CHECKS, fixes)]
 
 
 def test_a_database_that_is_not_there_yet_is_left_to_the_first_training(database):

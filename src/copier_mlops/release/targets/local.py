@@ -41,7 +41,7 @@ def start(deployment: Deployment) -> None:
         check_port(address(deployment), port)
     folder = copy(deployment)
     variables = process.variables(deployment.settings.environment, address(deployment), port)
-    rehearse(folder, variables, deployment.package["version"])
+    try_start(folder, variables, deployment.package["version"])
     if old:
         process.end(old)
     try:
@@ -121,7 +121,7 @@ def copy(deployment: Deployment) -> Path:
     return folder
 
 
-def rehearse(folder: Path, variables: dict[str, str], version: str) -> None:
+def try_start(folder: Path, variables: dict[str, str], version: str) -> None:
     """Load the service once, without a port, while the old one still answers.
 
     Raises:
