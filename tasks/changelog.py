@@ -28,7 +28,7 @@ def head_of(text: str, released: str | None) -> str:
     return text
 
 
-def silent_commits(repository: Path, base: str) -> list[str]:
+def unmarked_commits(repository: Path, base: str) -> list[str]:
     """Return the commits since a base that touch what users notice and do not say `changelog: none`, newest first."""
     commits = git(repository, "log", "--no-merges", "--format=%h", f"{base}..HEAD", "--", *NOTICED).split()
     return [commit for commit in commits if not NONE.search(git(repository, "log", "-1", "--format=%B", commit))]
@@ -46,7 +46,7 @@ def check(repository: Path, base: str) -> list[str]:
         raise TaskError(
             f"git knows no commit that {base} and this branch share.", "git fetch --unshallow origin, or name a --base"
         ) from error
-    commits = silent_commits(repository, start)
+    commits = unmarked_commits(repository, start)
     before = file_at(repository, start, FILE)
     newest = VERSION.search(before)
     released = newest[1] if newest else None

@@ -45,7 +45,7 @@ def install_hooks(repository: Path) -> str:
     return "lint before a commit, fast tests before a push"
 
 
-def bring_tags(repository: Path) -> str:
+def get_tags(repository: Path) -> str:
     """Get the tags of the releases: without them, `copier copy` takes the newest commit as the newest version."""
     if has(repository, "remote.origin.url"):
         git(repository, "fetch", "--quiet", "--tags", "origin", fix="git fetch --tags origin")
@@ -57,7 +57,7 @@ STEPS: dict[str, Callable[[Path], str]] = {
     "identity": check_identity,
     "environment": install_environment,
     "hooks": install_hooks,
-    "tags": bring_tags,
+    "tags": get_tags,
 }
 
 
