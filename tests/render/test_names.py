@@ -60,6 +60,13 @@ def test_a_name_survives_verbatim(render, name):
             tomllib.loads(content.decode())
 
 
+@pytest.mark.parametrize("name", ["信用リスク", "!?", "Lambda", "7"])
+def test_any_name_will_do_if_the_package_has_a_name_of_its_own(render, name):
+    project = render(project_name=name, package_name="credit_risk")
+    assert answers_of(project)["project_name"] == name
+    assert (project / "src" / "credit_risk" / "__init__.py").is_file()
+
+
 @pytest.mark.parametrize(
     ("name", "package"),
     [
@@ -68,6 +75,10 @@ def test_a_name_survives_verbatim(render, name):
         ("Çevre Ñandú", "cevre_nandu"),
         ("--Credit--Risk--", "credit_risk"),
         ("Credit 2.0", "credit_2_0"),
+        ("3D Scan", "my_3d_scan"),
+        ("Кредитный риск", "kreditnyy_risk"),
+        ("Ризик щодня", "rizik_shchodnya"),
+        ("Πιστωτικός κίνδυνος", "pistotikos_kindynos"),
         ("c" * 100, "c" * 40),
         ("Credit " * 14, "credit_credit_credit_credit_credit_credit"[:40]),
     ],

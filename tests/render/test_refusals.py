@@ -6,6 +6,8 @@ from tests.project import copy_project, files
 from tests.render.answers import QUESTIONS
 
 PACKAGE = "A package name starts with a letter from a to z, has only letters from a to z, digits and underscores"
+NO_LETTERS = "The project name has no letters from which a package name can be made: give the answer package_name"
+INSIDE = "The data remote may not be inside the project"
 REMOTES = "is not a data remote that this template knows. Allowed are ../project-data, s3://bucket/path"
 TRACKERS = (
     "is not a tracking URI that this template knows. Allowed are sqlite:///mlflow.db, http://localhost:5000, https://"
@@ -18,12 +20,10 @@ EMAIL = "An e-mail address must have the form name@example.org, or be empty."
 ENDPOINT = "An endpoint must start with http:// or https://, for example https://minio.example.org; leave it empty"
 
 REFUSED = [
-    ("project_name", "", "The project name may not be empty: give it at least one letter from a to z."),
-    ("project_name", "   ", "The project name may not be empty: give it at least one letter from a to z."),
-    ("project_name", "!?§$%", PACKAGE),
-    ("project_name", "信用风险", PACKAGE),
-    ("project_name", "Кредит", PACKAGE),
-    ("project_name", "7 credits", PACKAGE),
+    ("project_name", "", "The project name may not be empty: give one, for example Credit Risk."),
+    ("project_name", "   ", "The project name may not be empty: give one, for example Credit Risk."),
+    ("project_name", "!?§$%", NO_LETTERS),
+    ("project_name", "信用リスク", NO_LETTERS),
     ("project_name", "Lambda", '"lambda" is a keyword of Python: choose another name, for example my_lambda.'),
     ("project_name", "Statistics", '"statistics" is a module of Python\'s standard library: choose another name'),
     ("project_name", "MLflow", '"mlflow" is a folder of the project or a package that it imports: choose another name'),
@@ -32,7 +32,7 @@ REFUSED = [
     ("project_name", "credit\x1b[31m", f"The project name {LINE}"),
     ("project_name", "credit\u0085risk", f"The project name {LINE}"),
     ("project_name", "credit\u2028risk", f"The project name {LINE}"),
-    ("package_name", "", PACKAGE),
+    ("package_name", "", NO_LETTERS),
     ("package_name", "Credit", PACKAGE),
     ("package_name", "credit-risk", PACKAGE),
     ("package_name", "credit risk", PACKAGE),
@@ -63,6 +63,7 @@ REFUSED = [
     ("author_email", 'a"b@example.org', EMAIL),
     ("author_email", "a@example.org\n", EMAIL),
     ("data_remote", "", "The data remote may not be empty: name a folder, for example ../project-data."),
+    *(("data_remote", folder, INSIDE) for folder in (".", "data/raw", "./data", "a/../b", "data\\raw")),
     ("data_remote", "ftp://host/path", REMOTES),
     ("data_remote", "s4://bucket", REMOTES),
     ("data_remote", "s3://", 'The data remote has no path after "s3://": give one, for example s3://bucket/path.'),
@@ -95,6 +96,11 @@ REFUSED = [
         "sqlite://mlflow.db",
         "A SQLite tracking URI must name a file after three slashes, for example sqlite:///mlflow.db",
     ),
+    ("tracking_uri", "https://h][", 'The tracking URI names "h][", which is not a host'),
+    ("tracking_uri", "http://h:99999", "The tracking URI names the port 99999: a port is a number from 1 to 65535."),
+    ("tracking_uri", "http://h:0", "The tracking URI names the port 0: a port is a number from 1 to 65535."),
+    ("tracking_uri", "http://h:/x", 'The tracking URI names "h:", which is not a host'),
+    ("data_endpoint", "http://h:x", 'The endpoint names "h:x", which is not a host'),
     ("data_endpoint", "storage.example.org", ENDPOINT),
     ("data_endpoint", "ftp://storage.example.org", ENDPOINT),
     ("data_endpoint", "https://key:secret@storage.example.org", f"The endpoint {CREDENTIALS}"),
@@ -117,6 +123,13 @@ def test_a_bad_answer_is_refused(template, tmp_path, question, answer, sentence)
         copy_project(template, tmp_path / "project", **OPENED_BY.get(question, {}), **{question: answer})
     assert sentence in " ".join(str(refusal.value).split())
     assert not (tmp_path / "project").exists() or not files(tmp_path / "project")
+
+
+def test_a_data_remote_below_the_folder_of_the_project_is_refused(template, tmp_path):
+    for folder in (tmp_path / "project", tmp_path / "project" / "data"):
+        with pytest.raises(ValueError, match=INSIDE):
+            copy_project(template, tmp_path / "project", data_remote=folder.as_posix())
+    copy_project(template, tmp_path / "project", data_remote=(tmp_path / "project-data").as_posix())
 
 
 @pytest.mark.parametrize("question", [name for name, each in QUESTIONS.items() if "choices" in each])
