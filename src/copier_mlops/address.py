@@ -24,7 +24,10 @@ def redacted(text: str) -> str:
 
 def without_login(url: str) -> tuple[str, str, str]:
     """Return an HTTP address without its user and password, and these two, which are empty if it has none."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # not a URL, as who uses it will see
+        return url, "", ""
     if parts.scheme not in ("http", "https") or "@" not in parts.netloc:
         return url, "", ""
     place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

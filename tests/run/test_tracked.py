@@ -155,6 +155,10 @@ def test_a_server_over_http_does_what_the_file_does(project, tmp_path, port):
             printed.append(project.run(f"uv run poe {task}", **options, **at_server))
             return printed[-1]
 
+        wrong = {"MLFLOW_TRACKING_URI": f"http://bob:hunter@{place}"}
+        printed.append(project.run("uv run poe models", fails=True, **wrong))
+        assert f"http://{place} refuses the login" in printed[0]
+        assert "fix: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in printed[0]
         assert "done experiment" in run("setup")
         assert f"http://{place} answers" in run("doctor")
         assert "track: run" in run("train")

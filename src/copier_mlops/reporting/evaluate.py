@@ -2,35 +2,10 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from copier_mlops.project import load_settings, root
-from copier_mlops.tracking import models, server
-
-FIX = "fix: uv run poe train"
-
-
-def read(path: Path, *names: str) -> dict[str, Any]:
-    """Return a file of metrics.
-
-    Args:
-        path: A file with a JSON object, written by the pipeline.
-        names: The keys that it must have.
-
-    Raises:
-        SystemExit: The file is missing or damaged, or it lacks a key.
-    """
-    place = path.relative_to(root()).as_posix()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SystemExit(f"evaluate: {place} is not here\n  {FIX}") from None
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"evaluate: {place} cannot be read: {error}\n  {FIX}") from None
-    if missing := [name for name in names if not isinstance(found, dict) or name not in found]:
-        raise SystemExit(f"evaluate: {place} has no {', '.join(missing)}\n  {FIX}")
-    return dict(found)
+from copier_mlops.tracking import metrics_files, models, server
 
 
 def compare(new: dict[str, float], old: dict[str, float]) -> list[dict[str, Any]]:
@@ -65,10 +40,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     settings = load_settings(options.env)
-    new = read(root() / "metrics" / "test.json", "candidate")
-    chosen = new.pop("candidate")
+    found = metrics_files.read("evaluate", root() / "metrics" / "test.json", "candidate")
+    chosen = found.pop("candidate")
+    new, _ = metrics_files.numbers(found)
     files = sorted((root() / "metrics" / "candidates").glob("*.json"))
-    candidates = {file.stem: read(file, "roc_auc")["roc_auc"] for file in files}
+    candidates = {file.stem: metrics_files.read("evaluate", file, "roc_auc")["roc_auc"] for file in files}
     client = server.connect(settings)
     served = models.current(client, settings)
     rows = compare(new, client.get_run(str(served.run_id)).data.metrics if served else {})

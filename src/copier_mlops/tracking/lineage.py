@@ -1,6 +1,7 @@
 """Collect the code and data of a run, from git and DVC, as tags that trace a prediction back."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,8 @@ import yaml
 
 from copier_mlops.command import CommandError, run
 
+# Before the path of a file, in the name of the tag that has its MD5.
+DATA = "dvc.md5."
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "mlflow", "dvc")
 
 
@@ -31,7 +34,8 @@ def dvc_hashes(root: Path) -> dict[str, str]:
     hashes = {}
     for pointer in sorted((root / "data").rglob("*.dvc")):
         for out in _yaml(pointer).get("outs", []):
-            hashes[(pointer.parent / out["path"]).relative_to(root).as_posix()] = out["md5"]
+            # A file that DVC only points at, as after `dvc import-url --no-download`, has no MD5.
+            hashes[(pointer.parent / out["path"]).relative_to(root).as_posix()] = out.get("md5", "")
     for stage in _yaml(root / "dvc.lock").get("stages", {}).values():
         for file in stage.get("deps", []) + stage.get("outs", []):
             hashes[file["path"]] = file.get("md5", "")
@@ -39,10 +43,31 @@ def dvc_hashes(root: Path) -> dict[str, str]:
 
 
 def parameters(root: Path) -> dict[str, object]:
-    """Return the parameters of the last run by dotted names, from dvc.lock, as params.yaml may have changed since."""
-    stages = _yaml(root / "dvc.lock").get("stages", {}).values()
-    used = {name: value for stage in stages for name, value in stage.get("params", {}).get("params.yaml", {}).items()}
-    return dict(_flat(used))
+    """Return the parameters of the last run by dotted names, from dvc.lock, as their files may have changed since.
+
+    Those of another file than params.yaml have its path before them, for example `conf/model.yaml:dropout`.
+    """
+    found: dict[str, object] = {}
+    for stage in _yaml(root / "dvc.lock").get("stages", {}).values():
+        for file, used in stage.get("params", {}).items():
+            prefix = "" if file == "params.yaml" else f"{file}:"
+            found |= {f"{prefix}{name}": value for name, value in flat(used)}
+    return found
+
+
+def as_name(text: str) -> str:
+    """Return a text as a name that MLflow takes: other characters become their code, for example `=` becomes `:3d:`."""
+    return re.sub(r"[^\w./ -]", lambda found: f":{ord(found[0]):x}:", text)
+
+
+def from_name(name: str) -> str:
+    """Return the text of which `as_name` made a name."""
+    return re.sub(r":([0-9a-f]+):", lambda found: chr(int(found[1], 16)), name)
+
+
+def data_of(tags: dict[str, str]) -> dict[str, str]:
+    """Return the MD5 of each file of data by its path, from the tags of a run or a version."""
+    return {from_name(name.removeprefix(DATA)): md5 for name, md5 in sorted(tags.items()) if name.startswith(DATA)}
 
 
 def pipeline_hash(root: Path) -> str:
@@ -56,16 +81,28 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+def flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the values of a document by dotted names; a list is one value."""
     for name, value in document.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        conflict = re.search("^<{7} ", text, re.MULTILINE)
+        reason = "has conflict markers" if conflict else f"cannot be read: {' '.join(str(error).split())}"
+        fix = "take one side, for example: git checkout --ours FILE" if conflict else "git restore FILE"
+        raise SystemExit(
+            f"mlops: {path.name} {reason}\n  fix: {fix.replace('FILE', path.name)}, then: uv run poe train"
+        ) from None
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -92,7 +92,6 @@ def predictor(settings: Settings) -> Predictor:
 
 def about(version: ModelVersion) -> dict[str, object]:
     """Return a version with its lineage: run, commit, model file, and data by path and MD5."""
-    data = {name.removeprefix("dvc.md5."): md5 for name, md5 in version.tags.items() if name.startswith("dvc.md5.")}
     return {
         "version": str(version.version),
         "registered": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
@@ -100,7 +99,7 @@ def about(version: ModelVersion) -> dict[str, object]:
         "commit": version.tags.get("git.commit", ""),
         "sha256": version.tags.get("sha256", ""),
         "md5": version.tags.get("md5", ""),
-        "data": data,
+        "data": lineage.data_of(version.tags),
         "deployed": sorted(name for name in environments() if f"deployed.{name}" in version.tags),
     }
 

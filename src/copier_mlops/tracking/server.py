@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 FIX = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
+LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 # With these, a server that is down is reported within seconds. You can set other values for a slow server.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 # `track` prints where it logs to; MLflow would print the address with all that is in it.
@@ -49,9 +51,11 @@ def connect(settings: Settings) -> MlflowClient:
         client = MlflowClient(settings.tracking_uri)
         client.search_experiments(max_results=1)
     except Exception as error:  # the database's and the network's errors share no class
+        refused = re.search(r"\b(401|403)\b|UNAUTHENTICATED|PERMISSION_DENIED", str(error))
         raise TrackingError(
-            f"tracking: {redacted(settings.tracking_uri)} does not answer: {_reason(error)}\n"
-            f"  fix: {FIX}\n"
+            f"tracking: {redacted(settings.tracking_uri)} {'refuses the login' if refused else 'does not answer'}: "
+            f"{_reason(error)}\n"
+            f"  fix: {LOGIN if refused else FIX}\n"
             "  nothing is lost: results are in build/ and dvc.lock; continue with `uv run poe track`"
         ) from None
     return client

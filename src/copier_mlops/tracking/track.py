@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover, model_file
 from copier_mlops.address import redacted
 from copier_mlops.project import load_settings, root, team
-from copier_mlops.tracking import lineage, mlflow_model, server
+from copier_mlops.tracking import lineage, metrics_files, mlflow_model, server
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,13 +46,18 @@ def check_results(hashes: dict[str, str]) -> None:
 
 def metrics() -> tuple[str, dict[str, float]]:
     """Return the chosen candidate and all metrics: of the test records by name, others by a name with a dot."""
-    figures = json.loads((root() / "metrics" / "test.json").read_text(encoding="utf-8"))
-    chosen = figures.pop("candidate")
-    for name, value in json.loads((root() / "metrics" / "data.json").read_text(encoding="utf-8")).items():
-        figures[f"data.{name}"] = value
-    for file in sorted((root() / "metrics" / "candidates").glob("*.json")):
-        for name, value in json.loads(file.read_text(encoding="utf-8")).items():
-            figures[f"candidate.{file.stem}.{name}"] = value
+    folder, found = root() / "metrics", {}
+    found = {"": metrics_files.read("track", folder / "test.json", "candidate")}
+    chosen = str(found[""].pop("candidate"))
+    found["data."] = metrics_files.read("track", folder / "data.json")
+    for file in sorted((folder / "candidates").glob("*.json")):
+        found[f"candidate.{file.stem}."] = metrics_files.read("track", file)
+    figures: dict[str, float] = {}
+    for prefix, document in found.items():
+        numbers, others = metrics_files.numbers(document)
+        figures |= {lineage.as_name(f"{prefix}{name}"): value for name, value in numbers.items()}
+        for name in others:
+            print(f"track: the metric {prefix}{name} is not a number, and is left out")
     return chosen, figures
 
 
@@ -63,7 +67,7 @@ def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
         "pipeline": pipeline,
         "candidate": chosen,
         **{f"git.{name}": value for name, value in lineage.git_state(root()).items()},
-        **{f"dvc.md5.{path}": md5 for path, md5 in hashes.items()},
+        **{f"{lineage.DATA}{lineage.as_name(path)}": md5 for path, md5 in hashes.items()},
         **{f"library.{name}": found for name, found in lineage.library_versions().items()},
     }
 
@@ -99,9 +103,6 @@ def log_model(records: pd.DataFrame, md5: str) -> None:
     mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": sha256, "model.md5": md5})
 
 
-DATA = "dvc.md5."
-
-
 def summary(run: Run) -> dict[str, Any]:
     """Return the content of build/train/run.json for a tracked run."""
     tags = run.data.tags
@@ -110,7 +111,7 @@ def summary(run: Run) -> dict[str, Any]:
         "candidate": tags["candidate"],
         "commit": tags["git.commit"],
         "pipeline": tags["pipeline"],
-        "data": {name.removeprefix(DATA): md5 for name, md5 in sorted(tags.items()) if name.startswith(DATA)},
+        "data": lineage.data_of(tags),
         "metrics": run.data.metrics,
         "model_uri": tags["model.uri"],
         "sha256": tags["model.sha256"],
@@ -138,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     records = training_records()
     print(f"track: logging to {redacted(settings.tracking_uri)}", flush=True)
     with mlflow.start_run(experiment_id=experiment.experiment_id, tags=tags(chosen, pipeline, hashes)) as run:
-        mlflow.log_params(lineage.parameters(root()))
+        mlflow.log_params({lineage.as_name(name): value for name, value in lineage.parameters(root()).items()})
         mlflow.log_metrics(figures)
         mlflow.log_input(dataset(records, hashes[TRAIN]), context="training")
         log_model(records, hashes[MODEL])

@@ -9,7 +9,7 @@ import yaml
 
 from copier_mlops import handover, model_file
 from copier_mlops.project import load_settings, root, team
-from copier_mlops.tracking import models, server, track
+from copier_mlops.tracking import models, register, server, track
 from tests.package.shared import SAMPLE, fitted, flip, loaded, new_database, uri
 
 
@@ -54,6 +54,61 @@ def test_the_tracked_model_is_the_file_of_dvc_lock(results, capsys):
     assert (run.data.metrics["roc_auc"], run.data.metrics["data.n"]) == (0.8, 125)
     track.main([])
     assert "is tracked already" in capsys.readouterr().out
+
+
+def test_what_a_team_hands_to_dvc_is_tracked_whatever_its_names(results, capsys):
+    """Partitions as paths, a pointer that was not downloaded, a second parameter file, nested metrics."""
+    lock = yaml.safe_load((root() / "dvc.lock").read_text())
+    lock["stages"]["evaluate"]["deps"] = [{"path": "data/raw/year=2024/part (final).csv", "md5": "5" * 32}]
+    lock["stages"]["evaluate"]["params"]["conf/model.yaml"] = {"layers": {"drop out": 0.5}}
+    (root() / "dvc.lock").write_text(yaml.safe_dump(lock))
+    pointer = {"deps": [{"etag": '"1"', "path": "s3://bucket/x.csv"}], "outs": [{"path": "x.csv"}]}
+    (root() / "data" / "raw" / "x.csv.dvc").write_text(yaml.safe_dump(pointer))
+    nested = {"candidate": "logistic_regression", "roc_auc": 0.8, "report": {"good": {"f1-score": 0.7}}}
+    nested |= {"none": None, "curve": [1, 2], "note": "good", "50%": 1}
+    test = root() / "metrics" / "test.json"
+    test.write_text(json.dumps(nested))
+    lock["stages"]["evaluate"]["outs"][2]["md5"] = hashlib.md5(test.read_bytes()).hexdigest()  # noqa: S324
+    (root() / "dvc.lock").write_text(yaml.safe_dump(lock))
+    track.main([])
+    printed = capsys.readouterr().out
+    for name in ("none", "curve", "note"):
+        assert f"track: the metric {name} is not a number, and is left out" in printed
+    tracked = handover.read("train", "run")
+    assert tracked["data"]["data/raw/year=2024/part (final).csv"] == "5" * 32
+    assert tracked["data"]["data/raw/x.csv"] == ""
+    run = server.connect(load_settings()).get_run(tracked["run_id"])
+    assert run.data.metrics["report.good.f1-score"] == 0.7
+    assert run.data.metrics["50:25:"] == 1
+    assert run.data.params["conf/model.yaml:3a:layers.drop out"] == "0.5"
+    settings = load_settings("dev")
+    client = server.connect(settings)
+    version = register.register(client, settings, run)
+    assert models.about(version)["data"]["data/raw/year=2024/part (final).csv"] == "5" * 32
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            "<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.1'\n>>>>>>> other\n",
+            "has conflict markers\n  fix: take one side",
+        ),
+        ("stages: [", "cannot be read: .*\n  fix: git restore dvc.lock, then: uv run poe train"),
+    ],
+)
+def test_a_lock_that_cannot_be_read_is_named(results, content, sentence):
+    (root() / "dvc.lock").write_text(content)
+    with pytest.raises(SystemExit, match=f"^mlops: dvc.lock {sentence}"):
+        track.main([])
+
+
+@pytest.mark.parametrize(("content", "sentence"), [("{", "cannot be read"), ("[1]", "has no candidate")])
+def test_metrics_that_cannot_be_read_are_named(results, monkeypatch, content, sentence):
+    monkeypatch.setattr(track, "RESULTS", track.RESULTS[:2])
+    (root() / "metrics" / "test.json").write_text(content)
+    with pytest.raises(SystemExit, match=rf"^track: metrics/test\.json {sentence}"):
+        track.main([])
 
 
 def test_a_changed_byte_is_not_tracked(results):
