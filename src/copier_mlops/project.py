@@ -228,6 +228,9 @@ class Settings(FileSettings):
     port: Annotated[int, Field(ge=0, le=65535, description="0 takes a free one")]
     max_records: Annotated[int, Field(ge=1, description="largest number of records in a request")]
     max_body_bytes: Annotated[int, Field(ge=1, description="largest body of a request, in bytes")]
+    max_receive_seconds: Annotated[
+        float, Field(gt=0, description="most seconds that a client may take to send a header, or a body")
+    ] = 20
 
 
 def environments() -> list[str]:

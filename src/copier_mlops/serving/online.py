@@ -1,23 +1,30 @@
 """Serve the predictor over HTTP: `create_app` returns the service, to which a project adds its own routes."""
 
 import argparse
+import contextlib
+import errno
 import gc
 import inspect
 import logging
+import socket
+import sys
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.middleware.base import RequestResponseEndpoint
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from copier_mlops.project import Settings, entry, load_settings, team
-from copier_mlops.serving import Predictor
+from copier_mlops.serving import Predictor, limits
+from copier_mlops.serving.records import MOST_OF_A_CODE
 
 log = logging.getLogger(__name__)
 ENTRY = "operation/execution/serve.py"
@@ -30,12 +37,21 @@ def record_model(schema: ModuleType) -> type[BaseModel]:
         if hasattr(feature, "codes"):
             codes = ", ".join(f"{code}: {meaning}" for code, meaning in feature.codes.items())
             description = f"{feature.meaning} ({codes})"
-            rule = Field(max_length=64, description=description, examples=[next(iter(feature.codes))])
+            rule = Field(max_length=MOST_OF_A_CODE, description=description, examples=[next(iter(feature.codes))])
             fields[feature.name] = (Annotated[str, rule], ...)
         else:
             rule = Field(strict=True, ge=feature.low, le=feature.high, description=feature.meaning)
             fields[feature.name] = (Annotated[int, rule], ...)
-    return create_model("Record", __config__=ConfigDict(extra="forbid"), **fields)
+
+    def few(body: Any) -> Any:
+        # Each unknown field is a problem of its own: a body of 100,000 of them would take the service's time.
+        if isinstance(body, dict) and len(body) > len(fields) + 10:
+            text = "a record of {found} fields, expected {expected}"
+            raise PydanticCustomError("too_many_fields", text, {"found": len(body), "expected": len(fields)})
+        return body
+
+    validators: dict[str, Any] = {"few": model_validator(mode="before")(few)}
+    return create_model("Record", __config__=ConfigDict(extra="forbid"), __validators__=validators, **fields)
 
 
 def prediction_model(schema: ModuleType) -> type[BaseModel]:
@@ -74,41 +90,13 @@ class Metrics:
         Gauge("model_version_info", "The model in use", ["version"], registry=self.registry).labels(version).set(1)
 
 
-class BodyLimit:
-    """Reads a body, chunked ones included, before the service does, and answers 413 if it is over `most` bytes."""
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self.app = app
-        self.most = most
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self.most:
-                refusal = JSONResponse({"detail": f"the body is larger than {self.most} bytes"}, status_code=413)
-                await refusal(scope, receive, send)
-                return
-        waiting = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return waiting.pop() if waiting else await receive()
-
-        await self.app(scope, replay, send)
-
-
 def answer(predictor: Predictor, records: pd.DataFrame, metrics: Metrics) -> list[dict[str, Any]]:
     """Score n records, count them, and return n predictions."""
     answers: list[dict[str, Any]] = predictor.score(records).to_dict("records")  # type: ignore[assignment]
-    for each, row in zip(answers, team("score").unseen(records).to_dict("records"), strict=True):
-        each["unseen"] = [name for name, new in row.items() if new]
+    # By column: a table without columns, of a contract of numbers only, has no rows either.
+    unseen = {name: column.tolist() for name, column in team("score").unseen(records).items()}
+    for row, each in enumerate(answers):
+        each["unseen"] = [name for name, new in unseen.items() if new[row]]
         metrics.predictions.labels(each["label"]).inc()
         for name in each["unseen"]:
             metrics.unseen.labels(name).inc()
@@ -128,15 +116,17 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
     schema = team("schema")
     Record, Prediction = record_model(schema), prediction_model(schema)  # noqa: N806 (they are classes)
     # mypy cannot follow types that are created at run time.
-    limits = Field(min_length=1, max_length=settings.max_records)
+    length = Field(min_length=1, max_length=settings.max_records)
     one = Annotated[Record, Tag("one")]  # type: ignore[valid-type]
-    many = Annotated[list[Record], limits, Tag("many")]  # type: ignore[valid-type]
+    many = Annotated[list[Record], length, Tag("many")]  # type: ignore[valid-type]
     one_or_many = Annotated[one | many, Discriminator(lambda body: "many" if isinstance(body, list) else "one")]
-    app = FastAPI(title=settings.project_name, version=predictor.version)
-    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
+    # Its pages, /docs and /redoc, are complete: a browser needs no other server for them.
+    app = FastAPIOffline(title=settings.project_name, version=predictor.version)
+    app.add_exception_handler(RequestValidationError, limits.refuse)
+    app.add_middleware(limits.BodyLimit, most=settings.max_body_bytes, seconds=settings.max_receive_seconds)
     metrics = Metrics(predictor.version)
 
-    @app.post("/predict")
+    @app.post("/predict", responses={422: {"model": limits.Refusal}})
     def predict(body: one_or_many) -> list[Prediction]:  # type: ignore[valid-type]
         """Score a record or a list of records, and return a list of answers in the same order."""
         with metrics.seconds.time():
@@ -192,15 +182,50 @@ def project_app(predictor: Predictor, settings: Settings) -> FastAPI:
     return app
 
 
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket at the address of an environment.
+
+    Raises:
+        SystemExit: It cannot be had; the text names the setting.
+    """
+    found = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    if sys.platform != "win32":  # there, this would let two processes have it
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((settings.host, settings.port))
+        found.listen(2048)
+    except OSError as error:
+        found.close()
+        is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        name, fix = ("port", "end the program that has it, or ") if is_port else ("host", "")
+        raise SystemExit(
+            f"serve: port {settings.port} of {settings.host} cannot be used: {error.strerror}\n"
+            f"  fix: {fix}set another `{name}` in settings.yaml of environment_{settings.environment}, "
+            f"or the variable OPERATION_{name.upper()}"
+        ) from None
+    return found
+
+
+def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Return the server of a service, with the environment's time limit."""
+    protocol = limits.timed_protocol(settings.max_receive_seconds)
+    return uvicorn.Server(uvicorn.Config(app, http=protocol, access_log=False, log_level="warning"))
+
+
 def serve(predictor: Predictor, settings: Settings) -> None:
     """Serve one predictor until the process is stopped."""
     app = project_app(predictor, settings)
     # Loaded objects are never freed, so the garbage collector can skip them, which shortens the slowest requests.
     gc.collect()
     gc.freeze()
-    place = f"http://{settings.host}:{settings.port}/docs"
+    listening = listen(settings)
+    place = f"http://{settings.host}:{listening.getsockname()[1]}/docs"
     print(f"serve: version {app.version} of {settings.model_name}, try {place}", flush=True)
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, log_level="warning")
+    server = server_of(app, settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
+    if not server.started:
+        raise SystemExit(3)
 
 
 def main(arguments: list[str] | None = None) -> None:
