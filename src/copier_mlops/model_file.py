@@ -9,10 +9,14 @@ from typing import Any
 
 # Types of the candidates that skops does not trust by default. A file with any other type is refused.
 TRUSTED = ["sklearn.tree._tree.Tree"]
+# Zeros shrink to a thousandth in an archive. A forest takes about 80 bytes a node: 12 million nodes are allowed.
+MOST_BYTES = 1_000_000_000
+# JSON takes so many times its size in memory.
+TIMES_JSON = 20
 
 
 class ModelFileError(ValueError):
-    """The model file is missing or damaged, or has a type that is not trusted."""
+    """The model file is missing, damaged or too large, or has a type that is not trusted."""
 
 
 def sha256(path: Path) -> str:
@@ -59,11 +63,16 @@ def save(model: Any, path: Path) -> None:
     draft.replace(path)
 
 
-def load(path: Path, sha256_expected: str | None = None) -> Any:
+def load(path: Path, sha256_expected: str | None = None, most: int = MOST_BYTES) -> Any:
     """Read a model written by `save`.
 
+    Args:
+        sha256_expected: In hexadecimal.
+        most: Bytes that the archive may unpack to.
+
     Raises:
-        ModelFileError: The file is missing, has another SHA-256, cannot be read, or has a type that is not trusted.
+        ModelFileError: The file is missing, has another SHA-256, cannot be read, unpacks to more than `most` bytes, or
+            has a type that is not trusted.
     """
     if not path.is_file():
         raise ModelFileError(f"no model file at {path}")
@@ -72,9 +81,61 @@ def load(path: Path, sha256_expected: str | None = None) -> Any:
     import skops.io
 
     try:
+        _check_size(path, most)
         return skops.io.load(path, trusted=TRUSTED)
+    except ModelFileError:
+        raise
     except Exception as error:  # a damaged archive can fail anywhere inside zipfile, json, numpy or skops
         raise ModelFileError(f"{path} cannot be read as a model: {error}") from error
+
+
+def _check_size(path: Path, most: int) -> None:
+    """Refuse an archive that would take too much memory; of its content, only what says so is read.
+
+    Raises:
+        ModelFileError: It unpacks to more than `most` bytes.
+    """
+    with zipfile.ZipFile(path) as archive:
+        sizes = _sizes(archive)
+        _refuse_over(most, path, sum(sizes.values()))
+        for name in sizes:
+            # A sparse matrix is an archive in the archive.
+            if name.endswith(".npz"):
+                with archive.open(name) as file, zipfile.ZipFile(io.BytesIO(file.read())) as inner:
+                    sizes[name] += sum(_sizes(inner).values())
+        _refuse_over(most, path, sum(sizes.values()))
+        # One file may be named many times, and is then read as often.
+        named: dict[object, str] = {}
+        _collect(json.loads(archive.read("schema.json")), named)
+        _refuse_over(most, path, sum(sizes.get(name, 0) for name in named.values()))
+
+
+def _sizes(archive: zipfile.ZipFile) -> dict[str, int]:
+    """Return the bytes of each file of an archive, as they are in memory; zipfile never unpacks more than it says."""
+    sizes: dict[str, int] = {}
+    for each in archive.infolist():
+        times = TIMES_JSON if each.filename.endswith(".json") else 1
+        sizes[each.filename] = sizes.get(each.filename, 0) + each.file_size * times
+    return sizes
+
+
+def _refuse_over(most: int, path: Path, size: int) -> None:
+    if size > most:
+        raise ModelFileError(
+            f"{path} needs {size:,} bytes of memory when it is unpacked, more than the {most:,} allowed"
+        )
+
+
+def _collect(node: Any, named: dict[object, str]) -> None:
+    """Find the file that each object of a schema names; skops reads one object once."""
+    if isinstance(node, dict):
+        if isinstance(node.get("file"), str):
+            named[node.get("__id__", len(named))] = node["file"]
+        for value in node.values():
+            _collect(value, named)
+    elif isinstance(node, list):
+        for value in node:
+            _collect(value, named)
 
 
 def _renumber(node: Any, numbers: dict[int, int]) -> None:
