@@ -2,20 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
 from copier_mlops.project import Settings, load_settings, team
-from copier_mlops.serving import Predictor
+from copier_mlops.serving import Predictor, records
+from copier_mlops.serving.files import NUMBERS, READERS, not_utf_8
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    ".csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
-    ".json": lambda path: pd.read_json(path, orient="records"),
-    ".jsonl": lambda path: pd.read_json(path, orient="records", lines=True),
-    ".parquet": pd.read_parquet,
-}
+# Of what the team's package says of a file, which may name each of its columns.
+MOST_OF_AN_ERROR = 500
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, path: table.to_csv(path, index=False),
     ".json": lambda table, path: table.to_json(path, orient="records", indent=2),
@@ -40,6 +39,41 @@ def registered(settings: Settings) -> Predictor:
     return models.predictor(settings)
 
 
+def checked(path: Path) -> Iterator[pd.DataFrame]:
+    """Yield the records of a file, part by part, with the names and types of the schema; each may be scored.
+
+    Raises:
+        SystemExit: The file cannot be read, or a record of it is one that `/predict` refuses.
+    """
+    try:
+        yield from _parts(path)
+    except UnicodeDecodeError as error:
+        raise SystemExit(f"predict: {not_utf_8(path, error)}") from None
+    except (OSError, OverflowError, ValueError) as error:
+        raise SystemExit(f"predict: {error}") from None
+
+
+def _parts(path: Path) -> Iterator[pd.DataFrame]:
+    schema, count = team("schema"), 0
+    for part in READERS[path.suffix](path, schema.TARGET):
+        # Records may have a known outcome, which the predictor must not see.
+        table = part.drop(columns=schema.TARGET, errors="ignore")
+        table.index = pd.RangeIndex(count, count + len(table))
+        if path.suffix in NUMBERS:
+            records.refuse(records.mistyped(table, schema, NUMBERS[path.suffix]), path)
+            # Before the team's package sees them: a number may be too large for a column.
+            records.refuse(records.out_of_range(table, schema), path)
+        try:
+            found = team("ingest").features(table, path)
+        except ValueError as error:
+            raise ValueError(records.shown(str(error), MOST_OF_AN_ERROR)) from None
+        records.refuse(records.out_of_range(found, schema), path)
+        count += len(found)
+        yield found
+    if not count:
+        raise ValueError(f"{path} has no records")
+
+
 def main(arguments: list[str] | None = None, find: Callable[[Settings], Predictor] = registered) -> None:
     parser = argparse.ArgumentParser(
         prog="poe predict",
@@ -52,17 +86,18 @@ def main(arguments: list[str] | None = None, find: Callable[[Settings], Predicto
     parser.add_argument("--out", type=known_suffix, help="predictions, same formats (default: print JSON lines)")
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose model answers (default: dev)")
     options = parser.parse_args(arguments)
-    try:
-        # Records may have a known outcome, which the predictor must not see.
-        table = READERS[options.data.suffix](options.data).drop(columns=team("schema").TARGET, errors="ignore")
-        records = team("ingest").features(table, options.data)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"predict: {error}") from None
+    parts = checked(options.data)
+    # A file that is refused at its beginning does not wait for the model.
+    parts = chain([next(parts)], parts)
     predictor = find(load_settings(options.env))
-    predictions = predictor.score(records)
-    for name, count in team("score").unseen(records).sum().items():
+    scored, unseen = [], Counter[str]()
+    for part in parts:
+        scored.append(predictor.score(part))
+        unseen.update(team("score").unseen(part).sum().to_dict())
+    predictions = pd.concat(scored)
+    for name, count in unseen.items():
         if count:
-            print(f"predict: {name}: unknown code in {count} of {len(records)} records", file=sys.stderr)
+            print(f"predict: {name}: unknown code in {count} of {len(predictions)} records", file=sys.stderr)
     if options.out is None:
         print(predictions.to_json(orient="records", lines=True), end="")
         return

@@ -45,8 +45,8 @@ def features(table: pd.DataFrame, source: Path) -> pd.DataFrame:
 
 def _whole_numbers(column: pd.Series, source: Path) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce")
-    for record in column.index[numbers.isna() | (numbers % 1 != 0)]:
-        raise ValueError(f"{source}: record {record}: {column.name} is {column[record]!r}, expected a whole number")
+    for row in column.index[numbers.isna() | (numbers % 1 != 0) | (numbers.abs() >= 1e15)]:
+        raise ValueError(f"{source}: record {row}: {column.name} is {column[row]!r}, expected an integer below 1e15")
     return numbers.astype("int64")
 
 
