@@ -191,7 +191,7 @@ def test_a_service_that_ends_at_once_gives_way_to_the_old_one(client, stage, fir
     monkeypatch.setenv("OPERATION_HOST", "203.0.113.9")
     with pytest.raises(
         SystemExit,
-        match=r"version 2 ended with \d(.*\n)*.*(cannot assign|can't assign|not valid)(.*\n)*.*1 answers again",
+        match=r"version 2 ended with \d(.*\n)*.*([Cc]annot assign|can't assign|not valid)(.*\n)*.*1 answers again",
     ):
         put(client, stage, "2")
     assert alias(client, stage) == "1"
