@@ -1,4 +1,4 @@
-"""Files of records, read in parts: the header first, then so many cells at a time that the memory is bounded."""
+"""Read files of records in parts: the header first, then a bounded number of cells at a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_csv(path: Path, _: str) -> Iterator[pd.DataFrame]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = csv.reader(file, strict=True)
         try:
-            # Empty lines are none.
+            # An empty line is not a record.
             cells = filter(None, lines)
             names = next(cells)
             if twice := [name for name, count in Counter(names).items() if count > 1]:
@@ -109,7 +109,7 @@ READERS: dict[str, Callable[[Path, str], Iterator[pd.DataFrame]]] = {
     ".jsonl": read_json_lines,
     ".parquet": read_parquet,
 }
-# What a number is in a format that has types: pandas writes whole numbers as floats beside a missing one.
+# Types of numbers in the formats that have types. pandas writes whole numbers as floats if one is missing.
 NUMBERS: dict[str, set[type]] = {".json": {int}, ".jsonl": {int}, ".parquet": {int, float}}
 
 

@@ -1,4 +1,4 @@
-"""Limits of the service over HTTP: how long a request takes to arrive, how large it is, how much a refusal says."""
+"""Limit requests over HTTP: the time that they take to arrive, their size, and the size of a refusal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from copier_mlops.serving.records import shown
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Refusals are small, whatever came in: 3 KB of empty records would otherwise get 2 MB back.
+# Refusals are small: without these limits, 3 KB of empty records get an answer of 2 MB.
 PROBLEMS, NAMES, NAME, SENTENCE = 5, 10, 64, 200
 # A client reads a refusal after it has sent all of its body. So much of a body that is too large is thrown away first.
 THROWN_AWAY = 10
@@ -74,7 +74,7 @@ class BodyLimit:
             return
 
         async def answer(status: int, text: str) -> None:
-            # What is left of the body is nobody's: the connection cannot be used again.
+            # The rest of the body may still arrive, so that the connection cannot be used again.
             response = JSONResponse({"detail": text}, status_code=status, headers={"Connection": "close"})
             await response(scope, receive, send)
 
@@ -84,7 +84,7 @@ class BodyLimit:
                 while more and size <= self.most * THROWN_AWAY:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        # Nobody reads this answer, but what is around the service may count or log it.
+                        # Nobody reads this answer. Without one, middleware around this would report an error.
                         await answer(499, "the client hung up")
                         return
                     part = message.get("body", b"")

@@ -1,4 +1,4 @@
-"""What every door says of a record: the same verdict, in few words."""
+"""Check records of files as the service checks those of requests, and say in few words what is wrong."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-# No code of a contract is longer; the service refuses longer texts as well.
+# Codes are short; a longer text is a mistake, or an attempt to fill the log.
 MOST_OF_A_CODE = 64
+# Problems that a refusal lists, and characters of a value that it shows.
 SENTENCES, VALUE = 5, 60
 
 

@@ -243,7 +243,7 @@ values = st.one_of(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(["age_in_years", "purpose", "shoe_size"]), value=values, several=st.booleans())
-def test_a_record_gets_the_same_verdict_at_each_door(
+def test_files_and_http_refuse_the_same_records(
     predictor, client, rows, tmp_path_factory, capsys, field, value, several
 ):
     given_records = [rows[0]] * several + [rows[0] | {field: value}]
@@ -252,7 +252,7 @@ def test_a_record_gets_the_same_verdict_at_each_door(
     content = json.dumps(given_records)
     answer = client.post("/predict", content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code in (200, 422)
-    folder = tmp_path_factory.mktemp("doors")
+    folder = tmp_path_factory.mktemp("record")
     (folder / "a.json").write_text(content)
     (folder / "a.jsonl").write_text("\n".join(json.dumps(each) for each in given_records))
     if (field, type(value)) in (("age_in_years", int), ("purpose", str)):
