@@ -69,7 +69,7 @@ def section(text: str, version: str) -> str:
         if heading[1] == version:
             rest = text[heading.end() :].partition("\n")[2]
             return rest.partition("\n## ")[0].strip()
-    raise TaskError(f"{FILE} has no heading for {version}.", f"add `## {version}` and what is new to {FILE}")
+    raise TaskError(f"{FILE} has no heading for {version}.", f"add a section `## {version}` to {FILE}")
 
 
 def check_changelog(arguments: list[str] | None = None) -> None:
@@ -93,7 +93,7 @@ def check_changelog(arguments: list[str] | None = None) -> None:
             f"check-changelog: {', '.join(commits)} changed what users notice, but {FILE} has no new line.\n"
             f"  fix: add a line under `## Unreleased`, or say `changelog: none` in the message of each such commit"
         )
-    print(f"{FILE} has what it needs since {base}")
+    print(f"{FILE} has all needed lines since {base}")
 
 
 def describe_release(arguments: list[str] | None = None) -> None:

@@ -90,7 +90,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = (options.into or Path(tempfile.mkdtemp(prefix="copier-mlops-"))).resolve()
     if folder.is_relative_to(TEMPLATE):
-        raise SystemExit(f"demo: {folder} lies inside the template; name a folder outside of it")
+        raise SystemExit(f"demo: {folder} is inside the template; name a folder outside of it")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SystemExit(f"demo: {folder} is not empty; name a folder that is")
     folder.mkdir(parents=True, exist_ok=True)

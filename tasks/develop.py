@@ -28,7 +28,7 @@ def check_identity(repository: Path) -> str:
         return git(repository, "var", "GIT_AUTHOR_IDENT").rpartition(">")[0] + ">"
     except TaskError as error:
         fix = 'git config --global user.name "Your Name" && git config --global user.email you@example.org'
-        raise TaskError("git does not know who you are, and would refuse your commits.", fix) from error
+        raise TaskError("git has no name and e-mail address for your commits.", fix) from error
 
 
 def install_environment(repository: Path) -> str:

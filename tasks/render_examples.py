@@ -48,7 +48,7 @@ def render_examples(template: str, version: str, into: Path) -> list[Path]:
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise TaskError(f"{into} is not an empty folder.", "name another folder with --into")
     if into.is_relative_to(ROOT):
-        raise TaskError(f"{into} lies in this checkout, whose git hides it from the lint.", "--into ../examples")
+        raise TaskError(f"{into} is in this checkout, whose git hides it from the lint.", "--into ../examples")
     for name, given in answers().items():
         render(template, version, into / name, given)
         lint(into / name)

@@ -64,7 +64,7 @@ def _read_answers(path: Path, _: int) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise SystemExit(f"mlops: {path} cannot be read: {reason}\n  fix: git restore {ANSWERS}") from None
     if not isinstance(found, dict):
-        raise SystemExit(f"mlops: {path} holds no answers\n  fix: git restore {ANSWERS}")
+        raise SystemExit(f"mlops: {path} has no answers\n  fix: git restore {ANSWERS}")
     return found
 
 

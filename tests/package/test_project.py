@@ -74,7 +74,7 @@ def test_a_folder_without_a_project_is_named(tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ["a: [", "- a list\n", "\x00"])
 def test_answers_that_cannot_be_read_are_named(copied, text):
     (copied / ANSWERS).write_text(text, encoding="utf-8")
-    with pytest.raises(SystemExit, match=rf"{ANSWERS} (cannot be read|holds no answers).*\n  fix: git restore"):
+    with pytest.raises(SystemExit, match=rf"{ANSWERS} (cannot be read|has no answers).*\n  fix: git restore"):
         project.answer("package_name")
 
 

@@ -42,7 +42,7 @@ def test_a_change_that_users_notice_needs_a_line(repository, path):
 def test_a_change_that_nobody_notices_needs_none(repository, capsys):
     change(repository, "tests/file.txt", "pyproject.toml")
     passes(repository)
-    assert capsys.readouterr().out == "CHANGELOG.md has what it needs since main\n"
+    assert capsys.readouterr().out == "CHANGELOG.md has all needed lines since main\n"
 
 
 def test_a_commit_may_say_that_users_notice_nothing(repository):
@@ -107,5 +107,5 @@ def test_the_notes_of_a_release_are_its_section(repository, capsys):
 
 @pytest.mark.parametrize("version", ["0.2", "0.3.0", "Unreleased"])
 def test_a_version_without_a_heading_is_refused(repository, version):
-    with pytest.raises(SystemExit, match=rf"has no heading for {version}\.\n  fix: add `## {version}`"):
+    with pytest.raises(SystemExit, match=rf"has no heading for {version}\.\n  fix: add a section `## {version}`"):
         describe_release([version, "--repository", str(repository)])

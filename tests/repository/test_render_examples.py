@@ -26,7 +26,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path):
 
 
 def test_a_folder_of_this_checkout_is_refused():
-    assert "lies in this checkout" in refusal("--into", str(TEMPLATE / "build" / "examples"))
+    assert "is in this checkout" in refusal("--into", str(TEMPLATE / "build" / "examples"))
 
 
 def test_a_template_that_cannot_be_reached_is_refused(tmp_path):

@@ -67,7 +67,7 @@ def test_a_change_without_a_line_in_the_changelog_stops_at_its_job(clone):
     run(clone, "git", "reset", "--quiet", "--soft", "main")
     commit(clone, "A comment\n\nchangelog: none")
     done = act(clone, "pull_request", "changelog", **base)
-    assert done.returncode == 0 and "has what it needs since origin/main" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "has all needed lines since origin/main" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("act"), reason="act runs it in GitHub's place")

@@ -227,7 +227,7 @@ def without_times(text: str) -> str:
     ("address", "reason", "advice"),
     [
         ("https://127.0.0.1:9/team/template.git", "127.0.0.1 port 9", "check network and address, log in to its host"),
-        ("file:///no/such/template", "'/no/such/template' does not appear", "bring the template's folder back"),
+        ("file:///no/such/template", "'/no/such/template' does not appear", "restore the template's folder"),
     ],
 )
 def test_a_pin_that_cannot_be_reached_is_named_in_one_sentence(unchanged, address, reason, advice):

@@ -157,7 +157,7 @@ def keep(update: Update, folder: str) -> None:
         CommandError: The branch exists and may have somebody's work in it, or the update failed.
     """
     if run("git", "branch", "--list", update.branch):
-        raise CommandError(f"{update.branch} is here already; without it: git branch --delete --force {update.branch}")
+        raise CommandError(f"{update.branch} exists already; to delete it: git branch --delete --force {update.branch}")
     make(update, folder, [], [])
     run("git", "-C", folder, "branch", update.branch)
 
@@ -187,7 +187,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="poe template-update", description=__doc__, epilog="For example: uv run poe template-update --local"
     )
-    parser.add_argument("--local", action="store_true", help="make the branch here, from what is checked out")
+    parser.add_argument(
+        "--local", action="store_true", help="create the branch locally, from the commit that is checked out"
+    )
     local = parser.parse_args(arguments).local
     host, base = connect(), load().branch.name
     try:

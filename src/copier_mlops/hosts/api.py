@@ -71,7 +71,7 @@ class Api:
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise HostError(f"the token is not sent to {base!r}, which is not an https address", "api in host.yaml")
         if parts.username or parts.password:
-            raise HostError("the address of the API holds credentials", "take them out of api in host.yaml")
+            raise HostError("the address of the API has credentials", "take them out of api in host.yaml")
         self._secrets = [headers[name] for name in ("Authorization", "PRIVATE-TOKEN") if name in headers]
         self._headers = {"Accept": "application/json", "User-Agent": "poe-host", **headers}
         self._session = requests.Session()
@@ -113,7 +113,9 @@ class Api:
                 query = {**query, "continuationToken": token}
             else:
                 return
-        raise HostError(f"{self.name} has more than {MOST_PAGES} pages of {path}", "remove what is no longer needed")
+        raise HostError(
+            f"{self.name} has more than {MOST_PAGES} pages of {path}", "delete entries that you no longer need"
+        )
 
     def send(self, method: str, path: str, right: str, body: object, **query: Any) -> Any:
         """Send a document and return the host's answer.
@@ -208,7 +210,7 @@ class Api:
             return
         if not self._is_own(answer.url):  # the path is secret as well: it may hold a signature
             text = f"{self.name} sends to {urlsplit(answer.url).hostname}, which answers {answer.status_code}"
-            raise HostError(text, "try again: such an address holds for minutes")
+            raise HostError(text, "try again: such an address is valid for minutes")
         content = answer.raw.read(LARGEST, decode_content=True)
         check(self.name, answer, self._without_token(content), path, right)
         raise HostError(f"{self.name} answers {path} with {answer.status_code}", "look at it by hand")

@@ -90,7 +90,7 @@ class Base(ABC):
             fix = f"set HOST_TOKEN to a token of {self.name}"
             raise HostError(f"no token for {self.name}: HOST_TOKEN is not set", fix)
         if not re.fullmatch(r"[!-~]+", token):
-            raise HostError("HOST_TOKEN holds a space or a character that no token has", "set it anew")
+            raise HostError("HOST_TOKEN has a space or another character that a token cannot have", "set it anew")
         return token
 
     def client(self, base: str, headers: Mapping[str, str]) -> Api:
@@ -109,7 +109,7 @@ class Base(ABC):
         except CommandError:
             found = None
         if found is None:
-            raise HostError("it is not known where this repository lives", f"set repository in {FILE}")
+            raise HostError("the address of this repository is unknown", f"set repository in {FILE}")
         return found
 
     def run_number(self, reference: str, address: re.Pattern[str], here: str) -> str:
@@ -176,7 +176,7 @@ class Base(ABC):
         """
         found: list[str] = getattr(self.wanted.approvers, gate)
         if not found:
-            raise HostError(f"nobody is named who approves at the gate {gate}", f"approvers.{gate} in {FILE}")
+            raise HostError(f"the gate {gate} has no approvers", f"approvers.{gate} in {FILE}")
         return found
 
 

@@ -55,7 +55,7 @@ def environment_of(host: Bitbucket, name: str) -> Document | None:
 def environment(host: Bitbucket, gate: str) -> Plan:
     """Plan an environment to which only administrators deploy, a part of Premium (Deployments: create and change)."""
     if host.approvers(gate) != ["administrators"]:
-        raise HostError(f"Bitbucket asks administrators at {gate}, nobody else", f"approvers.{gate}: [administrators]")
+        raise HostError(f"Bitbucket can ask only administrators at {gate}", f"approvers.{gate}: [administrators]")
     found = environment_of(host, gate)
     text = "only administrators deploy"
     if found and (found.get("restrictions") or {}).get("admin_only") is True:

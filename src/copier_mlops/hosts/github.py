@@ -176,12 +176,14 @@ class GitHub(Base):
     def id_token(self, audience: str, connection: str = "") -> str:
         """Request a token at the runner's own address (Actions / Security); the job needs `id-token: write`."""
         if not self.var("ACTIONS_ID_TOKEN_REQUEST_URL"):
-            raise HostError("this job may ask for no OpenID Connect token", "permissions: id-token: write in its job")
+            raise HostError(
+                "this job may not request an OpenID Connect token", "permissions: id-token: write in its job"
+            )
         parts = urlsplit(self.var("ACTIONS_ID_TOKEN_REQUEST_URL"))
         headers = {"Authorization": f"Bearer {self.need('ACTIONS_ID_TOKEN_REQUEST_TOKEN')}"}
         query: Document = dict(parse_qsl(parts.query))
         issuer = self.client(f"{parts.scheme}://{parts.netloc}", headers)
-        answer = issuer.get(parts.path, "ask for an identity (id-token: write)", **query, audience=audience)
+        answer = issuer.get(parts.path, "request an identity (id-token: write)", **query, audience=audience)
         return str((answer or {}).get("value", ""))
 
 

@@ -28,7 +28,7 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
         raise HostError(f"{name} refused the token: it is wrong, expired or revoked", NEW_TOKEN)
     if 300 <= status < 400:
         place = urlsplit(location).hostname
-        raise HostError(f"{name} sends {path} on to {place}, where the token does not go", f"has it moved? {PLACE}")
+        raise HostError(f"{name} redirects {path} to {place}, where the token is not sent", f"has it moved? {PLACE}")
     if status == 403:
         raise HostError(f"{name} does not let this token {right}: {message(content)}", f"give it the right to {right}")
     if status == 404:
@@ -39,7 +39,7 @@ def check(name: str, answer: requests.Response, content: bytes, path: str, right
     if status >= 500:
         raise HostError(f"{name} has an error of its own ({status})", "try again later")
     if status >= 400:
-        raise HostError(f"{name} refused {path} ({status}): {message(content)}", "fix what the text names")
+        raise HostError(f"{name} refused {path} ({status}): {message(content)}", "fix the problem that the text names")
 
 
 def cause(error: BaseException) -> str:

@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     identity = cloud.Identity.read(file)
     if missing := identity.missing():
         place = file.relative_to(root()).as_posix()
-        raise SystemExit(f"login: {', '.join(missing)} not set\n  fix: write what {cloud.NAME} shows into {place}")
+        raise SystemExit(f"login: {', '.join(missing)} not set\n  fix: copy the values from {cloud.NAME} to {place}")
     audience = identity.wanted_audience(audience_of_host(answer("git_host"), name))
     token = host.id_token(audience, identity.service_connection)
     found = claims(token)

@@ -33,7 +33,7 @@ def check_context(packaged: dict[str, Any], job: str) -> Path:
         check(folder / "model" / "model.skops", packaged["sha256"])
     except ModelFileError as error:
         raise SystemExit(
-            f"deploy: build/{job}/image does not hold the model of the release: {error}\n  fix: uv run poe package"
+            f"deploy: build/{job}/image does not contain the model of the release: {error}\n  fix: uv run poe package"
         ) from None
     if context.digest(folder) != packaged["context"]:
         raise SystemExit(

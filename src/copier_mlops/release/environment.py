@@ -81,7 +81,7 @@ def changes(settings: Settings, teardown: bool) -> list[tuple[Resource, Callable
             if change and each.is_there() == teardown:
                 found.append((each, change))
         except CommandError as error:
-            raise SystemExit(f"plan: whether {each.name} is there cannot be seen: {error}") from None
+            raise SystemExit(f"plan: the state of {each.name} is unknown: {error}") from None
     return found
 
 

@@ -72,14 +72,14 @@ def approval_on_host(host: Host, gate: str) -> Approval:
         protection = host.protection(gate)
         if protection is None:
             raise HostError(
-                f"{host.name} asks nobody before a job of the gate {gate} runs, so the gate is closed",
+                f"{host.name} requests no approval before a job of the gate {gate} runs, so the gate is closed",
                 "name approvers in operation/configuration/host.yaml, then: uv run poe host-setup",
             )
         found = host.approval(gate)
     except (KeyError, TypeError, AttributeError) as error:
         raise HostError(f"{host.name}'s answer does not have the form that is documented: {error!r}") from None
     if found is None:
-        text = f"{host.name} knows of nobody who approved {gate} in this run, so the gate is closed"
+        text = f"{host.name} has no approval of {gate} in this run, so the gate is closed"
         raise HostError(text, f"run the job in the environment {gate}")
     return found
 

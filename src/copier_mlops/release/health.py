@@ -18,7 +18,7 @@ def answer_at(url: str) -> tuple[dict[str, Any] | None, str]:
     except requests.RequestException as error:
         return None, f"it does not answer ({type(error).__name__})"
     except (KeyError, TypeError, ValueError):
-        return None, "what answers there is another service"
+        return None, "another service answers there"
     return found, f"version {version} answers"
 
 

@@ -106,7 +106,7 @@ def roc(points: pd.DataFrame, names: Names, area: float, chosen: Point) -> str:
         chart.axes.annotate(f"area {area:.3f}", (1, 0.02), color=LINE, ha="right")
         chart.mark(chosen, "chosen threshold", (4, -14))
         positive, negative = names
-        chart.labels(f"False positive rate: {negative} called {positive}", f"True positive rate: {positive} found")
+        chart.labels(f"False positive rate: {negative} predicted {positive}", f"True positive rate: {positive} found")
         chart.unit_square()
     return chart.svg
 
@@ -128,7 +128,7 @@ def precision_recall(points: pd.DataFrame, names: Names, average: float, base: f
         chart.axes.step(points["recall"], points["precision"], where="post", color=LINE)
         chart.axes.annotate(f"average {average:.3f}", (0.02, base + 0.04), color=LINE)
         chart.mark(chosen, "chosen threshold", (4, -28))
-        chart.labels(f"Recall: {names.positive} found", f"Precision: {names.positive} among those called so")
+        chart.labels(f"Recall: {names.positive} found", f"Precision: {names.positive} among those predicted so")
         chart.unit_square()
     return chart.svg
 
@@ -176,7 +176,9 @@ def cost(points: pd.DataFrame, names: Names, chosen: Point) -> str:
         chart.axes.plot(points["threshold"], points["cost"], color=LINE)
         chart.axes.axvline(chosen[0], **DASHED)
         chart.mark(chosen, f"threshold {chosen[0]:.3f}: cost {chosen[1]:.3f}", (4, -22))
-        chart.labels(f"Threshold: probability from which a record is called {names.positive}", "Mean cost of a record")
+        chart.labels(
+            f"Threshold: probability from which a record is predicted {names.positive}", "Mean cost of a record"
+        )
         chart.axes.set(xlim=(-0.02, 1.02), ylim=(0, max(points["cost"].max(), chosen[1]) * 1.08 or 1))
     return chart.svg
 

@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     for name, value in candidates.items():
         print(f"{'chosen' if name == chosen else '':>7} {name}: ROC AUC {value:.4f} in cross-validation")
-    print(f"\nOn the test records, beside {settings.model_name}@{settings.model_alias}", end=": ")
+    print(f"\nOn the test records, compared with {settings.model_name}@{settings.model_alias}", end=": ")
     print(f"version {served.version}" if served else "nothing is registered yet")
     print(table(rows))
 

@@ -29,7 +29,9 @@ class Finding:
     def of(cls, error: BaseException, prefix: str = "mlops: ") -> Self:
         """Return an error as a finding: its sentence, and the command after `fix:`."""
         text, _, advice = str(error).strip().partition("\n  fix: ")
-        return cls(False, text.removeprefix(prefix) or type(error).__name__, advice or "fix what the text names")
+        return cls(
+            False, text.removeprefix(prefix) or type(error).__name__, advice or "fix the problem that the text names"
+        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _unreachable(said: str) -> Finding | None:
     text = f"the copier-mlops that pyproject.toml pins cannot be fetched from {address}: {reason}"
     login = "log in to its host (`git ls-remote ADDRESS` must answer)"
     if address.startswith("file:") or "git+file:" in address:
-        return Finding(False, text, "bring the template's folder back, or move the pin: uvx copier update")
+        return Finding(False, text, "restore the template's folder, or move the pin: uvx copier update")
     if LOGIN.search(said):
         return Finding(False, text, f"a private template needs a login: {login}, then: uv sync")
     return Finding(False, text, f"check network and address, {login} if the template is private, then: uv sync")
@@ -240,7 +242,7 @@ def look_data() -> Finding:
     if deleted := changed.get("deleted", []):
         return Finding(False, f"not here: {', '.join(deleted)}", "uv run dvc pull")
     if modified := changed.get("modified", []):
-        advice = f"keep the change: uv run dvc commit; take it back: uv run dvc checkout --force {modified[0]}"
+        advice = f"keep the change: uv run dvc commit; undo it: uv run dvc checkout --force {modified[0]}"
         return Finding(False, f"changed since the last commit: {', '.join(modified)}", advice)
     if loose := status.get("not_in_cache", []):
         return Finding(False, f"not in DVC's cache: {', '.join(loose)}", "uv run dvc pull, or uv run dvc commit")

@@ -44,7 +44,7 @@ def look_server() -> Finding:
     if (file := _absent_file(settings)) is None:
         _, found = _ask(settings)
     elif file.parent.is_dir() and os.access(file.parent, os.W_OK):
-        found = Finding(True, f"{settings.tracking_uri} is made by the first training")
+        found = Finding(True, f"{settings.tracking_uri} is created by the first training")
     else:
         found = Finding(False, f"the folder {file.parent} is not there, or cannot be written", FOLDER)
     return Finding(found.ok, found.text + _others(), found.advice)
@@ -70,10 +70,10 @@ def look_experiment() -> Finding:
     """Check that the project's experiment exists; in a SQLite file, the first training creates it."""
     settings = load_settings()
     if _absent_file(settings):
-        return Finding(True, f"{settings.experiment} is made by the first training")
+        return Finding(True, f"{settings.experiment} is created by the first training")
     client, found = _ask(settings)
     if client is None:
-        return Finding(False, "cannot be looked up while the tracking server is away", found.advice)
+        return Finding(False, "cannot be looked up, because the tracking server does not answer", found.advice)
     from copier_mlops.tracking import server
 
     try:

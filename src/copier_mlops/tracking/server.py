@@ -100,7 +100,7 @@ def experiment(client: MlflowClient, settings: Settings) -> Experiment:
     """
     found = client.get_experiment_by_name(settings.experiment)
     if found is None:
-        raise TrackingError(f"tracking: no experiment {settings.experiment}\n  fix: uv run poe train, which makes it")
+        raise TrackingError(f"tracking: no experiment {settings.experiment}\n  fix: uv run poe train, which creates it")
     if found.lifecycle_stage != "active":
         restore = f"uv run mlflow experiments restore --experiment-id {found.experiment_id}"
         raise TrackingError(f"tracking: the experiment {settings.experiment} was deleted\n  fix: {restore}")

@@ -33,7 +33,7 @@ def check_results(hashes: dict[str, str]) -> None:
     """
     for path in RESULTS:
         if path not in hashes:
-            raise SystemExit(f"track: the pipeline has not made {path}\n  fix: uv run poe train")
+            raise SystemExit(f"track: the pipeline has not written {path}\n  fix: uv run poe train")
         file = root() / path
         if not file.is_file():
             raise SystemExit(f"track: {path} is not here\n  fix: uv run dvc pull, or uv run poe train")

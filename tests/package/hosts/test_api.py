@@ -25,7 +25,7 @@ def refusal(place, *replies: Reply, **variables) -> str:
 
 def test_without_a_token_nothing_is_sent(place):
     assert "HOST_TOKEN is not set" in refusal(place, HOST_TOKEN=None)
-    assert "HOST_TOKEN holds a space" in refusal(place, HOST_TOKEN="two words\r\nX-Evil: 1")  # noqa: S106
+    assert "HOST_TOKEN has a space" in refusal(place, HOST_TOKEN="two words\r\nX-Evil: 1")  # noqa: S106
     assert place.server.seen == []
 
 
@@ -106,7 +106,7 @@ def test_an_answer_without_a_list_is_said(place):
 def test_a_redirect_does_not_get_the_token(place, status):
     with Server() as other:
         text = refusal(place, Reply(status=status, headers={"Location": f"{other.url}/steal"}))
-        assert "where the token does not go" in text
+        assert "where the token is not sent" in text
         assert other.seen == []
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.parametrize("host", [HOSTS[0]], indirect=True)
 
 def test_on_the_host_every_gate_is_closed(forgejo):
     printed = forgejo.process("gate-check", "prod", given="y\n", code=1, CI="true", FORGEJO_ACTIONS="true")
-    assert "Forgejo asks nobody before a job of the gate prod runs" in printed
+    assert "Forgejo requests no approval before a job of the gate prod runs" in printed
 
 
 def test_on_a_laptop_a_person_is_asked(forgejo):

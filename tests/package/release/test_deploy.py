@@ -96,7 +96,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_port_that_somebody_else_has_is_left_alone(client, stage):
     host, port = "127.0.0.1", int(os.environ["RELEASE_URL"].rpartition(":")[2])
     with socket.create_server((host, port)) as foreign:
-        with pytest.raises(SystemExit, match=f"port {port} is not free, and this project did not start"):
+        with pytest.raises(SystemExit, match=f"port {port} is not free, and this project does not use it"):
             put(client, stage, "1")
         with socket.create_connection((host, port)):
             foreign.accept()[0].close()
@@ -156,7 +156,10 @@ def test_a_model_that_changed_in_the_artifact_store_is_not_packaged(client, stag
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
-        ("model/model.skops", "deploy: build/package/image does not hold the model of the release: .* is damaged: its"),
+        (
+            "model/model.skops",
+            "deploy: build/package/image does not contain the model of the release: .* is damaged: its",
+        ),
         ("requirements.txt", "deploy: build/package/image is damaged or was changed"),
         ("model/model.json", "deploy: build/package/image is damaged or was changed"),
     ],
@@ -173,7 +176,7 @@ def test_a_context_with_a_changed_byte_is_not_deployed(client, stage, first, pat
 def test_a_context_that_is_gone_is_not_deployed(client, stage, first):
     packaged = package.of_version(client, stage, "2", package.JOB)
     shutil.rmtree(image())
-    with pytest.raises(SystemExit, match="does not hold the model of the release: no model file at"):
+    with pytest.raises(SystemExit, match="does not contain the model of the release: no model file at"):
         deploy.deploy(client, stage, packaged, package.JOB, None)
 
 

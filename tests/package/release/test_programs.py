@@ -180,4 +180,4 @@ def test_a_plan_without_kubectl_is_one_sentence(inside, deployment, tmp_path, mo
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit) as refused:
         environment.plan(["--env", "prod", "--teardown"])
-    assert str(refused.value) == "plan: whether service of prod is there cannot be seen: kubectl is not installed"
+    assert str(refused.value) == "plan: the state of service of prod is unknown: kubectl is not installed"

@@ -99,14 +99,14 @@ def test_no_text_of_the_project_becomes_markup(root, monkeypatch):
 def test_the_page_speaks_of_the_labels_by_their_names(root, monkeypatch):
     page = " ".join(write(root)["index.html"].split())
     assert "Predicted probability of bad" in page
-    assert "False positive rate: good called bad" in page
-    assert "A bad record called good costs 4, a good one called bad costs 1." in page
-    assert "<dt>Called bad from</dt>" in page
+    assert "False positive rate: good predicted bad" in page
+    assert "A bad record predicted good costs 4, a good one predicted bad costs 1." in page
+    assert "<dt>Predicted bad from</dt>" in page
     monkeypatch.setattr(team("schema"), "POSITIVE", "churned")
     monkeypatch.setattr(team("schema"), "LABELS", {0: "stayed", 1: "churned"})
     page = " ".join(write(root)["index.html"].split())
     assert "Predicted probability of churned" in page
-    assert "A churned record called stayed costs 4, a stayed one called churned costs 1." in page
+    assert "A churned record predicted stayed costs 4, a stayed one predicted churned costs 1." in page
     monkeypatch.setattr(team("schema"), "LABELS", {0: "stayed", 1: "churned", 2: "paused"})
     assert facts.names() == ("churned", "not churned")
 
@@ -177,7 +177,7 @@ def test_the_cards_are_those_of_the_project(root):
 def test_the_header_of_a_template_is_not_in_the_card(root):
     for name, text in write(root).items():
         assert "{#" not in text and "#}" not in text, name
-        assert text.startswith("<!-- Written by" if name.endswith(".md") else "<!doctype html>"), name
+        assert text.startswith("<!-- `uv run poe report` writes" if name.endswith(".md") else "<!doctype html>"), name
 
 
 def test_a_card_without_a_template_is_named_and_the_rest_is_written(root, capsys):

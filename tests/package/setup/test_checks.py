@@ -143,7 +143,7 @@ HEAD = "error: Failed to download and build `copier-mlops @ {0}`\n  cause: Git o
         (
             "git+file:///srv/template@1",
             "fatal: '/srv/template' does not appear to be a git repository",
-            "bring the template",
+            "restore the template",
         ),
     ],
 )

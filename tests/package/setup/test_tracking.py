@@ -27,8 +27,8 @@ def walked(fixes: bool) -> list[tuple[str, str]]:
 
 def test_a_database_that_is_not_there_yet_is_left_to_the_first_training(database):
     expected = [
-        ("ok", f"sqlite:///{database.as_posix()} is made by the first training"),
-        ("ok", "lending is made by the first training"),
+        ("ok", f"sqlite:///{database.as_posix()} is created by the first training"),
+        ("ok", "lending is created by the first training"),
     ]
     assert walked(fixes=False) == walked(fixes=True) == expected
     assert not database.exists()

@@ -101,7 +101,7 @@ def check_port(address: str, port: int) -> None:
             asked.bind((address, port))
         except OSError as error:
             raise SystemExit(
-                f"deploy: port {port} is not free, and this project did not start what has it: {error.strerror}\n"
+                f"deploy: port {port} is not free, and this project does not use it: {error.strerror}\n"
                 "  fix: end that process, or give the environment another url in release.yaml"
             ) from None
 
