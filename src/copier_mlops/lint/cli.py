@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from copier_mlops.cli import version
+from copier_mlops.lint.check import WARNING
 from copier_mlops.lint.config import Config, read_config, table_of
 from copier_mlops.lint.finding import LintError
 from copier_mlops.lint.formats import FORMATS, NAME, speak_utf8
 from copier_mlops.lint.listing import find_root
 from copier_mlops.lint.project import ANSWERS, Project
-from copier_mlops.lint.registry import WARNING, checks, named
+from copier_mlops.lint.registry import checks, named
 from copier_mlops.lint.run import lint
 
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from copier_mlops.lint.check import Check
 from copier_mlops.lint.finding import LintError
-from copier_mlops.lint.registry import Check, named
+from copier_mlops.lint.registry import named
 
 TABLE = "tool.copier-mlops-lint"
 KEYS = {"select": list, "ignore": list, "warn": list, "per-file-ignores": dict, "max-file-kb": int}

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from copier_mlops.cli import version
+from copier_mlops.lint.check import ERROR, WARNING
 from copier_mlops.lint.finding import Finding
-from copier_mlops.lint.registry import ERROR, WARNING, checks
+from copier_mlops.lint.registry import checks
 from copier_mlops.lint.run import Result
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from copier_mlops.lint.checks import load
+from copier_mlops.lint.check import WARNING
 from copier_mlops.lint.config import Config
 from copier_mlops.lint.finding import Finding, LintError
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.registry import WARNING, checks
+from copier_mlops.lint.registry import checks
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,14 @@ def run(project: Project, options: Iterable[str] = (), only: set[str] | None = N
     """Every finding of the checks that the settings and the options want, in files of `only` where that is given."""
     config = project.config
     found: list[Finding] = []
-    for id, look in load().items():
-        check = checks()[id]
+    for check in checks().values():
         if config.wants(check) and (not check.needs or check.needs in options):
             try:
-                found.extend(look(project))
+                found.extend(check.look(project))
             except LintError:
                 raise
             except Exception as error:  # the fault is the check's own: it is reported, and no other finding is lost
-                said = f"{id} failed: {type(error).__name__}: {error}"
+                said = f"{check.id} failed: {type(error).__name__}: {error}"
                 found.append(Finding("", 0, "MLO003", said.splitlines()[0]))
     if config.wants(checks()["MLO001"]):
         found.extend(project.problems.values())

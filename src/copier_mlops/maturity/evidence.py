@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from copier_mlops.lint.check import WARNING
 from copier_mlops.lint.checks import pipelines
 from copier_mlops.lint.listing import git, head
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.registry import WARNING, checks
+from copier_mlops.lint.registry import checks
 from copier_mlops.lint.run import run
 from copier_mlops.maturity import tasks
 from copier_mlops.registry import registry

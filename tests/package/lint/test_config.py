@@ -1,5 +1,7 @@
 """What a project can set, and what is refused with a sentence that names it."""
 
+import json
+
 import pytest
 
 from tests.package.lint.conftest import ids
@@ -41,7 +43,7 @@ def test_what_can_be_set(project, lint, text, expected):
 
 
 def test_an_error_can_be_a_warning(project, lint):
-    configure(project, 'warn = ["MLO1", "room-missing"]')
+    configure(project, 'warn = ["MLO1", "folder-missing"]')
     code, said, _ = lint(project)
     assert code == 0
     assert "docs/x.md:1: MLO101 warning: conflict marker" in said
@@ -52,8 +54,23 @@ def test_the_command_line_wins(project, lint):
     configure(project, 'select = ["MLO4"]\nignore = ["MLO1"]')
     assert lint(project)[0] == 0
     assert "MLO301" in lint(project, "--select", "MLO1,MLO3")[1]
-    code, said, _ = lint(project, "--select", "MLO1", "--select=MLO3", "--ignore", "room-missing")
+    code, said, _ = lint(project, "--select", "MLO1", "--select=MLO3", "--ignore", "folder-missing")
     assert code == 1 and "MLO101" in said and "MLO301" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('ignore = ["room-missing"]', ["MLO101 error"]),
+        ('warn = ["room-missing"]', ["MLO101 error", "MLO301 warning"]),
+        ('select = ["room-missing"]', ["MLO301 error"]),
+        ('per-file-ignores = { "docs/*.md" = ["room-missing", "MLO1"] }', ["MLO301 error"]),
+    ],
+)
+def test_settings_may_use_the_old_name_of_a_check(project, lint, text, expected):
+    configure(project, text)
+    findings = json.loads(lint(project, "--format", "json")[1])["findings"]
+    assert sorted(f"{each['check']} {each['severity']}" for each in findings) == expected
 
 
 @pytest.mark.parametrize(

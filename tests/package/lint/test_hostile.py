@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from copier_mlops.lint import checks as lint_checks
+from copier_mlops.lint.checks.layout import FolderMissing
 from copier_mlops.lint.reading import UnreadableError, compose, parse
 from tests.package.lint.conftest import found, ids
 from tests.platforms import on_posix
@@ -184,10 +184,10 @@ def test_a_name_that_is_no_text(project):
 
 
 def test_a_check_that_fails_is_said_and_the_others_are_heard(project, monkeypatch, lint):
-    def fail(project):
+    def fail(self, project):
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setitem(lint_checks.RUNS, "MLO301", fail)
+    monkeypatch.setattr(FolderMissing, "look", fail)
     (project / "docs" / "x.md").write_text("<" * 7 + " a\n", encoding="utf-8")
     assert ids(project) == ["MLO003", "MLO101"]
     code, said, _ = lint(project, "--ignore", "MLO003,MLO1")

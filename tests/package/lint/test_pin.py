@@ -11,7 +11,7 @@ BOUNDED = '[project]\nname = "x"\ndependencies = ["copier-mlops[online]>=1.2.0,<
 OF_GROUP = '[dependency-groups]\ndev = [{ include-group = "x" }, "copier-mlops"]\n'
 DIRECT = f'[project]\nname = "x"\ndependencies = ["copier-mlops @ git+https://example.org/t.git@{HASH}"]\n'
 GIT = 'git = "https://example.org/t.git"'
-NO_PIN, NO_COMMIT, NO_BOUND = "has no pin", "is pinned to no commit", "without a bound"
+NO_PIN, NO_COMMIT, NO_BOUND = "has no pin", "is not pinned to a commit", "has no bound"
 ORIGIN = "_src_path: a\n"
 INDEX = f"{ORIGIN}package_index: true\n"
 

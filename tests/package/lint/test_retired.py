@@ -185,4 +185,4 @@ def test_the_registry_is_in_the_wheel(tmp_path):
     subprocess.run(["uv", "build", "--quiet", "--wheel", "--out-dir", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     listed = run(tmp_path, "python", "-m", "zipfile", "--list", str(wheel))
-    assert "copier_mlops/registries/retired.yml" in listed and "copier_mlops/lint/checks.yml" in listed
+    assert "copier_mlops/registries/retired.yml" in listed

@@ -1,4 +1,4 @@
-"""The environment files say what the settings classes of the package ask for."""
+"""Environment files: the settings classes of the package can read them."""
 
 import functools
 import importlib
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from copier_mlops.lint.checks import check
+from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.registry import registry, team_files
@@ -23,14 +23,14 @@ PREFIX = f"{FOLDER}/environment_"
 
 @dataclass(frozen=True)
 class Reader:
-    """The settings class that reads a file, by module and name, and the values that the program gives beside it."""
+    """The settings class that reads a file, by module and name, and the values that the program adds."""
 
     module: str
     name: str
     given: frozenset[str] = field(default_factory=frozenset)
 
     def model(self) -> "type[BaseSettings]":
-        """Import the class; pydantic takes a moment, which a project without such files need not wait."""
+        """Import the class: only here, since importing pydantic is slow and some projects have no such file."""
         found: type[BaseSettings] = getattr(importlib.import_module(f"copier_mlops.{self.module}"), self.name)
         return found
 
@@ -45,14 +45,14 @@ READERS = {
 
 @functools.cache
 def first_level(path: str) -> int:
-    """Return the level that brings a file; one above all if none does, since the file is then the team's own."""
+    """Return the level that brings a file; for a file that is the team's own, a number above all levels."""
     levels = enumerate(team_files())
     brought = (number for number, yours in levels if any(fnmatchcase(f"/{path}", pattern) for pattern in yours))
     return next(brought, len(team_files()))
 
 
 def reader(project: Project, path: str) -> Reader | None:
-    """Return what reads a file; None if it is a file of the team's own."""
+    """Return the class that reads a file; None for a file of the team's own."""
     folder, _, name = path.rpartition("/")
     if project.level < first_level(path):
         return None
@@ -66,35 +66,67 @@ def reader(project: Project, path: str) -> Reader | None:
     return READERS.get(name)
 
 
-@check("MLO701")
-def missing(project: Project) -> Iterator[Finding]:
-    """An environment without its settings: one that the flows name, or one that has a folder."""
-    names = dict.fromkeys(each["name"] for each in registry("environments"))
-    names |= dict.fromkeys(path[len(PREFIX) :].split("/")[0] for path in project.files if path.startswith(PREFIX))
-    for name in names:
-        path = f"{PREFIX}{name}/settings.yaml"
-        if path not in project.files and project.level >= first_level(path):
-            yield Finding("", 0, "MLO701", f"there is no {path}, so the environment {name} has no settings")
+class EnvironmentMissing(Check):
+    """An environment without settings: one that the flows use, or one that has a folder."""
+
+    id = "MLO701"
+    name = "environment-missing"
+    page = "environments"
+    finds = (
+        "An environment without `settings.yaml`: `dev`, `stage` or `prod`, or one that has a folder "
+        "`operation/configuration/environment_NAME`."
+    )
+    why = "The first command with that environment stops."
+    fix = "Restore the file, or copy the one of another environment."
+    example = Example(
+        "ls operation/configuration/environment_prod",
+        "kustomization.yaml  release.yaml\n",
+        "kustomization.yaml  release.yaml  settings.yaml\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Look for the settings of each environment."""
+        names = dict.fromkeys(each["name"] for each in registry("environments"))
+        names |= dict.fromkeys(path[len(PREFIX) :].split("/")[0] for path in project.files if path.startswith(PREFIX))
+        for name in names:
+            path = f"{PREFIX}{name}/settings.yaml"
+            if path not in project.files and project.level >= first_level(path):
+                yield self.found("", 0, f"there is no {path}, so the environment {name} has no settings")
 
 
-@check("MLO702")
-def invalid(project: Project) -> Iterator[Finding]:
+class SettingInvalid(Check):
     """A setting that is unknown, missing or of the wrong type."""
-    for path in project.files:
-        if not path.startswith(f"{FOLDER}/") or not (found := reader(project, path)):
-            continue
-        value = project.yaml(path)
-        if path in project.problems:
-            continue
-        from copier_mlops.lint.values import errors
 
-        for place, reason in errors(found.model(), value, found.given):
-            name = ".".join(map(str, place)) or "the file"
-            yield Finding(path, line_of(project.nodes(path), place), "MLO702", f"{name} {reason}")
+    id = "MLO702"
+    name = "setting-invalid"
+    page = "environments"
+    finds = (
+        "A key that is unknown or missing, or a value that has the wrong type or is out of bounds, in "
+        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml` or `host.yaml`. The lint uses the "
+        "classes that read these files when a task runs, with the values of the file and not with environment "
+        "variables. It does not check your own files in `operation/configuration`."
+    )
+    why = "Otherwise you learn it from a deployment, at the worst moment: nothing reads a file for prod before prod."
+    fix = "Correct the value; the finding tells you what is allowed."
+    example = Example("operation/configuration/environment_prod/settings.yaml", "port: high\n", "port: 8080\n")
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Read each environment file with its class."""
+        for path in project.files:
+            if not path.startswith(f"{FOLDER}/") or not (found := reader(project, path)):
+                continue
+            value = project.yaml(path)
+            if path in project.problems:
+                continue
+            from copier_mlops.lint.values import errors
+
+            for place, reason in errors(found.model(), value, found.given):
+                name = ".".join(map(str, place)) or "the file"
+                yield self.found(path, line_of(project.nodes(path), place), f"{name} {reason}")
 
 
 def line_of(node: yaml.Node | None, place: tuple[str | int, ...]) -> int:
-    """Return the line of a key; that of the group around it if the key is missing, 0 for the whole file."""
+    """Return the line of a key; if the key is missing, the line of the group around it; for the whole file, 0."""
     line = 0
     for part in place:
         if isinstance(node, yaml.MappingNode):

@@ -1,8 +1,8 @@
-"""The folders that every repository of the template has, as far as its level promises them."""
+"""The folders that every repository of the template has, as far as its level brings them."""
 
 from collections.abc import Iterator
 
-from copier_mlops.lint.checks import check
+from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.registry import registry, team_files
@@ -16,7 +16,7 @@ def not_chosen(serving: object) -> set[str]:
 
 
 def promised(level: int, serving: object) -> dict[str, int]:
-    """Return the folders that are there from a level on, derived from the files that levels and serving modes bring."""
+    """Return each folder that a level has, with the level that brings it; levels and serving modes list the files."""
     found: dict[str, int] = {}
     left_out = not_chosen(serving)
     for number, entry in enumerate(registry("levels")[: level + 1]):
@@ -31,10 +31,21 @@ def promised(level: int, serving: object) -> dict[str, int]:
     return found
 
 
-@check("MLO301")
-def missing_folder(project: Project) -> Iterator[Finding]:
+class FolderMissing(Check):
     """A folder of the layout that is not there."""
-    for folder, number in promised(project.level, project.answers.get("serving")).items():
-        if not any(path.startswith(f"{folder}/") for path in project.files):
-            name = registry("levels")[number]["name"].lower()
-            yield Finding("", 0, "MLO301", f"there is no folder {folder}, which level {number}, {name}, brings")
+
+    id = "MLO301"
+    name = "folder-missing"
+    old_names = ("room-missing",)
+    page = "layout"
+    finds = "A folder of the layout, as far as your level brings it, that has no file."
+    why = "Tasks, pipelines and updates expect things at their place in the layout."
+    fix = "Restore it from git, or move its files back."
+    example = Example("ls", "analysis  data  docs  operation  src\n", "data  docs  notebooks  operation  src\n")
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Report each folder that no file is in."""
+        for folder, number in promised(project.level, project.answers.get("serving")).items():
+            if not any(path.startswith(f"{folder}/") for path in project.files):
+                name = registry("levels")[number]["name"].lower()
+                yield self.found("", 0, f"there is no folder {folder}, which level {number}, {name}, brings")

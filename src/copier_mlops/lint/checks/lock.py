@@ -1,4 +1,4 @@
-"""dvc.lock says what dvc.yaml, the parameters and the code say, and the metrics are those of that run."""
+"""The lock: dvc.lock agrees with dvc.yaml, the parameters and the code, and the metrics are those of that run."""
 
 import hashlib
 import os
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from copier_mlops.lint.checks import check
+from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.stages import UNKNOWN, command, get, join, paths, resolve, stages, values_of
 
 
 def locks(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """Each dvc.lock with its folder, its dvc.yaml and its stages."""
+    """Yield each dvc.lock with its folder, its dvc.yaml and its stages."""
     for path in project.files:
         folder, _, name = path.rpartition("/")
         if name == "dvc.lock":
@@ -25,20 +25,20 @@ def locks(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
 
 
 def both(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Each stage that stands in both files: the lock, the folder, its name, its entries there and there, its values."""
+    """Yield each stage of both files: the lock, the folder, its name, its entries in lock and pipeline, its values."""
     for path, folder, source, locked in locks(project):
         for name, entry, context in stages(project, source):
             if name in locked:
                 yield path, folder, name, locked[name], entry, context
 
 
-def at(project: Project, path: str, name: str, check_id: str, message: str) -> Finding:
-    """A finding on the line where a stage begins in its lock."""
-    return Finding(path, project.line_of(path, rf"^  ['\"]?{re.escape(name)}['\"]?:"), check_id, message)
+def line_of(project: Project, path: str, name: str) -> int:
+    """Return the line of a lock at which a stage begins."""
+    return project.line_of(path, rf"^  ['\"]?{re.escape(name)}['\"]?:")
 
 
 def digest(project: Project, path: str) -> set[str]:
-    """The MD5 of a file of git, with the line ends of this machine and without; the one of its pointer otherwise."""
+    """Return the MD5 of a file in git, with and without this machine's line ends; of data, the MD5 in its pointer."""
     pointer = project.dvc(f"{path}.dvc")
     outs = pointer.get("outs") if isinstance(pointer, dict) else None
     if isinstance(outs, list) and outs and isinstance(outs[0], dict):
@@ -51,7 +51,7 @@ def digest(project: Project, path: str) -> set[str]:
 
 
 def recorded(entries: object, folder: str) -> dict[str, str]:
-    """The files that a lock records with the hash of each, where it is one that can be computed here."""
+    """Return the files that a lock records, each with its hash; empty if it is one that cannot be computed here."""
     found = {}
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("path"), str) and "://" not in entry["path"]:
@@ -60,48 +60,92 @@ def recorded(entries: object, folder: str) -> dict[str, str]:
     return found
 
 
-@check("MLO601")
-def stages_differ(project: Project) -> Iterator[Finding]:
-    """A stage that one of the two files does not have."""
-    for path, _, source, locked in locks(project):
-        if source in project.problems:
-            continue
-        now = {name for name, _, _ in stages(project, source)}
-        for name in sorted(locked.keys() - now):
-            yield at(project, path, name, "MLO601", f"stage {name} is not in {source}")
-        for name in sorted(now - locked.keys()):
-            yield Finding(path, 0, "MLO601", f"stage {name} of {source} has not run")
+class LockStages(Check):
+    """A stage that only one of the two files has."""
+
+    id = "MLO601"
+    name = "lock-stages"
+    page = "lock"
+    finds = "A stage that only one of `dvc.yaml` and `dvc.lock` has."
+    why = "The results in git are not those of the pipeline in git."
+    fix = "Run `uv run poe train`, then commit `dvc.lock`."
+    example = Example(
+        "dvc.lock",
+        "stages:\n  prepare: …  # dvc.yaml has prepare and train\n",
+        "stages:\n  prepare: …\n  train: …\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the names of the stages."""
+        for path, _, source, locked in locks(project):
+            if source in project.problems:
+                continue
+            now = {name for name, _, _ in stages(project, source)}
+            for name in sorted(locked.keys() - now):
+                yield self.found(path, line_of(project, path, name), f"stage {name} is not in {source}")
+            for name in sorted(now - locked.keys()):
+                yield self.found(path, 0, f"stage {name} of {source} has not run")
 
 
-@check("MLO602")
-def command_differs(project: Project) -> Iterator[Finding]:
+class LockCommand(Check):
     """A command that is another one by now."""
-    for path, _, name, was, entry, context in both(project):
-        now = command(entry.get("cmd"), context)
-        if now is not None and was.get("cmd") is not None and now != command(was["cmd"], {}):
-            yield at(project, path, name, "MLO602", f"stage {name} ran with another command than dvc.yaml has")
+
+    id = "MLO602"
+    name = "lock-command"
+    page = "lock"
+    finds = "A command of `dvc.yaml` that, after its parameters are filled in, is not the one that ran."
+    why = "The results in git are not those of the pipeline in git."
+    fix = "Run `uv run poe train`, then commit `dvc.lock`."
+    example = Example(
+        "dvc.lock",
+        "cmd: python train.py --folds 5  # dvc.yaml says --folds 10\n",
+        "cmd: python train.py --folds 10\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the commands of each stage."""
+        for path, _, name, was, entry, context in both(project):
+            now = command(entry.get("cmd"), context)
+            if now is not None and was.get("cmd") is not None and now != command(was["cmd"], {}):
+                said = f"stage {name} ran with another command than dvc.yaml has"
+                yield self.found(path, line_of(project, path, name), said)
 
 
-@check("MLO603")
-def parameters_differ(project: Project) -> Iterator[Finding]:
+class LockParameters(Check):
     """A parameter that has another value by now, or that the run did not know."""
-    for path, folder, name, was, entry, context in both(project):
-        params = was.get("params")
-        known = params if isinstance(params, dict) else {}
-        for file, values in known.items():
-            now = values_of(project, join(folder, str(file)))
-            for parameter, value in values.items() if isinstance(values, dict) else ():
-                if (found := get(now, str(parameter))) is UNKNOWN or found != value:
-                    yield at(project, path, name, "MLO603", f"stage {name} ran with another {parameter} than now")
-        for file, parameter in wanted(entry.get("params"), context):
-            values = known.get(file)
-            first = {str(each).split(".")[0] for each in values} if isinstance(values, dict) else set()
-            if parameter.split(".")[0] not in first:
-                yield at(project, path, name, "MLO603", f"stage {name} ran without knowing {parameter} of {file}")
+
+    id = "MLO603"
+    name = "lock-parameters"
+    page = "lock"
+    finds = "A parameter that had another value in the run, or that the run did not know."
+    why = "The metrics in git belong to other parameters."
+    fix = "Run `uv run poe train`, then commit `dvc.lock`."
+    example = Example(
+        "dvc.lock",
+        "params.yaml:\n  seed: 42  # params.yaml says 7\n",
+        "params.yaml:\n  seed: 7\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the parameters of each stage."""
+        for path, folder, name, was, entry, context in both(project):
+            line = line_of(project, path, name)
+            params = was.get("params")
+            known = params if isinstance(params, dict) else {}
+            for file, values in known.items():
+                now = values_of(project, join(folder, str(file)))
+                for parameter, value in values.items() if isinstance(values, dict) else ():
+                    if (found := get(now, str(parameter))) is UNKNOWN or found != value:
+                        yield self.found(path, line, f"stage {name} ran with another {parameter} than now")
+            for file, parameter in wanted(entry.get("params"), context):
+                values = known.get(file)
+                first = {str(each).split(".")[0] for each in values} if isinstance(values, dict) else set()
+                if parameter.split(".")[0] not in first:
+                    yield self.found(path, line, f"stage {name} ran without knowing {parameter} of {file}")
 
 
 def wanted(entries: object, context: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The parameters that a stage of dvc.yaml names, with the file of each."""
+    """Yield the parameters that a stage of dvc.yaml names, with the file of each."""
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
             for file, names in entry.items():
@@ -110,33 +154,66 @@ def wanted(entries: object, context: dict[str, Any]) -> Iterator[tuple[str, str]
             yield "params.yaml", name
 
 
-@check("MLO604")
-def dependencies_differ(project: Project) -> Iterator[Finding]:
+class LockDependencies(Check):
     """Code or data that is another one by now, or that the run did not know."""
-    made: dict[str, str] = {}
-    for _, folder, _, locked in locks(project):
-        for entry in locked.values():
-            made |= recorded(entry.get("outs"), folder)
-    for path, folder, name, was, entry, context in both(project):
-        known = recorded(was.get("deps"), folder)
-        for file, before in known.items():
-            now = {made[file]} if made.get(file) else digest(project, file)
-            if before and now and before not in now:
-                yield at(project, path, name, "MLO604", f"stage {name} ran with another {file}")
-        for file, _ in paths(entry.get("deps"), context, folder):
-            if file not in known:
-                yield at(project, path, name, "MLO604", f"stage {name} ran without {file}, which dvc.yaml names")
+
+    id = "MLO604"
+    name = "lock-dependencies"
+    page = "lock"
+    finds = (
+        "Code, a data pointer or an output that is not the one of the run. The lint compares only what is in git and "
+        "downloads nothing."
+    )
+    why = "The metrics in git belong to other code or data."
+    fix = (
+        'Run `uv run poe train`, then commit `dvc.lock`. If your team trains only in CI, you can set `warn = ["MLO6"]`.'
+    )
+    example = Example(
+        "dvc.lock",
+        "- path: src/german_credit/train.py\n  md5: 0b4b7a…  # the file was edited since\n",
+        "- path: src/german_credit/train.py\n  md5: 91f3c2…\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the hashes of each stage's dependencies."""
+        made: dict[str, str] = {}
+        for _, folder, _, locked in locks(project):
+            for entry in locked.values():
+                made |= recorded(entry.get("outs"), folder)
+        for path, folder, name, was, entry, context in both(project):
+            line = line_of(project, path, name)
+            known = recorded(was.get("deps"), folder)
+            for file, before in known.items():
+                now = {made[file]} if made.get(file) else digest(project, file)
+                if before and now and before not in now:
+                    yield self.found(path, line, f"stage {name} ran with another {file}")
+            for file, _ in paths(entry.get("deps"), context, folder):
+                if file not in known:
+                    yield self.found(path, line, f"stage {name} ran without {file}, which dvc.yaml names")
 
 
-@check("MLO605")
-def metrics(project: Project) -> Iterator[Finding]:
-    """Metrics that git should keep and that are not there, or not those of the run."""
-    for path, folder, name, was, entry, context in both(project):
-        known = recorded(was.get("outs"), folder)
-        for file, options in paths(entry.get("metrics"), context, folder):
-            if options.get("cache") is not False:
-                continue
-            if not os.path.lexists(project.root / file):
-                yield at(project, path, name, "MLO605", f"{file}, which stage {name} measured, is not there")
-            elif known.get(file) and (now := digest(project, file)) and known[file] not in now:
-                yield Finding(file, 0, "MLO605", f"is not what stage {name} measured when dvc.lock was written")
+class MetricsMissing(Check):
+    """Metrics that belong in git and are not there, or are not those of the run."""
+
+    id = "MLO605"
+    name = "metrics-missing"
+    page = "lock"
+    finds = (
+        "A metrics file outside DVC's cache that is not there, or that has not the content which `dvc.lock` recorded."
+    )
+    why = "The figures that people compare were never measured, or somebody edited them."
+    fix = "Run `uv run poe train`, then commit the metrics together with `dvc.lock`."
+    example = Example("metrics.json", '{"roc_auc": 0.99}\n', '{"roc_auc": 0.79}\n')
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the hashes of each stage's metrics."""
+        for path, folder, name, was, entry, context in both(project):
+            known = recorded(was.get("outs"), folder)
+            for file, options in paths(entry.get("metrics"), context, folder):
+                if options.get("cache") is not False:
+                    continue
+                if not os.path.lexists(project.root / file):
+                    said = f"{file}, which stage {name} measured, is not there"
+                    yield self.found(path, line_of(project, path, name), said)
+                elif known.get(file) and (now := digest(project, file)) and known[file] not in now:
+                    yield self.found(file, 0, f"is not what stage {name} measured when dvc.lock was written")

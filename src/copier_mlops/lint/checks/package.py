@@ -1,24 +1,24 @@
-"""The package that does the work of the tasks: its pin in pyproject.toml, and what is left of the files it replaced."""
+"""The package that does the work of the tasks: its pin in pyproject.toml, and leftovers of the files it replaced."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from copier_mlops.lint import kustomize
-from copier_mlops.lint.checks import check
+from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project, subtable
 from copier_mlops.lint.retired import left, retired, uses
 
 FILE, NAME = "pyproject.toml", "copier-mlops"
 REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(.*)", re.DOTALL)
-# What bounds a version from above.
+# An upper bound of a version.
 BOUND = re.compile(r"<|~=|==")
 SHORTHANDS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 
 
 def requirements(project: Project) -> list[str]:
-    """Return what pyproject.toml says behind the name of the package, each time that it names it."""
+    """Return the text after the name of the package in each requirement of pyproject.toml."""
     table = project.toml(FILE)
     of_project, groups = subtable(table, "project"), subtable(table, "dependency-groups")
     lists = [of_project.get("dependencies"), *subtable(of_project, "optional-dependencies").values(), *groups.values()]
@@ -31,7 +31,7 @@ def requirements(project: Project) -> list[str]:
 
 
 def sources(project: Project) -> list[dict[str, Any]]:
-    """Return where uv takes the package from, as `[tool.uv.sources]` says; one table for each marker."""
+    """Return the sources of the package in `[tool.uv.sources]`; one table for each marker."""
     listed = subtable(subtable(subtable(project.toml(FILE), "tool"), "uv"), "sources")
     found: Any = next((value for name, value in listed.items() if _normal(name) == NAME), [])
     return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
@@ -51,8 +51,8 @@ def has_tasks(project: Project) -> bool:
     return b'"mlops ' in (project.read("poe_tasks.toml") or b"")
 
 
-def fix(project: Project) -> str:
-    """Return the lines that pin the package to where the project came from, and the command that comes after them."""
+def pin(project: Project) -> str:
+    """Return the line that pins the package to the template of the project, and the command to run after it."""
     source, commit = (str(project.answers.get(name) or "") for name in ("_src_path", "_commit"))
     for short, address in SHORTHANDS.items():
         source = source.replace(short, address, 1) if source.startswith(short) else source
@@ -66,54 +66,110 @@ def fix(project: Project) -> str:
     return f"write `{NAME} = {place}` below [tool.uv.sources], then: uv sync"
 
 
-@check("MLO901")
-def unpinned(project: Project) -> Iterator[Finding]:
-    """A package that could be another one tomorrow, or that nobody asks for."""
-    named, taken = requirements(project), sources(project)
-    line = project.line_of(FILE, rf"^[^#\n]*\b{NAME}\b(?!-)")
-    if not named:
-        if has_tasks(project) and FILE not in project.problems:
-            said = f"the tasks run `mlops`, but no dependency is {NAME}; {_restore(project)}"
-            yield Finding(FILE if FILE in project.files else "", line, "MLO901", said)
-        return
-    if project.answers.get("package_index") is True and not taken:
-        if not any(BOUND.search(each) for each in named):
-            said = f"{NAME} comes from an index without a bound on its version; write one, `>=1.2.0,<1.3` for example"
-            yield Finding(FILE, line, "MLO901", f"{said}, then: uv sync")
-    elif not taken and not any(each.startswith("@") for each in named):
-        said = f"{NAME} has no pin, so that uv asks an index that anybody may publish to"
-        yield Finding(FILE, line, "MLO901", f"{said}; {fix(project)}")
-    elif any("git" in each and not each.get("rev") and not each.get("tag") for each in taken):
-        yield Finding(
-            FILE, line, "MLO901", f"{NAME} is pinned to no commit, so that it changes by itself; {fix(project)}"
-        )
+class PackageUnpinned(Check):
+    """A package that could be another one tomorrow, or that pyproject.toml does not name."""
+
+    id = "MLO901"
+    name = "package-unpinned"
+    page = "package"
+    finds = (
+        "The tasks run `mlops`, but `pyproject.toml` does not name copier-mlops. Or it names it, but neither "
+        "`[tool.uv.sources]` nor, with the answer `package_index`, a bound on its version tells which one."
+    )
+    why = (
+        "`[tool.uv.sources]` has the place of the package and its commit. Without it, uv asks an index to which "
+        "anybody can publish a package of that name, or takes another version tomorrow."
+    )
+    fix = "Write the line that the finding shows, then `uv sync`; or restore it with `git restore pyproject.toml`."
+    example = Example(
+        "pyproject.toml",
+        '[tool.uv.sources]\ncopier-mlops = { git = "https://git.example.org/ml/copier-mlops" }\n',
+        '[tool.uv.sources]\ncopier-mlops = { git = "https://git.example.org/ml/copier-mlops", rev = "0.3.0" }\n',
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Read the requirements and the sources of pyproject.toml."""
+        asked, taken = requirements(project), sources(project)
+        line = project.line_of(FILE, rf"^[^#\n]*\b{NAME}\b(?!-)")
+        if not asked:
+            if has_tasks(project) and FILE not in project.problems:
+                said = f"the tasks run `mlops`, but no dependency is {NAME}"
+                way_out = f'write `"{NAME}"` among the dependencies, and {pin(project)}'
+                yield self.found(FILE if FILE in project.files else "", line, f"{said}; {way_out}")
+        elif project.answers.get("package_index") is True and not taken:
+            if not any(BOUND.search(each) for each in asked):
+                said = f"{NAME} comes from an index, but its version has no bound"
+                yield self.found(FILE, line, f"{said}; write one, for example `>=1.2.0,<1.3`, then: uv sync")
+        elif not taken and not any(each.startswith("@") for each in asked):
+            said = f"{NAME} has no pin, so that uv asks an index to which anybody can publish"
+            yield self.found(FILE, line, f"{said}; {pin(project)}")
+        elif any("git" in each and not each.get("rev") and not each.get("tag") for each in taken):
+            said = f"{NAME} is not pinned to a commit, so that it changes by itself"
+            yield self.found(FILE, line, f"{said}; {pin(project)}")
 
 
-def _restore(project: Project) -> str:
-    return f'write `"{NAME}"` among the dependencies, and {fix(project)}'
-
-
-@check("MLO902")
-def machinery_left(project: Project) -> Iterator[Finding]:
+class MachineryLeft(Check):
     """A file that the package replaced."""
-    if follows(project):
-        for path, replacement in left(project):
-            yield Finding(path, 0, "MLO902", f"nothing runs this file any more; what replaces it is {replacement}")
+
+    id = "MLO902"
+    name = "machinery-left"
+    page = "package"
+    finds = (
+        "A file of an older version of the template that the package replaced, for example "
+        "`operation/execution/track.py`."
+    )
+    why = "Nothing runs it any more, so a change in it has no effect."
+    fix = "Move your changes to its replacement, or into a file of another name, then `git rm FILE`."
+    example = Example(
+        "git ls-files operation/execution",
+        "operation/execution/serve.py\noperation/execution/track.py\n",
+        "operation/execution/serve.py\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Look for each of those files."""
+        if follows(project):
+            for path, replacement in left(project):
+                yield self.found(path, 0, f"nothing runs this file any more; what replaces it is {replacement}")
 
 
-@check("MLO903")
-def machinery_used(project: Project) -> Iterator[Finding]:
+class MachineryUsed(Check):
     """A line of the team's own that names such a file."""
-    if not follows(project):
-        return
-    offers: dict[str, kustomize.Offer] = {}
-    for use in uses(project):
-        said = f"{use.name} is gone; what replaces it is {use.replacement}"
-        if use.path not in offers:
-            offers[use.path] = kustomize.offer(project, use.path)
-        found = offers[use.path]
-        why = f"; {found.refusal}" if found.refusal else ""
-        yield Finding(use.path, use.line, "MLO903", said + why, found.fix if use.line in found.lines else None)
-    for path, line in kustomize.links(project):
-        said = f"{kustomize.MOVED} is gone; what replaces it is {retired()[kustomize.MOVED]}"
-        yield Finding(path, line, "MLO903", f"{said}; --fix leaves this file alone: it is a link, or lies behind one")
+
+    id = "MLO903"
+    name = "machinery-used"
+    page = "package"
+    finds = (
+        "A line of your own code, tasks or settings that names a file which the package replaced, for example `from "
+        'operation.execution import charts` or `cmd = "python -m operation.execution.report"`.'
+    )
+    why = "The import fails, or the path leads nowhere."
+    fix = (
+        "Use the replacement that the finding names. In a `kustomization.yaml`, `--fix` does this for you below "
+        "`resources`, `components` and `bases`, and changes no other byte. For example, it writes "
+        "`../../execution/kubernetes` for `../../execution/release/kubernetes`. It leaves the file, and tells you "
+        "why, in these cases: the file has anchors, a key twice, several documents or more than 30 kB; it is not YAML "
+        "in UTF-8; it is read-only or a link."
+    )
+    fixes_itself = True
+    example = Example(
+        "notebooks/look.py",
+        "from operation.execution import charts\n",
+        "from copier_mlops.reporting import charts\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Search code and settings for the names of those files."""
+        if not follows(project):
+            return
+        offers: dict[str, kustomize.Offer] = {}
+        for use in uses(project):
+            said = f"{use.name} is gone; what replaces it is {use.replacement}"
+            if use.path not in offers:
+                offers[use.path] = kustomize.offer(project, use.path)
+            offer = offers[use.path]
+            why = f"; {offer.refusal}" if offer.refusal else ""
+            yield self.found(use.path, use.line, said + why, offer.fix if use.line in offer.lines else None)
+        for path, line in kustomize.links(project):
+            said = f"{kustomize.MOVED} is gone; what replaces it is {retired()[kustomize.MOVED]}"
+            yield self.found(path, line, f"{said}; --fix leaves this file alone: it is a link, or lies behind one")

@@ -1,11 +1,11 @@
-"""What pipelines and images are built from cannot move under them."""
+"""Pins: the actions and images of pipelines cannot change behind your back."""
 
 import re
 from collections.abc import Iterator
 
 import yaml
 
-from copier_mlops.lint.checks import check
+from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.checks.pipelines import pairs
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import YAML, Project
@@ -18,29 +18,55 @@ FROM = re.compile(rb"^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+
 LOCAL = ("./", "$/", "../")
 
 
-@check("MLO206")
-def action(project: Project) -> Iterator[Finding]:
+class ActionUnpinned(Check):
     """An action by a name that can be moved to another commit."""
-    for path in project.pipelines:
-        for key, value in pairs(project.nodes(path)):
-            if key != "uses" or not isinstance(value, yaml.ScalarNode):
-                continue
-            if not value.value.startswith((*LOCAL, "docker://")) and not COMMIT.fullmatch(value.value):
-                said = f"`{value.value}` is not pinned to a commit of 40 hexadecimal digits"
-                yield Finding(path, value.start_mark.line + 1, "MLO206", said)
+
+    id = "MLO206"
+    name = "action-unpinned"
+    page = "pipelines"
+    finds = "An action that is named by tag or branch. Actions of the repository itself are allowed."
+    why = "Somebody can move a tag to other code, which then runs with the permissions of your job."
+    fix = "Write the commit of 40 digits after `@`, and the version as a comment."
+    example = Example(
+        ".github/workflows/ci.yml",
+        "- uses: actions/checkout@v4\n",
+        "- uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Judge the value of each `uses`."""
+        for path in project.pipelines:
+            for key, value in pairs(project.nodes(path)):
+                if key != "uses" or not isinstance(value, yaml.ScalarNode):
+                    continue
+                if not value.value.startswith((*LOCAL, "docker://")) and not COMMIT.fullmatch(value.value):
+                    said = f"`{value.value}` is not pinned to a commit of 40 hexadecimal digits"
+                    yield self.found(path, value.start_mark.line + 1, said)
 
 
-@check("MLO207")
-def image(project: Project) -> Iterator[Finding]:
+class ImageUnpinned(Check):
     """An image by a tag that can be moved to another one."""
-    for path, line, name in [*_of_pipelines(project), *_of_dockerfiles(project), *_of_compose(project)]:
-        if "$" not in name and not is_pinned(name):
-            said = f"image `{name[:80]}` has neither a digest nor the tag of a full version"
-            yield Finding(path, line, "MLO207", said)
+
+    id = "MLO207"
+    name = "image-unpinned"
+    page = "pipelines"
+    finds = (
+        "An image of CI, of a Dockerfile or of a compose file that has neither a digest nor a tag of the form 1.2.3."
+    )
+    why = "Tomorrow, the same commit is built from something else."
+    fix = "Write the full version, or better the digest: `NAME:1.2.3@sha256:…`."
+    example = Example("Dockerfile", "FROM python:3.11\n", "FROM python:3.11.9-slim\n")
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Judge the names of all images."""
+        for path, line, name in [*_of_pipelines(project), *_of_dockerfiles(project), *_of_compose(project)]:
+            if "$" not in name and not is_pinned(name):
+                said = f"image `{name[:80]}` has neither a digest nor the tag of a full version"
+                yield self.found(path, line, said)
 
 
 def is_pinned(name: str) -> bool:
-    """Whether a name stands for one image for ever, or at least for one version of it."""
+    """Return whether a name always means one image, or at least one version of it."""
     return len(name) < LONGEST and bool(DIGEST.fullmatch(name) or FULL_TAG.fullmatch(name))
 
 
@@ -53,7 +79,7 @@ def _of_pipelines(project: Project) -> Iterator[tuple[str, int, str]]:
 
 
 def _images(key: str, value: yaml.Node, path: str) -> Iterator[yaml.Node]:
-    """The nodes below a key that name an image; a word alone is the name of a resource on some hosts."""
+    """Yield the nodes below a key that name an image; on some hosts, a single word is the name of a resource."""
     has_names = path.startswith(("azure", "bitbucket", ".azure"))
     if key in ("image", "container", "pipe"):
         yield from _named(value, has_names and key == "container")
