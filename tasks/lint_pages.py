@@ -9,8 +9,8 @@ from copier_mlops.lint.registry import checks
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FOLDER, OVERVIEW = DOCS / "lint", DOCS / "lint.md"
 TITLES = {
-    "itself": "What the lint could not check",
-    "leftovers": "What an update left behind",
+    "itself": "Files and checks that failed",
+    "leftovers": "Leftovers of an update",
     "answers": "The answers file",
     "pipelines": "Pipelines",
     "layout": "Layout",

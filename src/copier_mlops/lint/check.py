@@ -35,7 +35,7 @@ class Check(ABC):
     """The base of all checks: a subclass fills in the attributes and `look`."""
 
     id: ClassVar[str]
-    # What a person calls it; settings and options take it in place of the id. Its class has the same name.
+    # A name for people, for example `conflict-marker`. Settings and options take it, and the class has it as well.
     name: ClassVar[str]
     # Names that it once had: settings that use them keep working.
     old_names: ClassVar[tuple[str, ...]] = ()

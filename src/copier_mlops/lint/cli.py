@@ -1,6 +1,6 @@
 """Lint a repository that was generated from copier-mlops.
 
-Ends with 0 where there is no error, 1 where there is one, 2 where it was used wrongly or failed itself.
+It ends with 0 if there is no error, 1 if there is one, and 2 if you used it wrongly or it failed itself.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from textwrap import indent
 
 from copier_mlops.cli import version
 from copier_mlops.lint.check import WARNING
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     found = argparse.ArgumentParser(
         prog=NAME,
         description=__doc__,
@@ -51,16 +52,20 @@ def parser() -> argparse.ArgumentParser:
         "For example: uv run poe lint-template --select MLO1",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    found.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="say what is wrong in these alone")
+    found.add_argument(
+        "paths", nargs="*", type=Path, metavar="PATH", help="report only faults in these files or folders"
+    )
     found.add_argument("--project", type=Path, metavar="FOLDER", help="the project (default: the one around here)")
-    found.add_argument("--select", action="append", metavar="ID,…", help="run these checks and no others")
-    found.add_argument("--ignore", action="append", metavar="ID,…", help="leave these out")
-    found.add_argument("--fix", action="store_true", help="fix what can be fixed without losing anything")
-    found.add_argument("--format", choices=FORMATS, default="text", help="how findings are printed (default: text)")
+    found.add_argument(
+        "--select", action="append", metavar="ID,…", help="run only these checks, for example MLO101,MLO4"
+    )
+    found.add_argument("--ignore", action="append", metavar="ID,…", help="do not run these checks, for example MLO101")
+    found.add_argument("--fix", action="store_true", help="fix faults if nothing can be lost")
+    found.add_argument("--format", choices=FORMATS, default="text", help="the format of the findings (default: text)")
     found.add_argument("--drift", action="store_true", help="compare managed files with the template")
     found.add_argument("--updates", action="store_true", help="ask the template for a newer version")
     found.add_argument("--list", action="store_true", help="print all checks")
-    found.add_argument("--explain", metavar="ID", help="print what a check finds, why, and how to fix it")
+    found.add_argument("--explain", metavar="ID", help="print what a check finds, why, the fix and an example")
     found.add_argument("--version", action="version", version=f"{NAME} {version()}")
     return found
 
@@ -69,7 +74,7 @@ def check(options: argparse.Namespace) -> int:
     """Lint, print, and return the exit code."""
     start = (options.project or Path()).absolute()
     if not start.is_dir():
-        raise LintError(f"{options.project} is no folder")
+        raise LintError(f"{options.project} is not a folder")
     root = find_root(start.resolve(), ANSWERS)
     project = Project(root, settings(root, options))
     needs = {name for name, wanted in {"--drift": options.drift, "--updates": options.updates}.items() if wanted}
@@ -81,7 +86,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def settings(root: Path, options: argparse.Namespace) -> Config:
-    """The settings of the project, with those of the command line in their place."""
+    """Return the settings of the project; options of the command line replace them."""
     config = read_config(table_of(root))
     for name in ("select", "ignore"):
         if given := getattr(options, name):
@@ -92,7 +97,7 @@ def settings(root: Path, options: argparse.Namespace) -> Config:
 
 
 def chosen(project: Project, paths: list[Path]) -> set[str] | None:
-    """The files of the project that were named, alone or by their folder; None where none was named."""
+    """Return the files that were named, each by itself or by its folder; None if none was named."""
     if not paths:
         return None
     found = set()
@@ -108,13 +113,13 @@ def chosen(project: Project, paths: list[Path]) -> set[str] | None:
 
 
 def matching(id: str) -> list[str]:
-    """The checks that an id, the start of one or a name stands for."""
+    """Return the checks that an id, the start of ids or a name means."""
     prefixes = named([id], "--explain")
     return [each for each in checks() if each.startswith(prefixes)]
 
 
 def listed() -> str:
-    """All checks, a line each."""
+    """Return all checks, a line each."""
     lines = []
     for each in checks().values():
         marks = [WARNING] if each.severity == WARNING else []
@@ -126,9 +131,11 @@ def listed() -> str:
 
 
 def explained(id: str) -> str:
-    """A check with its reason and its remedy."""
+    """Return the text of a check: what it finds, why, an example, and the fix."""
     each = checks()[id]
     needs = f"\nRuns only with {each.needs}." if each.needs else ""
     said = {"Finds": each.finds, "Why": each.why, "Fix": each.fix, "Page": f"docs/lint/{each.page}.md"}
     lines = "\n".join(f"{f'{name}:':<7}{text}" for name, text in said.items())
-    return f"{id} {each.name} ({each.severity})\n\n{lines}{needs}"
+    example = f"Example: {each.example.file}\n{indent(each.example.wrong, '    ')}"
+    example += f"Instead:\n{indent(each.example.instead, '    ')}" if each.example.instead else ""
+    return f"{id} {each.name} ({each.severity})\n\n{lines}{needs}\n\n{example}".rstrip()

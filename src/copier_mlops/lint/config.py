@@ -14,7 +14,7 @@ ALWAYS = ("MLO003",)
 
 @dataclass(frozen=True)
 class Config:
-    """Which checks count, and how much."""
+    """The checks that count, and how much."""
 
     select: tuple[str, ...] = ("MLO",)
     ignore: tuple[str, ...] = ()
@@ -23,20 +23,20 @@ class Config:
     max_file_kb: int = 1000
 
     def wants(self, check: Check) -> bool:
-        """Whether a check runs; that a check failed is always said."""
+        """Return whether a check runs; MLO003, a check that failed, is always reported."""
         if check.id in ALWAYS:
             return True
         return check.id.startswith(self.select) and not (self.ignore and check.id.startswith(self.ignore))
 
 
 def read_config(table: object) -> Config:
-    """The settings of a table of pyproject.toml.
+    """Return the settings in a table of pyproject.toml.
 
     Raises:
-        LintError: A key or a value is not one of those that are allowed; the text names it.
+        LintError: A key or a value is not allowed; the text names it.
     """
     if not isinstance(table, dict):
-        raise LintError(f"[{TABLE}] is no table")
+        raise LintError(f"[{TABLE}] is not a table")
     if unknown := sorted(table.keys() - KEYS.keys()):
         raise LintError(f"[{TABLE}] has unknown keys: {', '.join(unknown)}; allowed are {', '.join(KEYS)}")
     for name, value in table.items():
@@ -58,7 +58,7 @@ def _ids(value: object, name: str) -> tuple[str, ...]:
 
 
 def table_of(root: Path) -> object:
-    """The table in a project's pyproject.toml; an empty one where there is none or the file cannot be read."""
+    """Return the table in a project's pyproject.toml; an empty one if it is missing or the file cannot be read."""
     import tomllib
 
     try:

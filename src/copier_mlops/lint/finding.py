@@ -1,19 +1,19 @@
-"""What a check says of a file."""
+"""Findings: what a check reports about a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
 class LintError(Exception):
-    """The lint cannot do what it was asked for; the text says why, and what is allowed."""
+    """The lint cannot do what you asked; the text says why, and what is allowed."""
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """A fault: where it is, which check found it, and what it is in one sentence.
+    """A fault: its place, the check that found it, and one sentence about it.
 
-    `line` is 0 where the fault is no line of the file, `path` is empty where it is no file. `fix`, where there is one,
-    takes the fault away, loses nothing that a person wrote, and says whether it did.
+    `line` is 0 if the fault is not in one line, and `path` is empty if it is not in one file. `fix` removes the fault,
+    loses nothing that a person wrote, and returns whether it did; it is None if no such fix exists.
     """
 
     path: str

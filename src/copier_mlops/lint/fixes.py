@@ -1,4 +1,4 @@
-"""What --fix does. Nothing a person wrote may get lost: where that is not sure, nothing is done."""
+"""The fixes of `--fix`. If a fix could lose anything that a person wrote, it does nothing."""
 
 import json
 import os
@@ -15,7 +15,7 @@ HUNK = re.compile(rb"^@@ -\d+(,\d+)? \+\d+(,\d+)? @@")
 
 
 def is_merged(project: Project, path: str) -> bool:
-    """Whether every line that a .rej file adds or keeps stands in the file that it belongs to, as often."""
+    """Return whether its file has every line that a .rej file adds or keeps, at least as often."""
     target, rejected = project.read(path.removesuffix(".rej")), project.read(path)
     if target is None or not rejected:
         return False
@@ -35,7 +35,7 @@ def is_merged(project: Project, path: str) -> bool:
 
 
 def drop_reject(project: Project, path: str) -> Callable[[], bool]:
-    """Delete a .rej file whose lines are all in the file; looked at again in the moment of deleting."""
+    """Delete a .rej file if its file has all its lines; check it again right before."""
 
     def fix() -> bool:
         now = Project(project.root)
@@ -48,7 +48,7 @@ def drop_reject(project: Project, path: str) -> Callable[[], bool]:
 
 
 def strip_outputs(project: Project, path: str) -> Callable[[], bool]:
-    """Empty the outputs of a notebook and leave every other value and the layout of its JSON."""
+    """Empty the outputs of a notebook; keep all other values and the layout of its JSON."""
 
     def fix() -> bool:
         file = project.root / path
@@ -63,7 +63,7 @@ def strip_outputs(project: Project, path: str) -> Callable[[], bool]:
 
 
 def without_outputs(content: bytes) -> bytes | None:
-    """A notebook's text without outputs; None where writing it anew would change anything else."""
+    """Return a notebook's text without outputs; None if writing it would change anything else."""
     try:
         text = content.decode("utf-8")
         notebook = json.loads(text, object_pairs_hook=_once)
@@ -81,9 +81,9 @@ def without_outputs(content: bytes) -> bytes | None:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, Any]:
-    """An object whose keys differ: of two that are the same, writing would lose one."""
+    """Return an object of JSON; refuse a key that is there twice, since writing would lose one."""
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is there twice")
     return dict(pairs)
 
 
@@ -100,7 +100,7 @@ def _written(notebook: object, text: str, layout: dict[str, Any]) -> str:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all, with the rights that it had."""
+    """Write a file completely or not at all, and keep its permissions."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""A result as text, JSON, SARIF 2.1.0 and annotations of GitHub."""
+"""The formats of a result: text, JSON, SARIF 2.1.0 and annotations of GitHub."""
 
 import json
 import os
@@ -14,35 +14,35 @@ from copier_mlops.lint.run import Result
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 NAME = "mlops lint"
-# Hosts know a tool's findings again by this name, which must therefore stay.
+# Hosts recognise the findings of a tool by this name, so it must stay.
 TOOL = "copier-mlops-lint"
 
 
 def speak_utf8() -> None:
-    """Print every character of a file's name, whatever the terminal's encoding."""
+    """Make it possible to print every character of a file name, whatever the encoding of the terminal."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def plain(text: str) -> str:
-    """One line without control characters, whatever a file is called."""
+    """Return a text as one line without control characters; names of files may have them."""
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def counted(result: Result) -> dict[str, int]:
-    """How many errors and warnings there are."""
+    """Return how many errors and warnings there are."""
     found = [result.severity(finding) for finding in result.findings]
     return {ERROR: found.count(ERROR), WARNING: found.count(WARNING)}
 
 
 def place(finding: Finding) -> str:
-    """Where a finding is, as editors read it."""
+    """Return the place of a finding in the form that editors read, for example `params.yaml:3`."""
     return f"{finding.path or '.'}{f':{finding.line}' if finding.line else ''}"
 
 
 def as_text(result: Result, prefix: str = "") -> str:
-    """A line for each finding, then how to fix each kind."""
+    """Return a line for each finding, then the fix of each check."""
     lines = []
     for finding in result.findings:
         mark = "" if result.severity(finding) == ERROR else "warning: "
@@ -64,7 +64,7 @@ def _many(count: int, word: str) -> str:
 
 
 def as_json(result: Result, prefix: str = "") -> str:
-    """Everything, for machines. Paths are relative to the project."""
+    """Return everything as JSON, for programs. Paths are relative to the project."""
     findings = [
         {
             "check": finding.check,
@@ -83,7 +83,7 @@ def as_json(result: Result, prefix: str = "") -> str:
 
 
 def as_github(result: Result, prefix: str = "") -> str:
-    """Workflow commands, which GitHub shows beside the lines of a change; paths are relative to the repository."""
+    """Return workflow commands: GitHub shows them beside the changed lines. Paths are relative to the repository."""
     lines = []
     for finding in result.findings:
         where = {"file": f"{prefix}{finding.path}"} if finding.path else {}
@@ -96,12 +96,12 @@ def as_github(result: Result, prefix: str = "") -> str:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """A value of a workflow command; what would end it is written in percent."""
+    """Return a value of a workflow command; characters that would end it are percent-encoded."""
     return "".join(f"%{ord(letter):02X}" if letter in f"%\r\n{more}" else letter for letter in text)
 
 
 def as_sarif(result: Result, prefix: str = "") -> str:
-    """SARIF, for hosts and editors that show such results; paths are relative to the repository."""
+    """Return SARIF, which hosts and editors show. Paths are relative to the repository."""
     used = sorted({finding.check for finding in result.findings})
     driver = {
         "name": TOOL,
@@ -116,7 +116,7 @@ def as_sarif(result: Result, prefix: str = "") -> str:
             "level": result.severity(finding),
             "message": {"text": finding.message},
         }
-        # GitHub takes no result without a place: what is nowhere is shown at the answers file.
+        # GitHub refuses a result without a place, so findings without a file appear at the answers file.
         path = quote(os.fsencode(f"{prefix}{finding.path or '.copier-answers.yml'}"))
         file = {"uri": path, "uriBaseId": "%SRCROOT%"}
         physical = {"artifactLocation": file, "region": {"startLine": max(finding.line, 1)}}

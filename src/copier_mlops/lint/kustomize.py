@@ -1,4 +1,4 @@
-"""The one certain change of an update from 0.2.0: `kustomization.yaml` names where the shared manifests are now."""
+"""A fix after an update from 0.2.0: `kustomization.yaml` names the new folder of the shared manifests."""
 
 import os
 import posixpath
@@ -14,16 +14,16 @@ from copier_mlops.lint.rewriting import LeftAloneError, Place
 
 NAMES = ("kustomization.yaml", "kustomization.yml")
 ENVIRONMENTS = "operation/configuration/environment_*/kustomization.yaml"
-# Below these keys, kustomize reads paths from the folder of the file.
+# Below these keys, kustomize reads paths relative to the folder of the file.
 KEYS = ("resources", "components", "bases")
-# Where projects of 0.2.0 have the shared manifests.
+# The folder of the shared manifests in projects of 0.2.0, and the folder now.
 MOVED = "operation/execution/release/kubernetes"
 NOW = "operation/execution/kubernetes"
 
 
 @dataclass(frozen=True)
 class Offer:
-    """The lines that `--fix` would change and how; if it must not, why."""
+    """The lines that `--fix` would change, and the fix; or the reason why it must not."""
 
     lines: set[int] = field(default_factory=set)
     fix: Callable[[], bool] | None = None
@@ -53,7 +53,7 @@ def is_link(root: Path, file: Path) -> bool:
 
 
 def way_out(root: Path, file: Path) -> str:
-    """Return what brings such a file up to date: the command, or for a link what to write by hand."""
+    """Return the fix of such a file: a command, or for a link what to write by hand."""
     if is_link(root, file):
         was, now = (posixpath.relpath(each, file.parent.relative_to(root).as_posix()) for each in (MOVED, NOW))
         return f"write {now} in place of {was} in {file.resolve()}, to which it is a link"
@@ -61,17 +61,17 @@ def way_out(root: Path, file: Path) -> str:
 
 
 def links(project: Project) -> Iterator[tuple[str, int]]:
-    """Yield each such file that is a link, which the listing of a project leaves out, and its line."""
+    """Yield each such file that is a link, and its line; the listing of a project leaves links out."""
     for file in old_files(project.root):
         if is_link(project.root, file):
             yield file.relative_to(project.root).as_posix(), old_line(project.root, file)
 
 
 def fixed(project: Project, path: str) -> bytes | None:
-    """Return a kustomization.yaml with each moved path at its new place; None if nothing of it has moved for certain.
+    """Return a kustomization.yaml with the new place of each moved path; None if nothing moved for certain.
 
     Raises:
-        LeftAloneError: It cannot be changed without a doubt.
+        LeftAloneError: It cannot be changed safely.
     """
     if path.rpartition("/")[2] not in NAMES or (before := project.read(path)) is None:
         return None
@@ -86,7 +86,7 @@ def fixed(project: Project, path: str) -> bytes | None:
 
 
 def _moved(project: Project, folder: str, value: str) -> str:
-    """Return a path as it is written, with what moved at its new place; any other value as it is."""
+    """Return the new place of a moved path, in the form in which it was written; other values stay."""
     old = posixpath.normpath(posixpath.join(folder, value))
     new = retired().get(old, "")
     if not new or not (project.root / new).exists() or (project.root / old).exists():
@@ -100,13 +100,13 @@ def _moved(project: Project, folder: str, value: str) -> str:
 
 
 def lines(before: bytes, after: bytes) -> set[int]:
-    """Return the lines in which two texts of equally many lines differ, from 1 on."""
+    """Return the numbers of the lines, from 1 on, in which two texts of equal length differ."""
     pairs = zip(before.decode().splitlines(), after.decode().splitlines(), strict=True)
     return {number for number, (one, other) in enumerate(pairs, 1) if one != other}
 
 
 def refuse_unwritable(root: Path, path: str) -> None:
-    """Refuse a file that nobody may write, or that another file stands for.
+    """Refuse a file that is read-only or a link.
 
     Raises:
         LeftAloneError: It is one.
@@ -119,7 +119,7 @@ def refuse_unwritable(root: Path, path: str) -> None:
 
 
 def move(project: Project, path: str) -> Callable[[], bool]:
-    """Write the moved paths of a kustomization.yaml; it is looked at again in the moment of writing."""
+    """Write the moved paths of a kustomization.yaml; check it again right before."""
 
     def fix() -> bool:
         now = Project(project.root)
@@ -137,7 +137,7 @@ def move(project: Project, path: str) -> Callable[[], bool]:
 
 
 def offer(project: Project, path: str) -> Offer:
-    """Return what `--fix` would do in a file that names what is gone."""
+    """Return what `--fix` would do in a file that names something that is gone."""
     try:
         after = fixed(project, path)
         if after is None:

@@ -1,4 +1,4 @@
-"""Which files a project has, asked of git where there is git; links are never followed."""
+"""The files of a project, from git if there is git. Links are never followed."""
 
 import os
 import stat
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from copier_mlops.command import CommandError, run_bytes
 
-# What is never part of a project, for folders without git; .gitignore says the rest.
+# Folders that are never part of a project without git; its .gitignore has the others.
 SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox"}
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The regular files that exist, by paths with slashes relative to the project."""
+    """The regular files, by their paths with slashes, relative to the project."""
 
     files: dict[str, int]
     tracked: frozenset[str]
@@ -23,10 +23,10 @@ class Listing:
 
 
 def git(root: Path, *arguments: str) -> bytes:
-    """Return what git prints; it starts nothing that the repository configures, and asks nobody for a password.
+    """Return what git prints. It runs no program that the repository configures, and never asks for a password.
 
     Raises:
-        OSError: There is no git, or it failed; the text is git's own.
+        OSError: Git is missing or failed; the text is git's own.
     """
     try:
         return run_bytes("git", "-c", "core.fsmonitor=false", *arguments, cwd=root, GIT_TERMINAL_PROMPT="0")
@@ -35,16 +35,16 @@ def git(root: Path, *arguments: str) -> bytes:
 
 
 def head(root: Path) -> str:
-    """The commit that is checked out, in short.
+    """Return the short hash of the commit that is checked out.
 
     Raises:
-        OSError: There is no git, no repository or no commit yet; the text is git's own.
+        OSError: Git, a repository or a commit is missing; the text is git's own.
     """
     return git(root, "rev-parse", "--short", "--verify", "HEAD").decode().strip()
 
 
 def list_files(root: Path) -> Listing:
-    """The files of the project: those in git and those that could be added."""
+    """Return the files of the project: those in git and those that could be added."""
     try:
         staged = git(root, "ls-files", "--stage", "-z").split(b"\0")[:-1]
         others = git(root, "ls-files", "--others", "--exclude-standard", "-z").split(b"\0")[:-1]
@@ -63,7 +63,7 @@ def list_files(root: Path) -> Listing:
 
 
 def regular(root: Path, names: list[str]) -> dict[str, int]:
-    """Those names that are files and no links, with their sizes."""
+    """Return the names of regular files, which are not links, with their sizes."""
     found = {}
     for name in names:
         try:
@@ -76,7 +76,7 @@ def regular(root: Path, names: list[str]) -> dict[str, int]:
 
 
 def walk(root: Path) -> list[str]:
-    """Every file below a folder that is not in git, without what its .gitignore leaves out."""
+    """Return every file below a folder that is not in git, except those that its .gitignore leaves out."""
     names = []
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in SKIPPED)
@@ -92,7 +92,7 @@ def walk(root: Path) -> list[str]:
 
 
 def find_root(start: Path, answers: str) -> Path:
-    """The project around a folder: the nearest folder with an answers file, no further up than the git repository."""
+    """Return the project around a folder: the nearest folder with an answers file, within the git repository."""
     top = None
     for folder in (start, *start.parents):
         if (folder / answers).is_file():

@@ -1,4 +1,4 @@
-"""A generated project as the checks see it: its files, and what they say, each read once."""
+"""A generated project for the checks: its files and their content, each read once."""
 
 import functools
 import os
@@ -30,7 +30,7 @@ def subtable(table: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 class Project:
-    """Asked for a file that cannot be read, it answers None and remembers a finding, so that no check has to care."""
+    """The files of a project. If one cannot be read, it is None, and the project remembers a finding for all checks."""
 
     def __init__(self, root: Path, config: Config | None = None) -> None:
         self.root = root
@@ -47,7 +47,7 @@ class Project:
         self.problems.setdefault(path, Finding(path, line, "MLO001", f"{path} {reason}"))
 
     def read(self, path: str) -> bytes | None:
-        """The content of a file; None where there is none, where it cannot be read or is longer than any text."""
+        """Return the content of a file; None if it is missing, cannot be read or is longer than any text."""
         if path in self._held:
             return self._held[path]
         if self.files.get(path, READ_LIMIT + 1) > READ_LIMIT:
@@ -64,7 +64,7 @@ class Project:
         return content
 
     def texts(self, *suffixes: str) -> Iterator[tuple[str, bytes]]:
-        """Every file that is text, or those that end like this."""
+        """Yield every file that is text, or only those with these suffixes."""
         for path in self.files:
             if not suffixes or path.endswith(suffixes):
                 content = self.read(path)
@@ -89,32 +89,32 @@ class Project:
 
     @functools.cache  # noqa: B019 (one project a process)
     def yaml(self, path: str) -> object:
-        """The value of a YAML file; None where there is none or it cannot be read."""
+        """Return the value of a YAML file; None if it is missing or cannot be read."""
         return self._parsed(path, reading.parse)
 
     @functools.cache  # noqa: B019
     def dvc(self, path: str) -> object:
-        """The value of a YAML file as DVC reads it."""
+        """Return the value of a YAML file as DVC reads it."""
         return self._parsed(path, lambda content: reading.parse(content, reading.DvcLoader))
 
     @functools.cache  # noqa: B019
     def nodes(self, path: str) -> Node | None:
-        """The nodes of a YAML file, with their lines."""
+        """Return the nodes of a YAML file, with their lines."""
         return self._parsed(path, reading.compose)
 
     @functools.cache  # noqa: B019
     def toml(self, path: str) -> dict[str, Any]:
-        """The value of a TOML file; nothing where there is none or it cannot be read."""
+        """Return the value of a TOML file; empty if it is missing or cannot be read."""
         return self._parsed(path, lambda content: tomllib.loads(content.decode("utf-8"))) or {}
 
     @functools.cache  # noqa: B019
     def text(self, path: str) -> str:
-        """The text of a file; nothing where there is none or it is not UTF-8."""
+        """Return the text of a file; empty if it is missing or not UTF-8."""
         return self._parsed(path, reading.text) or ""
 
     @functools.cached_property
     def answers(self) -> dict[str, object]:
-        """The answers file; nothing where it is missing or broken."""
+        """The answers; empty if their file is missing or broken."""
         found = self.yaml(ANSWERS)
         return (
             {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, dict) else {}
@@ -122,23 +122,23 @@ class Project:
 
     @functools.cached_property
     def host(self) -> str:
-        """The git host that was answered; empty where the answers do not say one that the template knows."""
+        """The answered git host; empty if the template does not know it."""
         host = self.answers.get("git_host")
         return host if isinstance(host, str) and host in registry("hosts") else ""
 
     @functools.cached_property
     def level(self) -> int:
-        """The highest level that the project had reached; -1 where the answers do not say."""
+        """The highest level that the project ever had; -1 if the answers do not say it."""
         said = [self.answers.get(name) for name in ("maturity_level", "reached_level")]
         return max((each for each in said if isinstance(each, int)), default=-1)
 
     def line_of(self, path: str, pattern: str) -> int:
-        """The first line that matches; 0 where none does."""
+        """Return the first line that matches; 0 if none does."""
         found = re.search(pattern.encode(), self.read(path) or b"", re.MULTILINE)
         return found.string[: found.start()].count(b"\n") + 1 if found else 0
 
     def flows(self, host: str) -> list[str]:
-        """The CI files of a host that the project has."""
+        """Return the CI files of a host that the project has."""
         entry = registry("hosts")[host]
         wanted = [entry["flow"].replace("FLOW", "*")] if entry.get("flow") else []
         wanted += [path for path in entry["paths"] if path.endswith(YAML)]
@@ -146,12 +146,12 @@ class Project:
         return [path for path in self.files if any(re.fullmatch(pattern, path) for pattern in patterns)]
 
     def placed(self, host: str) -> list[str]:
-        """The files in the places of a host."""
+        """Return the files in the places of a host."""
         places = [path.strip("/") for path in registry("hosts")[host]["paths"]]
         return [path for path in self.files if any(path == place or path.startswith(f"{place}/") for place in places)]
 
     @functools.cached_property
     def pipelines(self) -> list[str]:
-        """Every YAML file in the places of any host."""
+        """The YAML files in the places of all hosts."""
         found = {path for host in registry("hosts") for path in self.placed(host) if path.endswith(YAML)}
         return [path for path in self.files if path in found]

@@ -1,4 +1,4 @@
-"""Read what may be broken on purpose: YAML without code, without bombs and without nesting that ends the process."""
+"""Read YAML that may be malicious: it runs no code, and no bomb or deep nesting ends the process."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DEEPEST = 200
 
 
 class UnreadableError(Exception):
-    """A text is not what its name promises; the text says why."""
+    """A file does not have the format of its name; the text says why."""
 
     def __init__(self, reason: str, line: int = 0) -> None:
         super().__init__(reason)
@@ -25,16 +25,16 @@ class UnreadableError(Exception):
 
 
 class Loader(_Loader):
-    """Scalars as PyYAML reads them, and with it copier and the project: `yes` is true, `12e4567` is text."""
+    """Scalars as in PyYAML, which copier and the project use: `yes` is true, `12e4567` is text."""
 
 
 class DvcLoader(Loader):
-    """Scalars as in YAML 1.2, as DVC reads them: `yes` is text, `1e-3` is a number."""
+    """Scalars as in YAML 1.2, which DVC uses: `yes` is text, `1e-3` is a number."""
 
 
 _DIGITS = "-+0123456789"
 _FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-# Tag, what is written so, and with which letters that begins.
+# The tag, the pattern of its values, and their first letters.
 _SCALARS = [
     ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
@@ -53,7 +53,7 @@ def _integer(loader: Loader, node: yaml.ScalarNode) -> int:
 
 
 def _unknown(loader: Loader, _: str, node: yaml.Node) -> object:
-    """A tag that only one host knows, such as GitLab's `!reference`, is read as if it were not there."""
+    """Read a tag that only one host knows, for example GitLab's `!reference`, as if it were not there."""
     if isinstance(node, yaml.MappingNode):
         return loader.construct_mapping(node, deep=True)
     return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else node.value
@@ -64,10 +64,10 @@ Loader.add_multi_constructor("", _unknown)
 
 
 def compose(content: bytes) -> yaml.Node | None:
-    """The nodes of a YAML text with their lines, of several documents as of a list; None for an empty one.
+    """Return the nodes of a YAML text with their lines; several documents are a list, an empty text is None.
 
     Raises:
-        UnreadableError: It is no YAML, or more than any person writes.
+        UnreadableError: It is not YAML, or more than any person writes.
     """
 
     def documents(loader: Loader) -> yaml.Node | None:
@@ -80,10 +80,10 @@ def compose(content: bytes) -> yaml.Node | None:
 
 
 def parse(content: bytes, loader: type[Loader] = Loader) -> Any:
-    """The value of a YAML text.
+    """Return the value of a YAML text.
 
     Raises:
-        UnreadableError: It is no YAML, or more than any person writes.
+        UnreadableError: It is not YAML, or more than any person writes.
     """
 
     def construct(loader: Loader) -> object:
@@ -112,13 +112,13 @@ def _load(content: bytes, use: Callable[[Loader], T], kind: type[Loader] = Loade
         raise
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise UnreadableError(f"is no YAML: {error.problem or error.context}", line) from None
-    except Exception as error:  # whatever else a hostile text makes a parser do
+        raise UnreadableError(f"is not YAML: {error.problem or error.context}", line) from None
+    except Exception as error:  # anything else that a malicious text makes a parser do
         raise UnreadableError(f"cannot be read as YAML: {type(error).__name__}") from None
 
 
 def _refuse_depth(text: str) -> None:
-    """Nesting is held against a limit before the parser follows it, where the text could nest at all."""
+    """Refuse deep nesting before the parser follows it; a text with few brackets and blanks is not parsed here."""
     marks = (" " * DEEPEST, "- - - - -", "? ? ?")
     if text.count("[") + text.count("{") <= DEEPEST and not any(mark in text for mark in marks):
         return
@@ -135,11 +135,11 @@ def _refuse_depth(text: str) -> None:
 
 
 def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
-    """How many nodes there are once every alias is followed."""
+    """Return how many nodes there are after every alias is followed."""
     if id(node) in known:
         return known[id(node)]
     if id(node) in open_nodes:
-        raise UnreadableError("holds an alias of itself", node.start_mark.line + 1)
+        raise UnreadableError("has an alias of itself", node.start_mark.line + 1)
     open_nodes.add(id(node))
     if isinstance(node, yaml.MappingNode):
         children = [each for pair in node.value for each in pair]
@@ -154,12 +154,12 @@ def _size(node: yaml.Node, known: dict[int, int], open_nodes: set[int]) -> int:
 
 
 def text(content: bytes) -> str:
-    """A text in UTF-8.
+    """Return a text in UTF-8.
 
     Raises:
-        UnreadableError: It holds a NUL, so that git takes it for no text.
+        UnreadableError: It has a NUL, so git does not treat it as text.
         UnicodeDecodeError: It is not UTF-8.
     """
     if b"\0" in content:
-        raise UnreadableError("holds a NUL, as texts in UTF-16 do", content[: content.index(b"\0")].count(b"\n") + 1)
+        raise UnreadableError("has a NUL, as texts in UTF-16 do", content[: content.index(b"\0")].count(b"\n") + 1)
     return content.decode("utf-8")

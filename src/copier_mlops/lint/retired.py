@@ -1,4 +1,4 @@
-"""What the package took out of projects: the files, what replaces each, and the lines that still name one."""
+"""The files that the package replaced in projects, their replacements, and lines that still name one."""
 
 import functools
 import re
@@ -9,7 +9,7 @@ from copier_mlops.lint.project import Project
 from copier_mlops.registry import registry
 
 CODE = (".py", ".ipynb")
-# What starts programs or names their files.
+# Files that start programs or name their files.
 SETTINGS = (".toml", ".yaml", ".yml", ".cfg", ".ini", ".sh", "Makefile")
 # A line of a notebook begins with the quote of its JSON.
 FROM = re.compile(r'\s*(?:"\s*)?from\s+(operation(?:\.\w+)*)\s+import\b(.*)')
@@ -17,14 +17,14 @@ IMPORT = re.compile(r'\s*(?:"\s*)?import\s+(operation\..*)')
 WORD = re.compile(r"\w+")
 # A module after `-m` or before `:`, a path from the root or from a folder beside it.
 NAMED = re.compile(r"\boperation([./][\w./-]+)|\.\./(execution/[\w./-]+)")
-# The longest line, and the longest import in lines, that are looked at: nobody writes longer ones.
+# The longest line, and the most lines of an import, that are read: nobody writes longer ones.
 LONGEST, MOST_LINES = 2000, 200
 PATH = re.compile(r"([\w./-]+)/[\w.-]+")
 
 
 @dataclass(frozen=True)
 class Use:
-    """A line that names a file that is gone, and what replaces the file."""
+    """A line that names a file that is gone, and the replacement of the file."""
 
     path: str
     line: int
@@ -34,7 +34,7 @@ class Use:
 
 @functools.cache
 def retired() -> dict[str, str]:
-    """Return what replaces each file that projects had, by its path; of a folder that only moved, its new place."""
+    """Return the replacement of each such file by its path; for a folder that only moved, its new place."""
     files = {path.lstrip("/"): str(replacement) for path, replacement in registry("retired").items()}
     places: dict[str, set[str]] = {}
     for path, replacement in files.items():
@@ -45,17 +45,17 @@ def retired() -> dict[str, str]:
 
 @functools.cache
 def modules() -> dict[str, str]:
-    """Return the path of each of those files that Python imports, by its dotted name."""
+    """Return the paths of those files that Python imports, by their dotted names."""
     return {path.removesuffix(".py").replace("/", "."): path for path in retired() if path.endswith(".py")}
 
 
 def left(project: Project) -> Iterator[tuple[str, str]]:
-    """Yield each of those files that the project still has, and what replaces it."""
+    """Yield each of those files that the project still has, and its replacement."""
     yield from ((path, replacement) for path, replacement in retired().items() if path in project.files)
 
 
 def uses(project: Project) -> Iterator[Use]:
-    """Yield each line of the team's own that names one of those files; what they say of each other does not count."""
+    """Yield each line of the team's own that names one of those files; lines in those files do not count."""
     for path, content in project.texts(*CODE, *SETTINGS):
         if path in retired() or not (b"operation" in content or b"../execution/" in content):
             continue
@@ -88,7 +88,7 @@ def imported(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def module_of(name: str) -> str:
-    """Return the path of the file that a dotted name begins with; empty if it is none of those."""
+    """Return the path of the file with which a dotted name begins; empty if it is not one of those."""
     found = re.match(r"[\w.]+", name)
     parts = found[0].split(".") if found else []
     names = (".".join(parts[:count]) for count in range(min(len(parts), 6), 1, -1))
@@ -105,6 +105,6 @@ def mentioned(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def uncommented(line: str) -> str:
-    """Return a line of settings without its comment; with quotes behind the `#`, it may be none, and stays."""
+    """Return a line of settings without its comment; if quotes follow the `#`, it may be text, and the line stays."""
     setting, _, comment = f" {line}".partition(" #")
     return line if setting.strip() and set("'\"") & set(comment) else setting[1:]

@@ -1,4 +1,4 @@
-"""Change single values in a YAML file of the team's; every other byte stays, comments, order and layout with it."""
+"""Change single values in a YAML file of the team's; all other bytes stay, with comments, order and layout."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from ruamel.yaml import YAML
     from ruamel.yaml.nodes import Node, ScalarNode
 
-# Where a value is: the keys and positions that lead to it.
+# The place of a value: the keys and positions that lead to it.
 Place = tuple[Any, ...]
 BOM = b"\xef\xbb\xbf"
-# Bytes: what people write takes ruamel.yaml a moment, but so many brackets or blanks take it seconds.
+# In bytes. A file of a person takes ruamel.yaml a moment, but so many brackets or blanks would take seconds.
 LONGEST = 30_000
 BEFORE_COMMENT = re.compile(r" +#")
 
 
 class LeftAloneError(Exception):
-    """A file cannot be changed without a doubt; the text says why, as the end of a sentence that begins with `it`."""
+    """A file cannot be changed safely; the text says why, as the end of a sentence that begins with `it`."""
 
 
 def with_values(content: bytes, choose: Callable[[Place, str], str]) -> bytes:
@@ -58,12 +58,12 @@ def with_values(content: bytes, choose: Callable[[Place, str], str]) -> bytes:
     for start, end, written in reversed(spans):
         after = after[:start] + written + after[end:]
     if _written(parser, _read(after)[1]) != _written(parser, document):
-        raise LeftAloneError("would not read as what is meant")
+        raise LeftAloneError("would not have the meant values afterwards")
     return BOM * content.startswith(BOM) + after.encode("utf-8")
 
 
 def _read(text: str) -> tuple[YAML, Any, Node | None]:
-    """Return ruamel.yaml's parser, the document with its comments, and its nodes with their positions in the text."""
+    """Return the parser of ruamel.yaml, the document with its comments, and its nodes with their positions."""
     # Imported here: most projects have nothing to change.
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import DuplicateKeyError
@@ -112,7 +112,7 @@ def _put(document: Any, place: Place, value: str) -> None:
 
 
 def _written(parser: YAML, document: Any) -> str:
-    """Return what ruamel.yaml writes, with one blank before each comment: it keeps their columns, the text does not."""
+    """Return the text of ruamel.yaml with one blank before each comment, since it would keep their old columns."""
     stream = io.StringIO()
     parser.dump(document, stream)
     return BEFORE_COMMENT.sub(" #", stream.getvalue())

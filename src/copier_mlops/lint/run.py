@@ -1,4 +1,4 @@
-"""Run the checks. Whatever one of them meets, the others run and their findings are kept."""
+"""Run the checks. If one of them fails, the others still run, and no finding is lost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from copier_mlops.lint.registry import checks
 
 @dataclass(frozen=True)
 class Result:
-    """What was found, and how much of it counts."""
+    """The findings and the settings that decide how much each counts."""
 
     findings: list[Finding]
     config: Config
     fixed: int = 0
 
     def severity(self, finding: Finding) -> str:
-        """`error` or `warning`, as the check and the settings say."""
+        """Return `error` or `warning`, from the check and the settings."""
         is_warned = self.config.warn and finding.check.startswith(self.config.warn)
         return WARNING if is_warned else checks()[finding.check].severity
 
     @property
     def code(self) -> int:
-        """The exit code: 2 where a check failed, 1 where there is an error, else 0."""
+        """The exit code: 2 if a check failed, otherwise 1 if there is an error, otherwise 0."""
         if any(finding.check == "MLO003" for finding in self.findings):
             return 2
         return int(any(self.severity(finding) != WARNING for finding in self.findings))
 
 
 def run(project: Project, options: Iterable[str] = (), only: set[str] | None = None) -> list[Finding]:
-    """Every finding of the checks that the settings and the options want, in files of `only` where that is given."""
+    """Return the findings of the checks that settings and options choose; if `only` is given, those in its files."""
     config = project.config
     found: list[Finding] = []
     for check in checks().values():
@@ -41,7 +41,7 @@ def run(project: Project, options: Iterable[str] = (), only: set[str] | None = N
                 found.extend(check.look(project))
             except LintError:
                 raise
-            except Exception as error:  # the fault is the check's own: it is reported, and no other finding is lost
+            except Exception as error:  # a fault of the check: it is reported as MLO003
                 said = f"{check.id} failed: {type(error).__name__}: {error}"
                 found.append(Finding("", 0, "MLO003", said.splitlines()[0]))
     if config.wants(checks()["MLO001"]):
@@ -51,7 +51,7 @@ def run(project: Project, options: Iterable[str] = (), only: set[str] | None = N
 
 
 def _not_ignored(found: list[Finding], config: Config) -> list[Finding]:
-    """The findings that no pattern of per-file-ignores silences."""
+    """Return the findings that no pattern of per-file-ignores silences."""
     if not config.per_file_ignores:
         return found
     from pathspec import GitIgnoreSpec
@@ -65,7 +65,7 @@ def _not_ignored(found: list[Finding], config: Config) -> list[Finding]:
 
 
 def lint(project: Project, options: Iterable[str], only: set[str] | None, fix: bool) -> Result:
-    """Look, fix where that is asked for, and look again at what was fixed."""
+    """Run the checks; with `fix`, fix what is safe and run them again."""
     found = run(project, options, only)
     fixed, failed = 0, []
     for finding in found if fix else ():

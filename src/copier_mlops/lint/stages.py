@@ -1,4 +1,4 @@
-"""The stages of a dvc.yaml with their values in place, as dvc.lock names them. What cannot be resolved here is None."""
+"""The stages of a dvc.yaml with their values filled in, by the names in dvc.lock. A value that is not known is None."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from copier_mlops.lint.project import Project
 
 PLACE = re.compile(r"(?<!\\)\$\{\s*([\w.\[\]-]+)\s*\}")
 UNKNOWN = object()
-# A stage by the name that dvc.lock gives it, its entry, and the values that its places take.
+# The name of a stage in dvc.lock, its entry, and the values of its `${…}`.
 Expanded = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 def join(folder: str, path: str) -> str:
-    """A path relative to the project from one relative to a folder of it; `..` is resolved."""
+    """Return a path relative to the project, from one relative to a folder; `..` is resolved."""
     parts: list[str] = []
     for part in PurePosixPath(folder, path.replace("\\", "/")).parts:
         if part == ".." and parts:
@@ -27,7 +27,7 @@ def join(folder: str, path: str) -> str:
 
 
 def values_of(project: Project, path: str) -> dict[str, Any]:
-    """What a file of parameters says; nothing where it is missing or of another kind."""
+    """Return the values of a file of parameters; empty if it is missing or of another kind."""
     if path.endswith((".yaml", ".yml")):
         found = project.dvc(path)
     elif path.endswith(".toml"):
@@ -36,13 +36,13 @@ def values_of(project: Project, path: str) -> dict[str, Any]:
         try:
             found = json.loads(project.read(path) or b"{}") if path.endswith(".json") else {}
         except (ValueError, RecursionError):
-            project.problem(path, "is no JSON")
+            project.problem(path, "is not JSON")
             found = {}
     return found if isinstance(found, dict) else {}
 
 
 def get(values: object, name: str) -> object:
-    """The value behind a dotted name; UNKNOWN where there is none."""
+    """Return the value of a dotted name; UNKNOWN if it is missing."""
     for part in re.split(r"[.\[\]]+", name.strip("]")):
         if isinstance(values, dict) and part in values:
             values = values[part]
@@ -54,7 +54,7 @@ def get(values: object, name: str) -> object:
 
 
 def resolve(text: object, context: dict[str, Any]) -> object:
-    """A text with each `${name}` replaced as DVC does; None where a value is not known or is no scalar."""
+    """Return a text with each `${name}` replaced, as DVC does; None if a value is unknown or not a scalar."""
     if not isinstance(text, str):
         return text
     if whole := PLACE.fullmatch(text):
@@ -72,7 +72,7 @@ def _text(value: object) -> str:
 
 
 def command(value: object, context: dict[str, Any]) -> str | list[Any] | None:
-    """The command of a stage; a list stays one."""
+    """Return the command of a stage; a list stays a list."""
     if isinstance(value, list):
         parts = [command(each, context) for each in value]
         return None if None in parts else parts
@@ -81,7 +81,7 @@ def command(value: object, context: dict[str, Any]) -> str | list[Any] | None:
 
 
 def paths(entries: object, context: dict[str, Any], folder: str) -> list[tuple[str, dict[str, Any]]]:
-    """The files of a list of outs, deps or metrics with their options."""
+    """Return the files in a list of outs, deps or metrics, with their options."""
     found = []
     for entry in entries if isinstance(entries, list) else []:
         name, options = next(iter(entry.items())) if isinstance(entry, dict) and entry else (entry, {})
@@ -92,7 +92,7 @@ def paths(entries: object, context: dict[str, Any], folder: str) -> list[tuple[s
 
 
 def stages(project: Project, path: str) -> Iterator[Expanded]:
-    """Each stage by the name that dvc.lock gives it, its entry, and the values that its places take."""
+    """Yield each stage: its name in dvc.lock, its entry, and the values of its `${…}`."""
     document = project.dvc(path)
     entries = document.get("stages") if isinstance(document, dict) else None
     folder = path.rpartition("/")[0]

@@ -1,6 +1,6 @@
-"""Check the values of an environment file with the settings class that reads it, and say what is allowed instead.
+"""Check the values of an environment file with the settings class that reads it, and tell what is allowed.
 
-Only the file counts: a variable of this machine neither hides a fault nor makes one.
+Only the file counts: an environment variable neither hides a fault nor causes one.
 """
 
 import functools
@@ -21,12 +21,12 @@ SHOWN = 60
 def errors(
     model: type[BaseSettings], values: object, given: frozenset[str] = frozenset()
 ) -> Iterator[tuple[Place, str]]:
-    """Yield where a value of a file is wrong and why, as the end of a sentence that begins with the value's name.
+    """Yield the place of each wrong value and why it is wrong: the end of a sentence that begins with its name.
 
     Args:
         model: The settings class that reads the file.
         values: What the file says.
-        given: Fields that the program gives beside the file, whose values are text.
+        given: Fields that the program adds to the file; their values are text.
     """
     if not isinstance(values, dict):
         yield (), f"is a group of settings, not {kind(values)}"
@@ -44,7 +44,7 @@ def errors(
 
 @functools.cache
 def of_file(model: type[BaseSettings]) -> type[BaseSettings]:
-    """Return a settings class that takes the values it is called with, and no variable of the environment."""
+    """Return a settings class that reads only its arguments, and not environment variables."""
 
     class OfFile(model):  # type: ignore[misc, valid-type]
         @classmethod
@@ -69,7 +69,7 @@ def unknown(known: Iterable[str]) -> str:
 
 
 def reason(model: type[BaseModel], error: ErrorDetails, given: frozenset[str]) -> str:
-    """Return what is wrong with a value and what is allowed, in the words of a person who writes YAML."""
+    """Return what is wrong with a value and what is allowed, in the words of people who write YAML."""
     place, value = _place(error), error["input"]
     if error["type"] == "extra_forbidden":
         return unknown(_fields(model, place[:-1]).keys() - (given if len(place) == 1 else set()))
@@ -98,7 +98,7 @@ def _means(model: type[BaseModel], place: Place) -> str:
 
 
 def kind(value: object) -> str:
-    """Return what a value is, in the words of a person who writes YAML."""
+    """Return the kind of a value, in the words of people who write YAML."""
     names = {dict: "a group of values", list: "a list", bool: "true or false", int: "a whole number", float: "a number"}
     return "nothing" if value is None else names.get(type(value), "text" if isinstance(value, str) else "a date")
 
@@ -122,7 +122,7 @@ def _length(words: str, name: str) -> Callable[[dict[str, Any], object], str]:
 
 
 _WHOLE, _NUMBER, _TRUTH, _GROUP = _is("a whole number"), _is("a number"), _is("true or false"), _is("a group of values")
-# What pydantic calls an error, and the words for it; any other error keeps pydantic's own.
+# Our words for pydantic's types of errors; other errors keep pydantic's words.
 REASONS: dict[str, Callable[[dict[str, Any], object], str]] = {
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _WHOLE),
     **dict.fromkeys(("float_type", "float_parsing"), _NUMBER),

@@ -117,4 +117,5 @@ def test_all_checks_can_be_listed_and_explained(project, lint):
     assert code == 0 and "MLO801  template-drift         (warning, --drift)" in said
     code, said, _ = lint(project, "--explain", "notebook-output")
     assert code == 0 and said.startswith("MLO504 notebook-output (error)\n\nFinds: ")
+    assert "Example: notebooks/explore.ipynb\n    {" in said and "\nInstead:\n    {" in said
     assert lint(project, "--explain", "MLO6")[1].count("Fix:") == 5

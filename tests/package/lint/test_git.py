@@ -108,7 +108,7 @@ def test_only_what_is_said_of_the_given_paths(project, lint, monkeypatch):
 
 def test_a_folder_that_is_not_there(tmp_path, lint):
     code, _, said = lint(tmp_path / "nothing")
-    assert code == 2 and "is no folder" in said
+    assert code == 2 and "is not a folder" in said
 
 
 def test_a_path_with_a_link_around_the_project(project, tmp_path, lint):

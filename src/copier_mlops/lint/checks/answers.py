@@ -106,8 +106,8 @@ class AnswersDisagree(Check):
     name = "answers-disagree"
     page = "answers"
     finds = (
-        "The files contradict an answer: `src` has no package of that name, `.python-version` has another version, "
-        "`.dvc/config` has another address, or the level is higher than the one that was reached."
+        "The files contradict an answer. For example, `src` has no package of that name, or `.python-version` has "
+        "another version. The others are the address in `.dvc/config`, and a level above the one that was reached."
     )
     why = (
         "If you edit an answer by hand, no file changes. If you move a file by hand, no answer changes. The next "

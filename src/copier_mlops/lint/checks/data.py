@@ -8,7 +8,7 @@ from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.fixes import strip_outputs, without_outputs
 from copier_mlops.lint.project import Project
 
-# What may be in git below data/.
+# Files that may be in git below data/.
 KEPT = (".dvc", ".gitkeep", ".gitignore", ".md", "dvc.yaml", "dvc.lock")
 TABLES = (".arrow", ".avro", ".db", ".dta", ".duckdb", ".feather", ".orc", ".parquet", ".rdata", ".rds", ".sas7bdat", ".sav", ".sqlite", ".sqlite3", ".tfrecord", ".npy", ".npz")  # fmt: skip # noqa: E501
 MODELS = (".bst", ".caffemodel", ".cbm", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".mlmodel", ".onnx", ".pb", ".pickle", ".pkl", ".pmml", ".pt", ".pth", ".safetensors", ".skops", ".tflite", ".ubj")  # fmt: skip # noqa: E501

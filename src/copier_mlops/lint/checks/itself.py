@@ -1,4 +1,4 @@
-"""What the lint could not check."""
+"""Files and checks that the lint could not check."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
 from copier_mlops.registry import registry
 
-# What the tools of a project read at once when they start. Other files are read by the checks that need them.
+# Files that the tools of a project read when they start. Other files are read by the checks that need them.
 CORE = ("params.yaml", "dvc.yaml", "dvc.lock", ".pre-commit-config.yaml")
 # Texts that an update merges: copier drops bytes that are not UTF-8, and ignores files with a NUL.
 MERGED = (".gitignore", ".dvc/config", "operation/")

@@ -1,4 +1,4 @@
-"""What an update left behind."""
+"""Leftovers of an update."""
 
 import re
 from collections.abc import Iterator

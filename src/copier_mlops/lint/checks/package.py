@@ -147,9 +147,9 @@ class MachineryUsed(Check):
     fix = (
         "Use the replacement that the finding names. In a `kustomization.yaml`, `--fix` does this for you below "
         "`resources`, `components` and `bases`, and changes no other byte. For example, it writes "
-        "`../../execution/kubernetes` for `../../execution/release/kubernetes`. It leaves the file, and tells you "
-        "why, in these cases: the file has anchors, a key twice, several documents or more than 30 kB; it is not YAML "
-        "in UTF-8; it is read-only or a link."
+        "`../../execution/kubernetes` for `../../execution/release/kubernetes`. It leaves a file with anchors, a key "
+        "twice, several documents or more than 30 kB, and tells you why. The same goes for a file that is read-only, a "
+        "link, or not YAML in UTF-8."
     )
     fixes_itself = True
     example = Example(
