@@ -1,12 +1,15 @@
 """What somebody adds to the registries works with no other change than the files that docs/contributing.md counts."""
 
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.project import copy_project, copy_template, files, replace
+from tests.project import TEMPLATE, commit, copy_project, copy_template, files, replace
 
 HOST = """
 
@@ -53,11 +56,60 @@ ENVIRONMENT = """
   replicas: 1
 """
 
+GATE = """
+
+rehearsal:
+  document: {job: package, name: package}
+  verdicts:
+    - {job: package, name: package, key: released}
+  bitbucket: Staging
+"""
+CHECK = '''
+
+
+class TodoLeft(Check):
+    """A text with a note of somebody."""
+
+    id = "MLO103"
+    name = "todo-left"
+    page = "leftovers"
+    finds = "A line that says TODO."
+    why = "Nobody does it."
+    fix = "Do it."
+    example = Example("README.md", "TODO\\n", "done\\n")
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Search all texts."""
+        for path, content in project.texts(".md"):
+            if b"TODO" in content:
+                yield self.found(path, 0, "says TODO")
+'''
+
 
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A template of one's own, to which things are added."""
     return copy_template(tmp_path / "template")
+
+
+@pytest.fixture
+def package(checkout) -> Path:
+    """The package of that template, with its docs."""
+    for name in ("docs", "src", "tasks"):
+        shutil.copytree(TEMPLATE / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return checkout
+
+
+@pytest.fixture
+def touched(checkout) -> Callable[[], set[str]]:
+    """Which files of the checkout somebody wrote or changed by now."""
+    before = files(checkout)
+
+    def find() -> set[str]:
+        now = {path: content for path, content in files(checkout).items() if "__pycache__" not in path}
+        return {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
+
+    return find
 
 
 def add(file: Path, text: str) -> None:
@@ -67,14 +119,27 @@ def add(file: Path, text: str) -> None:
 
 def render_flows(checkout: Path) -> None:
     """`uv run poe render-flows`, in another checkout."""
-    subprocess.run([sys.executable, "-m", "extensions.render"], cwd=checkout, check=True, capture_output=True)
+    run_module(checkout, checkout, "extensions.render")
 
 
-def test_a_git_host(checkout, tmp_path):
+def run_module(checkout: Path, folder: Path, *arguments: str, code: int = 0) -> str:
+    """Run a module of another checkout in a folder, and return what it prints."""
+    variables = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(checkout), str(checkout / "src")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_git_host(checkout, touched, tmp_path):
     add(checkout / "extensions" / "hosts.yml", HOST)
     (checkout / "extensions" / "hosts" / "sourcehut.py").write_text(RENDERER, encoding="utf-8")
     replace(checkout / "copier.yml", "    Forgejo or Gitea", "    SourceHut: sourcehut\n    Forgejo or Gitea")
     replace(checkout / "copier.yml", "on_forgejo:", ANSWER)
+    assert touched() == {"extensions/hosts.yml", "extensions/hosts/sourcehut.py", "copier.yml"}
     render_flows(checkout)
     project = copy_project(checkout, tmp_path / "project", git_host="sourcehut", maturity_level=4)
     assert "uv run poe smoke" in (project / ".build.yml").read_text(encoding="utf-8")
@@ -84,20 +149,62 @@ def test_a_git_host(checkout, tmp_path):
     assert (other / ".github").is_dir()
 
 
-def test_a_data_remote(checkout, tmp_path):
+def test_a_data_remote(checkout, touched, tmp_path):
     add(checkout / "extensions" / "remotes.yml", REMOTE)
+    assert touched() == {"extensions/remotes.yml"}
     project = copy_project(checkout, tmp_path / "project", data_remote="gs://bucket/path")
     assert "url = gs://bucket/path" in (project / ".dvc" / "config").read_text(encoding="utf-8")
     assert '"dvc[gs]>=' in (project / "pyproject.toml").read_text(encoding="utf-8")
     assert "gs://bucket/path" in (project / "data" / "README.md").read_text(encoding="utf-8")
 
 
-def test_an_environment(checkout, tmp_path):
+def test_an_environment(checkout, touched, tmp_path):
     before = copy_project(checkout, tmp_path / "before", maturity_level=3)
     add(checkout / "extensions" / "environments.yml", ENVIRONMENT)
+    assert touched() == {"extensions/environments.yml"}
     render_flows(checkout)
     project = copy_project(checkout, tmp_path / "project", maturity_level=3)
     added = {path for path in files(project) if path not in files(before)}
     folder = "operation/configuration/environment_trial"
     assert added == {f"{folder}/{name}.yaml" for name in ("kustomization", "release", "settings")}
     assert "model_alias: trial" in (project / folder / "settings.yaml").read_text(encoding="utf-8")
+
+
+def test_a_gate(package, checkout, touched, tmp_path):
+    add(checkout / "extensions" / "gates.yml", GATE)
+    flow = checkout / "extensions" / "flows" / "cd.yml"
+    replace(flow, "      stage: stage\n", "      gate: rehearsal\n      stage: stage\n")
+    login = "        - {name: Log in to the cloud, run: login --env stage,"
+    check = "        - {name: Check the approval, run: gate-check rehearsal, level: 3, token: true}\n"
+    replace(flow, login, check + login)
+    assert touched() == {"extensions/gates.yml", "extensions/flows/cd.yml"}
+    render_flows(checkout)
+    project = copy_project(checkout, tmp_path / "project", maturity_level=3)
+    assert "environment: rehearsal\n" in (project / ".github" / "workflows" / "cd.yml").read_text(encoding="utf-8")
+    assert "(model, prod, infrastructure, rehearsal)" in (project / "poe_tasks.toml").read_text(encoding="utf-8")
+    host = "operation/configuration/host.yaml"
+    assert "  rehearsal: []\n" in (project / host).read_text(encoding="utf-8")
+    commit(project)
+    assert "0 errors" in run_module(checkout, project, "copier_mlops", "lint", "--select", "MLO2,MLO7")
+    said = run_module(checkout, project, "copier_mlops", "gate-check", "rehearsal", code=1)
+    assert "package.json" in said, said
+    replace(project / host, "  rehearsal: []\n", "")
+    said = run_module(checkout, project, "copier_mlops", "lint", "--select", "MLO7", code=1)
+    assert "approvers.rehearsal is missing" in said
+
+
+def test_a_check_of_the_lint(package, checkout, touched, tmp_path):
+    add(checkout / "src" / "copier_mlops" / "lint" / "checks" / "leftovers.py", CHECK)
+    run_module(checkout, checkout, "tasks.lint_pages")
+    assert touched() == {
+        "src/copier_mlops/lint/checks/leftovers.py",
+        "docs/lint.md",
+        "docs/lint/leftovers.md",
+    }
+    assert "## MLO103 todo-left" in (checkout / "docs" / "lint" / "leftovers.md").read_text(encoding="utf-8")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "README.md").write_text("TODO\n", encoding="utf-8")
+    assert "README.md: MLO103 says TODO" in run_module(
+        checkout, project, "copier_mlops", "lint", "--select", "todo-left", code=1
+    )

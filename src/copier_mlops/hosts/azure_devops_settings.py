@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import gates, matches
+from copier_mlops.hosts.base import matches
+from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 from copier_mlops.project import root
 

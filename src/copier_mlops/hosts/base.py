@@ -13,7 +13,7 @@ from copier_mlops.command import CommandError, run
 from copier_mlops.hosts.api import Api
 from copier_mlops.hosts.interface import Change, ChangeRequest, HostError
 from copier_mlops.hosts.refusals import one_line
-from copier_mlops.hosts.settings import GATES, HostSettings
+from copier_mlops.hosts.settings import HostSettings
 from copier_mlops.project import level
 from copier_mlops.registry import flows
 
@@ -220,8 +220,3 @@ def by_name(flow: str, names: Iterable[str]) -> tuple[str, ...]:
     jobs = flows(level()).get(flow, {"jobs": {}})["jobs"]
     wanted = set(names)
     return tuple(id for id, job in jobs.items() if job["name"] in wanted)
-
-
-def gates() -> list[str]:
-    """Return the gates; each is an environment on the host."""
-    return list(GATES)

@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import gates, matches, part
+from copier_mlops.hosts.base import matches, part
+from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
 if TYPE_CHECKING:
     from copier_mlops.hosts.bitbucket import Bitbucket
 
 ADMIN = "administer the repository (scopes repository:admin, pipeline:write)"
-TYPES = {"model": "Staging", "prod": "Production", "infrastructure": "Production"}
 RESTRICTED = {"type": "deployment_restrictions_configuration", "admin_only": True}
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
@@ -66,7 +66,7 @@ def environment(host: Bitbucket, gate: str) -> Plan:
             place = host.path("environments", found["uuid"], "changes")
             host.api.send("POST", place, ADMIN, {"change": {"restrictions": RESTRICTED}})
         else:
-            kind = {"type": "deployment_environment_type", "name": TYPES[gate]}
+            kind = {"type": "deployment_environment_type", "name": gates()[gate].bitbucket}
             new = {"type": "deployment_environment", "name": gate, "environment_type": kind}
             host.api.send("POST", host.path("environments"), ADMIN, {**new, "restrictions": RESTRICTED})
         # The host may accept the change and ignore it, for example without Premium.

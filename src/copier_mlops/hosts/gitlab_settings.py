@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from copier_mlops.hosts.base import gates, matches, part
+from copier_mlops.hosts.base import matches, part
+from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
 if TYPE_CHECKING:

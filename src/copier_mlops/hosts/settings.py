@@ -3,16 +3,13 @@
 The values are in operation/configuration/host.yaml. A variable overrides each, for example HOST_REPOSITORY.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_settings import SettingsConfigDict
 
 from copier_mlops.project import CONFIGURATION, FileSettings, level, root
-from copier_mlops.registry import flows
-
-# Each gate is an environment of that name on the host. Its job is the one that starts with `gate-check`.
-GATES = {"model": "release", "prod": "deploy-prod", "infrastructure": "apply"}
+from copier_mlops.registry import flows, registry
 
 
 def schedules() -> dict[str, str]:
@@ -20,14 +17,14 @@ def schedules() -> dict[str, str]:
     return {id: flow["when"]["schedule"] for id, flow in flows(level()).items() if "schedule" in flow["when"]}
 
 
-class Approvers(BaseModel):
-    """The approvers of each gate."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: list[str]
-    prod: list[str]
-    infrastructure: list[str]
+# A list for each gate that `extensions/gates.yml` declares, for example `model: [ada]`.
+_LISTS: dict[str, Any] = dict.fromkeys(registry("gates"), (list[str], ...))
+Approvers = create_model(
+    "Approvers",
+    __doc__="The approvers of each gate.",
+    __config__=ConfigDict(extra="forbid", frozen=True),
+    **_LISTS,
+)
 
 
 class Branch(BaseModel):

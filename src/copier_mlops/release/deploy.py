@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
+from copier_mlops.hosts.gates import gate_of
 from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
 from copier_mlops.release import approval, context, history, judge, package
@@ -115,7 +116,7 @@ def allowed(client: MlflowClient, environment: str, version: str) -> dict[str, A
         SystemExit: There is a gate, and nobody has approved this version, or it was judged beside another champion.
     """
     job = f"deploy-{environment}"
-    if job not in approval.SUBJECTS:
+    if not gate_of(job):
         return None
     approved = approval.require(job)
     record = handover.read("release", "release")

@@ -11,17 +11,13 @@ from typing import Any
 from copier_mlops import handover
 from copier_mlops.command import CommandError, run
 from copier_mlops.hosts import connect
+from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import Approval, Host, HostError
 from copier_mlops.hosts.refusals import one_line
-from copier_mlops.hosts.settings import GATES
 from copier_mlops.release import approval
 
 # Variables that CI machines set, and that are not set at a keyboard.
 MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL")
-# The documents that an approver reads, and the documents that say if there is nothing to release.
-VERDICT = ("judge", "verdict", "promoted")
-PACKAGE = ("package", "package", "released")
-ABOUT = {"model": (VERDICT,), "prod": (PACKAGE, VERDICT)}
 # Of nested values, only these are printed; the file has all of them.
 EXPLAINED = ("run", "approval")
 WIDEST = 200
@@ -29,7 +25,7 @@ WIDEST = 200
 
 def nothing_to_approve(gate: str) -> str:
     """Return why there is nothing to approve, if an earlier job said so; otherwise an empty text."""
-    for job, name, key in ABOUT.get(gate, ()):
+    for job, name, key in gates()[gate].verdicts:
         if handover.file_of(job, name).is_file():
             document = handover.read(job, name)
             # The first that exists decides: the steps after the gate read it.
@@ -44,7 +40,7 @@ def print_facts(gate: str) -> None:
     Raises:
         SystemExit: The document is missing, so that nobody can judge it.
     """
-    job, name = approval.SUBJECTS[GATES[gate]]
+    job, name = gates()[gate].document
     document = handover.read(job, name)
     print(f"build/{job}/{name}.json:")
     for key, value in facts(document):
@@ -121,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="poe gate-check", description=main.__doc__, epilog="For example: uv run poe gate-check model"
     )
-    parser.add_argument("gate", choices=list(GATES))
+    parser.add_argument("gate", choices=list(gates()))
     gate = parser.parse_args(arguments).gate
     if reason := nothing_to_approve(gate):
         print(f"gate-check: nothing to approve: {reason}")

@@ -6,6 +6,7 @@ import pytest
 
 from copier_mlops.hosts.bitbucket_settings import quartz
 from tests.package.hosts.server import Reply
+from tests.project import registry
 
 
 def states(printed: str) -> dict[str, str]:
@@ -15,7 +16,7 @@ def states(printed: str) -> dict[str, str]:
 
 def test_what_would_change_is_shown_and_nothing_is_done(place):
     printed = place.run("host-setup", "--plan")
-    for gate in ("model", "prod", "infrastructure"):
+    for gate in registry("gates"):
         assert f" create environment {gate}: " in printed
     assert place.server.writes() == []
 

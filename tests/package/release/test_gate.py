@@ -10,7 +10,9 @@ import pytest
 from mlflow import MlflowClient
 
 from copier_mlops import handover
+from copier_mlops.hosts.gates import gate_of, gates
 from copier_mlops.hosts.interface import Approval
+from copier_mlops.registry import flows, registry
 from copier_mlops.release import approval, judge, promote
 from copier_mlops.release.settings import Gate
 from copier_mlops.tracking import models
@@ -110,3 +112,14 @@ def test_a_disk_that_is_full_leaves_what_was_there(monkeypatch):
     with pytest.raises(OSError, match="No space"):
         handover.write("train", "run", {"a": 2})
     assert json.loads(handover.file_of("train", "run").read_text(encoding="utf-8")) == {"a": 1}
+
+
+def test_each_gate_is_before_one_job_which_asks_first():
+    described = flows(len(registry("levels")) - 1).values()
+    waiting = [(id, job) for flow in described for id, job in flow["jobs"].items() if "gate" in job]
+    assert {job["gate"] for _, job in waiting} == registry("gates").keys()
+    for id, job in waiting:
+        assert gates()[job["gate"]].job == id
+        assert job["steps"][0]["run"] == f"gate-check {job['gate']}"
+        assert gate_of(id) == gates()[job["gate"]]
+    assert gate_of("train") is None

@@ -13,6 +13,7 @@ from tests.pipelines.flows import Job
 from tests.pipelines.hosts import READERS
 from tests.pipelines.ship.result import Result
 from tests.pipelines.ship.shop import Shop
+from tests.project import registry
 
 # What a host's runner tells a job, beside what it tells all of them: by the job's id and its environment.
 Told = Callable[[str, str], dict[str, str]]
@@ -25,7 +26,7 @@ def runner(host: str, told: Told, approved: set[str]) -> Callable[[Shop, str, Pa
         store.mkdir(parents=True)
         result = Result()
         for name, job in READERS[host](shop.project.path)[flow].jobs.items():
-            if job.environment in ("model", "prod", "infrastructure") and job.environment not in approved:
+            if job.environment in registry("gates") and job.environment not in approved:
                 break
             result.jobs.append(job.name)
             variables = shop.variables() | told(name, job.environment) | job.variables

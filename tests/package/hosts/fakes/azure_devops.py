@@ -1,5 +1,6 @@
 """Azure DevOps' REST API as https://learn.microsoft.com/rest/api/azure/devops describes it, in memory."""
 
+from copier_mlops.hosts.gates import gates
 from tests.package.hosts.fakes.kept import COMMIT, KEPT, NUMBER, zipped
 from tests.package.hosts.server import TOKEN, Reply, Request, Server, exactly, missing
 
@@ -7,9 +8,6 @@ GIT = "/K%20I/_apis/git/repositories/kredit"
 PROJECT = "/K%20I/_apis"
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 PEOPLE = {"ada@example.org": "id-ada", "[K I]\\Risk": "id-risk"}
-
-
-STAGES = {"model": "release", "prod": "deploy_prod", "infrastructure": "apply"}
 
 
 class State:
@@ -255,7 +253,7 @@ def weaken(state: State, gate: str) -> None:
 
 def approve(state: State, gate: str) -> str:
     """Ada has approved the stage."""
-    stage = STAGES[gate]
+    stage = gates()[gate].job.replace("-", "_")
     state.timeline += [
         {"id": stage, "type": "Stage", "identifier": stage, "name": stage, "parentId": None},
         {"id": f"c-{stage}", "type": "Checkpoint", "parentId": stage},
