@@ -181,7 +181,9 @@ def test_a_gate(package, checkout, touched, tmp_path):
     render_flows(checkout)
     project = copy_project(checkout, tmp_path / "project", maturity_level=3)
     assert "environment: rehearsal\n" in (project / ".github" / "workflows" / "cd.yml").read_text(encoding="utf-8")
-    assert "(model, prod, infrastructure, rehearsal)" in (project / "poe_tasks.toml").read_text(encoding="utf-8")
+    tasks = (project / "poe_tasks.toml").read_text(encoding="utf-8")
+    assert "(model, prod, infrastructure, rehearsal)" in tasks
+    assert '  "gate-check rehearsal",\n  "deploy --env stage",\n' in tasks
     host = "operation/configuration/host.yaml"
     assert "  rehearsal: []\n" in (project / host).read_text(encoding="utf-8")
     commit(project)
