@@ -1,4 +1,4 @@
-"""Write docs/lint and the table in docs/lint.md from the checks of the lint: `uv run poe lint-pages`."""
+"""Write docs/reference/lint and the table in docs/reference/lint.md from the checks of the lint: `uv run poe lint-pages`."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.registry import checks
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "reference"
 FOLDER, OVERVIEW = DOCS / "lint", DOCS / "lint.md"
 TITLES = {
     "itself": "Files and checks that failed",

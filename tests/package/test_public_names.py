@@ -1,4 +1,4 @@
-"""What docs/api.md allows a project to import is there, and is documented."""
+"""What docs/reference/api.md allows a project to import is there, and is documented."""
 
 import importlib
 import re
@@ -7,7 +7,7 @@ import pytest
 
 from tests.project import TEMPLATE
 
-PAGE = (TEMPLATE / "docs" / "api.md").read_text(encoding="utf-8")
+PAGE = (TEMPLATE / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 NAMES = re.findall(r"^\| `(copier_mlops\.[\w.]+)` \|", PAGE, re.MULTILINE)
 ENTRIES = sorted((TEMPLATE / "template").rglob("operation/**/*.py"))
 

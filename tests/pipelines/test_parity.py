@@ -48,7 +48,7 @@ def test_a_project_has_the_files_of_its_flows_and_of_no_other_host(render, host,
 
 @pytest.mark.parametrize("host", READERS)
 def test_every_difference_is_on_the_page_of_the_host(host):
-    page = (TEMPLATE / "docs" / "hosts" / f"{host}.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "how-to" / "hosts" / f"{host}.md").read_text(encoding="utf-8")
     assert [each.text for each in DIFFERENCES[host] if f"- {each.text}" not in re.sub(r"\n  ", " ", page)] == []
 
 

@@ -24,14 +24,14 @@ def test_every_link_leads_to_a_file_and_every_command_is_a_task(page, render):
 
 def test_the_guide_has_every_question():
     questions = interview()
-    guide = (TEMPLATE / "docs" / "guide.md").read_text(encoding="utf-8")
+    guide = (TEMPLATE / "docs" / "how-to" / "interview.md").read_text(encoding="utf-8")
     asked = [name for name, question in questions.items() if name[0] != "_" and "help" in question]
     assert len(asked) > 10
     assert [name for name in asked if f"`{name}`" not in guide] == []
 
 
 def test_the_page_of_the_levels_has_every_task():
-    page = (TEMPLATE / "docs" / "levels.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "reference" / "levels.md").read_text(encoding="utf-8")
     for number, level in enumerate(registry("levels")):
         row = next(line for line in page.splitlines() if line.startswith(f"| {number} | {level['name']}"))
         assert [task for task in level["tasks"] if f"`{task}`" not in row] == []
@@ -43,14 +43,14 @@ def read_lines(rendered: dict[str, bytes]) -> int:
 
 
 def test_the_ladder_says_what_each_level_costs(render):
-    page = (TEMPLATE / "docs" / "levels.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "reference" / "levels.md").read_text(encoding="utf-8")
     for number in range(len(registry("levels"))):
         rendered = files(render(maturity_level=number))
         assert f"| {number} | {len(rendered)} | {read_lines(rendered)} | " in page
 
 
 def test_the_page_of_maturity_has_every_criterion():
-    page = (TEMPLATE / "docs" / "maturity.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "reference" / "maturity.md").read_text(encoding="utf-8")
     sections = re.findall(r"^### Level (\d), (.*?)\n(.*?)(?=^### |\Z)", page, re.DOTALL | re.MULTILINE)
     for number, level in enumerate(registry("levels")):
         assert sections[number][:2] == (str(number), level["name"].lower())
@@ -61,7 +61,7 @@ def test_the_page_of_maturity_has_every_criterion():
 
 @pytest.mark.parametrize("host", registry("hosts"))
 def test_the_page_of_a_host_has_every_flow_and_its_tasks(host):
-    page = (TEMPLATE / "docs" / "hosts" / f"{host}.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "how-to" / "hosts" / f"{host}.md").read_text(encoding="utf-8")
     files_of = {file: number for number, level in enumerate(registry("levels")) for file in level["flows"]}
     for file, level in files_of.items():
         for id_, flow in registry(f"flows/{file}").items():
@@ -71,5 +71,5 @@ def test_the_page_of_a_host_has_every_flow_and_its_tasks(host):
 
 def test_the_figures_of_the_default_project_are_those_of_today(default):
     rendered = files(default)
-    page = (TEMPLATE / "docs" / "figures.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "reference" / "figures.md").read_text(encoding="utf-8")
     assert f"has {len(rendered)} files and {read_lines(rendered)} lines" in page

@@ -7,7 +7,7 @@ from tests.project import TEMPLATE, files, matches, registry, team_files
 
 HEADER = b"Managed by the template"
 YOURS = matches(itertools.chain.from_iterable(team_files()))
-PAGE = (TEMPLATE / "docs" / "levels.md").read_text(encoding="utf-8")
+PAGE = (TEMPLATE / "docs" / "reference" / "levels.md").read_text(encoding="utf-8")
 # Managed files without a header: rows of the page, each with its reason.
 BARE = dict(re.findall(r"^\| `(\.[^`]+)` \| (.+) \|$", PAGE, re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""A repository of notebooks becomes level 0 by the commands of docs/adopting.md."""
+"""A repository of notebooks becomes level 0 by the commands of docs/how-to/adopting.md."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from tests.update.conftest import history
 
 __all__ = ["history"]
 
-PAGE = (TEMPLATE / "docs" / "adopting.md").read_text(encoding="utf-8")
+PAGE = (TEMPLATE / "docs" / "how-to" / "adopting.md").read_text(encoding="utf-8")
 NAME = "House prices"
 
 CELL = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}, "source": ["prices.mean()"]}

@@ -10,7 +10,7 @@ GROUPS = "".join(f'{name} = ["toolz=={version}"]\n' for name, version in BUILD.i
 CONFLICTS = 'conflicts = [[{ group = "cpu" }, { group = "gpu" }]]\n'
 LAST = '  "ruff>=0.12,<0.18",\n]\n'
 # The first command of the page, for a machine without network, is run in test_offline.py.
-_, CHOICE, OTHER = commands((TEMPLATE / "docs" / "dependencies.md").read_text(encoding="utf-8"))
+_, CHOICE, OTHER = commands((TEMPLATE / "docs" / "how-to" / "dependencies.md").read_text(encoding="utf-8"))
 # Tasks that call uv, or that uv is asked to sync for.
 TASKS = ("uv run poe lint", "uv run poe test", "uv run poe setup", "uv run poe doctor")
 

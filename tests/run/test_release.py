@@ -113,7 +113,7 @@ def test_from_a_registered_model_to_prod_and_back(released):
     project.run("uv run poe predict --data operation/tests/sample.csv --out build/answers.json")
     assert answers == pytest.approx([each["probability"] for each in released.document("answers")])
     assert released.document("deploy-prod/deployment")["approval"]["by"] == "Ada"
-    for command in commands((TEMPLATE / "docs" / "releases.md").read_text(encoding="utf-8")):
+    for command in commands((TEMPLATE / "docs" / "how-to" / "releases.md").read_text(encoding="utf-8")):
         assert health["model_sha256"] in project.run(command)
 
     released.script(HAND_ON, "2")

@@ -12,17 +12,18 @@ __all__ = ["history"]
 DOCS = TEMPLATE / "docs"
 # Pages whose commands other tests run, or which are about the template itself.
 ELSEWHERE = {
-    "adopting.md": "tests/run/test_adopting.py",
     "contributing.md": "what is run to build the template",
-    "dependencies.md": "tests/run/test_groups.py",
-    "failed.md": "tests/package/hosts/test_failed_page.py",
-    "figures.md": "tests/run/test_benchmarks.py",
-    "releases.md": "tests/run/test_release.py",
+    "how-to/adopting.md": "tests/run/test_adopting.py",
+    "how-to/dependencies.md": "tests/run/test_groups.py",
+    "how-to/failed.md": "tests/package/hosts/test_failed_page.py",
+    "how-to/releases.md": "tests/run/test_release.py",
+    "reference/figures.md": "tests/run/test_benchmarks.py",
 } | {
-    f"hosts/{name}.md": "tests/package/hosts/test_host_pages.py"
+    f"how-to/hosts/{name}.md": "tests/package/hosts/test_host_pages.py"
     for name in ("azure_devops", "bitbucket", "github", "gitlab")
 }
-HERE = {"guide.md", "hosts/forgejo.md", "levels.md", "lint.md", "maturity.md", "requests.md", "updates.md"}
+HERE = {f"how-to/{name}.md" for name in ("hosts/forgejo", "interview", "requests", "updates")}
+HERE |= {f"reference/{name}.md" for name in ("levels", "lint", "maturity")}
 
 
 def page(name: str) -> str:
@@ -40,13 +41,13 @@ def test_an_update_a_new_name_and_a_level(copier, history, tmp_path):
     def follow(lines: list[str], **words: object) -> list[str]:
         return [project.run(typed(line, history, **words)) for line in lines]
 
-    update, rename, deleted = blocks(page("updates.md"))
-    follow(commands(page("guide.md")))
+    update, rename, deleted = blocks(page("how-to/updates.md"))
+    follow(commands(page("how-to/interview.md")))
     follow(update)
     assert project.answers["_commit"] == NOW
     assert DROPPED in follow(deleted, FILE=DROPPED)[0]
     assert (project.path / DROPPED).is_file()
-    merged, by_hand, _ = blocks(page("requests.md"))
+    merged, by_hand, _ = blocks(page("how-to/requests.md"))
     assert by_hand == update
     assert "ok update" in follow(merged)[-1]
     project.run("git add --all")
@@ -60,12 +61,12 @@ def test_an_update_a_new_name_and_a_level(copier, history, tmp_path):
     project.commit()
     project.run("uv run poe ci")
 
-    follow(commands(page("levels.md")))
+    follow(commands(page("reference/levels.md")))
     assert project.answers["maturity_level"] == 2
     project.commit()
-    assert "(the answers say 2)" in follow(commands(page("maturity.md")))[0]
+    assert "(the answers say 2)" in follow(commands(page("reference/maturity.md")))[0]
     new_version = {"copier-mlops[lint] @ git+https://…@NEW-VERSION": f"{history}[lint]"}
-    assert "0 errors" in follow(commands(page("lint.md")), **new_version)[0]
+    assert "0 errors" in follow(commands(page("reference/lint.md")), **new_version)[0]
 
 
 def test_an_update_that_arrives_as_a_branch_with_a_conflict(copier, history, tmp_path):
@@ -78,15 +79,15 @@ def test_an_update_that_arrives_as_a_branch_with_a_conflict(copier, history, tmp
 
     place = tmp_path / "place"
     project.run(f"git init --quiet --bare --initial-branch=main {place}")
-    add, push = blocks(page("hosts/forgejo.md"))[0]
+    add, push = blocks(page("how-to/hosts/forgejo.md"))[0]
     project.run(typed(add, history))
     project.run(f"git config url.{place}.insteadOf {add.split()[-1]}")
     project.run(push)
-    assert "template-update" in page("hosts/forgejo.md")
+    assert "template-update" in page("how-to/hosts/forgejo.md")
     printed = project.run("uv run poe template-update")
     assert "ruff.toml" in printed
 
-    *_, fix = blocks(page("requests.md"))
+    *_, fix = blocks(page("how-to/requests.md"))
     for line in fix:
         project.run(typed(line, history, VERSION=NOW))
         if "switch" in line:

@@ -60,7 +60,7 @@ def test_a_copy_on_the_command_line_asks_about_no_file_and_names_those_that_stay
     assert left(project, NOTEBOOKS) == NOTEBOOKS
     named = re.findall(r"skip\S*  (\S+)", done.stderr)
     assert set(named) == MANAGED | {"LICENSE", "README.md", "src/german_credit/train.py"}
-    assert "docs/adopting.md" in done.stderr
+    assert "docs/how-to/adopting.md" in done.stderr
 
 
 def test_links_and_modes_stay(history, tmp_path):

@@ -127,7 +127,7 @@ def test_up_the_levels(template, tmp_path):
 
 def test_to_another_host_and_back(template, tmp_path):
     made, project = marked(template, tmp_path, NOW, maturity_level=3), tmp_path / "project"
-    gone = {STEPS["github"][0]}  # the files of CI go with their host: docs/updates.md
+    gone = {STEPS["github"][0]}  # the files of CI go with their host: docs/how-to/updates.md
     for host in ("gitlab", "bitbucket", "azure_devops", "forgejo", "github"):
         assert go(tmp_path, f"to {host}", made, gone=gone, git_host=host) == set()
         commit(project)
@@ -157,7 +157,7 @@ def test_only_a_line_that_both_changed_is_in_conflict(template, tmp_path):
     assert "pandera>=0.26,<2" in left and "pandera>=0.27,<1" in left and "mark" not in left
 
 
-# Edits of this version that had no place in its files, and that 0.3.0 stands beside: docs/updates.md lists them.
+# Edits of this version that had no place in its files, and that 0.3.0 stands beside: docs/how-to/updates.md lists them.
 BORN = "0.2.0"
 BESIDE = {
     "a task at the end": ("poe_tasks.toml", "", '\n[tasks.mark]\ncmd = "mark"\n'),

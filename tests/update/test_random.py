@@ -95,7 +95,7 @@ def assert_nothing_lost(before: Files, now: Files, first: Files, found: Files) -
     team = yours(first, LEVEL) | (first.keys() - before.keys() - now.keys()) | (first.keys() & {LET_GO})
     assert {path: found.get(path) for path in team} == {path: first[path] for path in team}
     assert not (before.keys() - first.keys()) & found.keys(), "what the team deleted came back"
-    dropped = before.keys() - now.keys()  # the exception: docs/updates.md
+    dropped = before.keys() - now.keys()  # the exception: docs/how-to/updates.md
     for path in first.keys() - team - dropped - {ANSWERS}:
         ours = set(first[path].split(NEWLINE)) - set(before.get(path, b"").split(NEWLINE))
         kept = found[path] + NEWLINE + found.get(f"{path}.rej", b"")

@@ -134,7 +134,7 @@ def explained(id: str) -> str:
     """Return the text of a check: what it finds, why, an example, and the fix."""
     each = checks()[id]
     needs = f"\nRuns only with {each.needs}." if each.needs else ""
-    said = {"Finds": each.finds, "Why": each.why, "Fix": each.fix, "Page": f"docs/lint/{each.page}.md"}
+    said = {"Finds": each.finds, "Why": each.why, "Fix": each.fix, "Page": f"docs/reference/lint/{each.page}.md"}
     lines = "\n".join(f"{f'{name}:':<7}{text}" for name, text in said.items())
     example = f"Example: {each.example.file}\n{indent(each.example.wrong, '    ')}"
     example += f"Instead:\n{indent(each.example.instead, '    ')}" if each.example.instead else ""

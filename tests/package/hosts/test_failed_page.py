@@ -1,4 +1,4 @@
-"""docs/failed.md is walked: a red run on a server in GitHub's place, its inputs here, a fix, and the step is green."""
+"""docs/how-to/failed.md is walked: a red run on a server in GitHub's place, its inputs here, a fix, and the step is green."""
 
 import dataclasses
 import importlib
@@ -16,7 +16,7 @@ from tests.package.hosts.server import TOKEN
 from tests.project import TEMPLATE, commit, registry, replace, run
 from tests.run.project import commands
 
-PAGE = (TEMPLATE / "docs" / "failed.md").read_text(encoding="utf-8")
+PAGE = (TEMPLATE / "docs" / "how-to" / "failed.md").read_text(encoding="utf-8")
 POE = "uv run poe "
 
 

@@ -28,7 +28,7 @@ def test_from_an_empty_repository_to_one_that_the_host_was_told_of(place, tmp_pa
     laptop = dataclasses.replace(place, tree=tree, variables={"HOST_TOKEN": TOKEN})
     tasks = tomllib.loads((tree / "poe_tasks.toml").read_text(encoding="utf-8"))["tasks"]
 
-    page = (TEMPLATE / "docs" / "hosts" / f"{place.name}.md").read_text(encoding="utf-8")
+    page = (TEMPLATE / "docs" / "how-to" / "hosts" / f"{place.name}.md").read_text(encoding="utf-8")
     for word, meaning in WORDS[place.name].items():
         page = page.replace(word, meaning)
     done = []
