@@ -1,4 +1,4 @@
-"""Write docs/reference/lint and the table in docs/reference/lint.md from the checks of the lint: `uv run poe lint-pages`."""
+"""Write docs/reference/lint, and the table in its overview, from the checks of the lint: `uv run poe lint-pages`."""
 
 import re
 from pathlib import Path
@@ -56,7 +56,7 @@ def pages() -> dict[str, str]:
 
 
 def overview(before: str) -> str:
-    """Return docs/lint.md with a row for each page in its table of checks."""
+    """Return docs/reference/lint.md with a row for each page in its table of checks."""
     rows = []
     for name, title in TITLES.items():
         listed = [f"{each.id} {each.name}" for each in checks().values() if each.page == name]

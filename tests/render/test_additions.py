@@ -200,8 +200,8 @@ def test_a_check_of_the_lint(package, checkout, touched, tmp_path):
     run_module(checkout, checkout, "tasks.lint_pages")
     assert touched() == {
         "src/copier_mlops/lint/checks/leftovers.py",
-        "docs/lint.md",
-        "docs/lint/leftovers.md",
+        "docs/reference/lint.md",
+        "docs/reference/lint/leftovers.md",
     }
     assert "## MLO103 todo-left" in (checkout / "docs" / "lint" / "leftovers.md").read_text(encoding="utf-8")
     project = tmp_path / "project"

@@ -1,15 +1,12 @@
 """Whose each rendered file is can be told, at every level and for every host: by its header, or by a list."""
 
 import itertools
-import re
 
-from tests.project import TEMPLATE, files, matches, registry, team_files
+from tasks.reference.files import BARE
+from tests.project import files, matches, registry, team_files
 
 HEADER = b"Managed by the template"
 YOURS = matches(itertools.chain.from_iterable(team_files()))
-PAGE = (TEMPLATE / "docs" / "reference" / "levels.md").read_text(encoding="utf-8")
-# Managed files without a header: rows of the page, each with its reason.
-BARE = dict(re.findall(r"^\| `(\.[^`]+)` \| (.+) \|$", PAGE, re.MULTILINE))
 
 
 def has_header(content: bytes) -> bool:

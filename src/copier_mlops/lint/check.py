@@ -1,7 +1,7 @@
 """A check of the lint: what a person reads about it, and the function that looks.
 
 Each check is a class in the module of its page below `checks/`. For example `ConflictMarker` in `checks/leftovers.py`
-is MLO101, and docs/lint/leftovers.md has its text. An id never changes its meaning and is never given again.
+is MLO101, and docs/reference/lint/leftovers.md has its text. An id never changes its meaning and is never given again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Check(ABC):
     old_names: ClassVar[tuple[str, ...]] = ()
     # A warning never fails the lint.
     severity: ClassVar[str] = ERROR
-    # Its page in docs/lint.
+    # Its page in docs/reference/lint.
     page: ClassVar[str]
     finds: ClassVar[str]
     why: ClassVar[str]

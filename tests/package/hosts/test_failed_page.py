@@ -1,4 +1,4 @@
-"""docs/how-to/failed.md is walked: a red run on a server in GitHub's place, its inputs here, a fix, and the step is green."""
+"""The walk of docs/how-to/failed.md: a red run on a server in GitHub's place, its inputs here, a fix, a green step."""
 
 import dataclasses
 import importlib

@@ -1,1 +1,1 @@
-"""The checks, in a module for each page of docs/lint."""
+"""The checks, in a module for each page of docs/reference/lint."""
