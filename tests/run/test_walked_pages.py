@@ -116,6 +116,7 @@ def test_a_first_project_a_better_model_and_its_review(history, tmp_path):
     """The commands of the README, the tutorial, and what a colleague looks at."""
     text = page("tutorials/first_project.md")
     make, train, ask, branch, change, keep, back = blocks(text)
+    assert commands((TEMPLATE / "README.md").read_text(encoding="utf-8"))[: len(make)] == make
     project, prepare = made(tmp_path, history, make)
     walk(project, [*prepare, *train, *ask, *branch])
     assert "label" in project.text("build/answers.csv").splitlines()[0]
