@@ -18,7 +18,7 @@ if os.name == "nt":  # folders of tests are deep, and paths of the template long
 os.environ |= GIT
 
 # Files, and folders of files, that take minutes.
-LONG = {"ship", "test_climb.py", "test_lowest.py", "test_offline.py"}
+LONG = {"ship", "test_climb.py", "test_lowest.py", "test_offline.py", "test_walked_pages.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

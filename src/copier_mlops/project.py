@@ -215,12 +215,12 @@ class Settings(FileSettings):
     model_config = SettingsConfigDict(env_prefix="OPERATION_", extra="forbid", frozen=True)
 
     environment: str
-    project_name: str
+    project_name: Annotated[str, Field(description="name in the cards and on the page of the service")]
     tracking_uri: Annotated[
         str, Field(description="MLflow; empty: the answer tracking_uri; MLFLOW_TRACKING_URI overrides it")
     ] = ""
-    experiment: str
-    model_name: str
+    experiment: Annotated[str, Field(description="experiment of MLflow that gets the runs")]
+    model_name: Annotated[str, Field(description="registered model of MLflow")]
     model_alias: Annotated[
         str, Field(description="alias of the registered model that this environment serves, for example champion")
     ]

@@ -18,10 +18,7 @@ You run a task by `uv run poe TASK`, for example `uv run poe setup`. If you want
 # Examples of tasks whose help has none; for any other, the bare command is one.
 EXAMPLES = {
     "drift": "uv run poe drift --format json",
-    "fetch": "uv run poe fetch 123 --job train",
-    "gate-check": "uv run poe gate-check model",
     "lint-template": "uv run poe lint-template --fix",
-    "predict": "uv run poe predict --data records.csv --out predictions.csv",
     "test": "uv run poe test -k package",
 }
 

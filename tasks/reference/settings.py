@@ -138,7 +138,8 @@ def section(project: Path, reader: type[BaseSettings], file: str, when: str) -> 
     prefix, delimiter = reader.model_config.get("env_prefix", ""), reader.model_config.get("env_nested_delimiter")
     rows = []
     for name, part, needed in keys(schema, schema):
-        default = "required" if needed else said(part.get("default", {}))
+        unset = part.get("default", {})
+        default = "required" if needed else said(unset) if unset else "empty"
         variable = prefix + name.replace(".", delimiter or ".").upper()
         meaning = sentence(part["description"]) if "description" in part else ""
         rows.append((f"`{name}`", kind(schema, part), default, said(shown[name]), f"`{variable}`", meaning))

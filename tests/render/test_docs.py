@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,19 @@ ROOT_PAGES = [TEMPLATE / f"{name}.md" for name in ("README", "CHANGELOG", "CONTR
 PAGES = [*ROOT_PAGES, *sorted((TEMPLATE / "docs").rglob("*.md"))]
 
 
+def sections(page: Path) -> set[str]:
+    """The headings of a page, as a link names them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(TEMPLATE).as_posix())
 def test_every_link_leads_to_a_file_and_every_command_is_a_task(page, render):
     text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
-        assert (page.parent / target).exists(), target
+    for target, section in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?", text):
+        found = page.parent / target if target else page
+        assert found.exists(), target
+        assert not section or section in sections(found), f"{target}#{section}"
     ours = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poe"]["tasks"]
     known = set(ours) | set(tasks_of(render(maturity_level=4, cloud="azure")))
     assert set(re.findall(r"uv run poe ([a-z][\w-]*)", text)) <= known

@@ -18,7 +18,15 @@ def schedules() -> dict[str, str]:
 
 
 # A list for each gate that `extensions/gates.yml` declares, for example `model: [ada]`.
-_LISTS: dict[str, Any] = dict.fromkeys(registry("gates"), (list[str], ...))
+_LISTS: dict[str, Any] = {
+    name: (
+        Annotated[
+            list[str], Field(description=f"people and groups who approve the gate {name}, as the host names them")
+        ],
+        ...,
+    )
+    for name in registry("gates")
+}
 Approvers = create_model(
     "Approvers",
     __doc__="The approvers of each gate.",
@@ -32,9 +40,9 @@ class Branch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1, description="the main branch")]
     check: Annotated[str, Field(min_length=1, description="the check, or the flow, that must pass")]
-    approvals: Annotated[int, Field(ge=0, le=6)]
+    approvals: Annotated[int, Field(ge=0, le=6, description="how many people approve a change request")]
 
 
 class Label(BaseModel):
@@ -55,7 +63,7 @@ class HostSettings(FileSettings):
     api: Annotated[str, Field(description="empty: from CI, or the server of the git remote origin")]
     approvers: Approvers
     branch: Branch
-    labels: dict[str, Label]
+    labels: Annotated[dict[str, Label], Field(description="labels of issues and change requests")]
     schedules: Annotated[
         dict[str, str],
         Field(description="other times than the flows' own, for example monitor: 0 6 * * *", default_factory=dict),

@@ -17,7 +17,7 @@ class Gate(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: Annotated[str, Field(description="a metric of metrics/test.json, for example roc_auc")]
-    direction: Literal["higher", "lower"]
+    direction: Annotated[Literal["higher", "lower"], Field(description="which value of the metric is better")]
     margin: Annotated[float, Field(ge=0, description="least difference by which it must be better, for example 0.01")]
 
 
