@@ -37,8 +37,8 @@ NOTES = {
     "package_name": Note(
         "the folder in `src`, the name behind `import`, the names of experiment and model",
         "house_prices",
-        "1 to 40 characters: a letter, then letters, digits and underscores, all lower case; not a keyword of Python, "
-        "a module of the standard library, or a package that the project imports",
+        "1 to 40 characters: a letter, then letters, digits and underscores, all lower case. It is not a keyword of "
+        "Python, a module of the standard library, or a package that the project imports",
     ),
     "description": Note(
         "README and package metadata", "Estimates what a house is worth.", "a line of text, at most 100 characters"

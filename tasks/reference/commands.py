@@ -18,12 +18,12 @@ You run a task by `uv run poe TASK`, for example `uv run poe setup`. If you want
 # Examples of tasks whose help has none; for any other, the bare command is one.
 EXAMPLES = {
     "drift": "uv run poe drift --format json",
-    "lint-template": "uv run poe lint-template --fix",
     "test": "uv run poe test -k package",
 }
 
 
-class _FoundError(Exception):
+# Not an error: `mlops` catches those of its tasks.
+class _Found(BaseException):
     """Carry a parser out of the function that made it."""
 
 
@@ -31,12 +31,12 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     """Return the parser of `mlops NAME`, which its function makes when it runs."""
 
     def stop(parser: argparse.ArgumentParser, *_: object, **__: object) -> NoReturn:
-        raise _FoundError(parser)
+        raise _Found(parser)
 
     with patch.object(argparse.ArgumentParser, "parse_known_args", stop):
         try:
             run(TASKS[name], [])
-        except _FoundError as found:
+        except _Found as found:
             parser: argparse.ArgumentParser = found.args[0]
             return parser
     raise AssertionError(f"{name} parses no arguments")

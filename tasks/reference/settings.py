@@ -22,7 +22,7 @@ task that reads it stops and names it. So does [the lint](lint.md): for example,
 You can give each value by a variable as well, which overrides the file. For example, `OPERATION_PORT=9000` is the
 `port`. Write a list or a table as JSON. The examples are from `prod` of a new project, if the key is there."""
 ENVIRONMENT = "operation/configuration/environment_prod"
-# What reads a file, the file, and the level from which you have it.
+# The class that reads a file, the file, and when a project has it.
 READERS: list[tuple[type[BaseSettings], str, str]] = [
     (Settings, f"{ENVIRONMENT}/settings.yaml", "You have it from level 2 on."),
     (ReleaseSettings, f"{ENVIRONMENT}/release.yaml", "You have it from level 3 on."),
