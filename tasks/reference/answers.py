@@ -24,7 +24,7 @@ ASKED = {
 
 
 class Note(NamedTuple):
-    """What copier.yml does not say of a question: what an answer changes, an example, and what free text may be."""
+    """The part that copier.yml leaves out: what an answer changes, an example, and what free text may be."""
 
     changes: str
     example: object
