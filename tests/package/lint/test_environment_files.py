@@ -99,7 +99,10 @@ def test_a_finding_says_where_it_is_and_what_is_allowed(project, path, before, a
 def test_what_is_missing_is_said_at_the_group_that_lacks_it(project):
     path = f"{PROD}/release.yaml"
     ((line, message),) = wrong(project, path, "  direction: higher\n", "")
-    assert (line, message) == (line_of(project, path, "gate:"), "gate.direction is missing (which value of the metric is better)")
+    assert (line, message) == (
+        line_of(project, path, "gate:"),
+        "gate.direction is missing (which value of the metric is better)",
+    )
     ((line, message),) = wrong(project, path, (project / path).read_text(encoding="utf-8"), "- 1\n")
     assert (line, message) == (0, "the file is a group of settings, not a list")
 
