@@ -15,6 +15,11 @@ class Step:
     template: bool = False
     """Whether it gets TEMPLATE_TOKEN, which reads a private template."""
 
+    def __str__(self) -> str:
+        name = f" ({self.name})" if self.name else ""
+        token = " with its token" if self.token else ""
+        return f"`{self.run}`{name}{token}{' with the token of the template' if self.template else ''}"
+
 
 @dataclass
 class Login:
@@ -92,12 +97,26 @@ def flow_differences(read: Flow, expected: Flow) -> list[str]:
         return [*found, f"jobs are {list(read.jobs)}, not {list(expected.jobs)}"]
     needs = [reduced(flow.jobs) for flow in (read, expected)]
     for name, job in expected.jobs.items():
-        found += [f"{name}: {text}" for text in compared(read.jobs[name], job, without=("needs",))]
+        found += [f"{name}: {text}" for text in compared(read.jobs[name], job, without=("needs", "steps"))]
+        found += [f"{name}: {text}" for text in step_differences(read.jobs[name].steps, job.steps)]
         if needs[0][name] != needs[1][name]:
-            found.append(f"{name} needs {needs[0][name]}, not {needs[1][name]}")
+            found.append(f"{name} needs {shown(needs[0][name])}, not {shown(needs[1][name])}")
     return found
+
+
+def step_differences(read: list[Step], expected: list[Step]) -> list[str]:
+    """Compare the steps of a job: a sentence for each that is missing, was not described, or is somewhere else."""
+    found = [f"nobody described the step {each}" for each in read if each not in expected]
+    found += [f"there is no step {each}" for each in expected if each not in read]
+    return found or (["the steps are in another order"] if read != expected else [])
 
 
 def compared(read: object, expected: object, without: tuple[str, ...]) -> list[str]:
     pairs = zip(vars(read).items(), vars(expected).values(), strict=True)
-    return [f"{key} is {one!r}, not {two!r}" for (key, one), two in pairs if key not in without and one != two]
+    different = [(key, one, two) for (key, one), two in pairs if key not in without and one != two]
+    return [f"{key} is {shown(one)}, not {shown(two)}" for key, one, two in different]
+
+
+def shown(value: object) -> str:
+    """Write a value so that it reads the same in each run: a set in the order of the alphabet."""
+    return repr(sorted(value) if isinstance(value, set) else value)

@@ -7,8 +7,7 @@ import pytest
 
 from tests.package.lint.conftest import found
 from tests.pipelines.conftest import SERVER
-from tests.pipelines.hosts import READERS, faults
-from tests.pipelines.test_faults import host_files
+from tests.pipelines.hosts import READERS, copy_host_files, faults
 from tests.project import commit, files
 
 TOKEN = "TEMPLATE_TOKEN"  # noqa: S105 (its name)
@@ -146,7 +145,7 @@ CASES = [(host, name) for name, them in FAULTS.items() for host in them]
 @pytest.mark.parametrize(("host", "name"), CASES, ids=[f"{host}: {name}" for host, name in CASES])
 def test_a_planted_fault_is_seen(published, tmp_path, host, name):
     path, old, new = FAULTS[name][host]
-    copy = host_files(published(git_host=host, maturity_level=3), host, tmp_path)
+    copy = copy_host_files(published(git_host=host, maturity_level=3), host, tmp_path)
     text = (copy / path).read_text(encoding="utf-8")
     assert old in text, "the fault was not planted"
     assert not faults(host, copy, 3, server=SERVER)

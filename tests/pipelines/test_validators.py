@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from tests.pipelines.described import described
+from tests.pipelines.hosts import EVERYTHING, copy_host_files
 from tests.pipelines.read.text import load
-from tests.pipelines.test_faults import ANSWERS, host_files
 from tests.project import commit, files, matches, registry, run
 
 LEVELS = range(1, 5)
@@ -33,7 +33,7 @@ def projects(render, published) -> Callable[[str], list[Path]]:
     """Projects of a host: of each level with flows, with all that an answer or a private template adds."""
 
     def rendered(host: str) -> list[Path]:
-        every = [(ANSWERS if level >= 3 else {}) | {"maturity_level": level, "git_host": host} for level in LEVELS]
+        every = [(EVERYTHING if level >= 3 else {}) | {"maturity_level": level, "git_host": host} for level in LEVELS]
         return [make(**answers) for answers in every for make in (render, published)]
 
     return rendered
@@ -132,7 +132,7 @@ def test_zizmor_finds_nothing(projects, tmp_path):
 )
 def test_zizmor_would_find_something(render, tmp_path, host, fault):
     key = fault.split(": ")[0]
-    copy = host_files(render(git_host=host), host, tmp_path)
+    copy = copy_host_files(render(git_host=host), host, tmp_path)
     path = copy / f".{host}" / "workflows" / "ci.yml"
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(rf"{key}: .*", fault, text, count=1), encoding="utf-8")
@@ -164,7 +164,7 @@ def test_the_schema_of_the_host_allows_it(projects, tmp_path, host):
     ],
 )
 def test_the_schema_would_refuse_something(render, tmp_path, host, path, old, new):
-    copy = host_files(render(git_host=host, **ANSWERS), host, tmp_path / "copy")
+    copy = copy_host_files(render(git_host=host, **EVERYTHING), host, tmp_path / "copy")
     text = (copy / path).read_text(encoding="utf-8")
     assert old in text
     (copy / path).write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -191,7 +191,7 @@ def test_the_parser_of_github_finds_nothing(projects, node):
 
 
 def test_the_parser_of_github_would_find_something(render, node, tmp_path):
-    copy = host_files(render(git_host="github", **ANSWERS), "github", tmp_path)
+    copy = copy_host_files(render(git_host="github", **EVERYTHING), "github", tmp_path)
     path = copy / ".github" / "workflows" / "provision.yml"
     path.write_text(
         path.read_text(encoding="utf-8").replace("inputs.environment", "inputs.environment("), encoding="utf-8"
@@ -207,7 +207,7 @@ def test_the_language_service_of_azure_finds_nothing(projects, node):
 
 
 def test_the_language_service_of_azure_would_find_something(render, node, tmp_path):
-    copy = host_files(render(git_host="azure_devops", **ANSWERS), "azure_devops", tmp_path)
+    copy = copy_host_files(render(git_host="azure_devops", **EVERYTHING), "azure_devops", tmp_path)
     path = copy / "azure_pipelines" / "cd.yml"
     path.write_text(path.read_text(encoding="utf-8").replace("runOnce", "runTwice"), encoding="utf-8")
     done = node("azure.cjs", SCHEMAS / "azure-pipelines.json", path)
@@ -218,7 +218,7 @@ def test_the_language_service_of_azure_would_find_something(render, node, tmp_pa
 def gitlab_clone(render, tmp_path_factory) -> Path:
     """A clone of a project on GitLab, as gitlab-ci-local wants it: with a remote that has its main branch."""
     folder = tmp_path_factory.mktemp("gitlab")
-    project = host_files(render(git_host="gitlab", **ANSWERS), "gitlab", folder / "project")
+    project = copy_host_files(render(git_host="gitlab", **EVERYTHING), "gitlab", folder / "project")
     commit(project)
     run(folder, "git", "clone", "--quiet", "--bare", "project", "remote.git")
     run(folder, "git", "clone", "--quiet", "remote.git", "clone")

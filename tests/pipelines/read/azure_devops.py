@@ -90,6 +90,8 @@ def variables_of(folder: Path, entries: list) -> dict[str, str]:
 
 
 def pushed(trigger: object) -> tuple[list[str] | None, str | None]:
+    if trigger is None:
+        raise UnreadableError("without `trigger: none` every push starts it")
     if trigger == "none":
         return None, None
     batch, branches, paths = take(trigger, "batch", "branches", "paths")
@@ -97,7 +99,9 @@ def pushed(trigger: object) -> tuple[list[str] | None, str | None]:
     return take(paths or {"include": []}, "include")[0], batch
 
 
-def replaced(request: dict) -> bool:
+def replaced(request: dict | None) -> bool:
+    if request is None:
+        raise UnreadableError("without `pr: none` every pull request starts it")
     cancel, branches = take(request, "autoCancel", "branches")
     same(branches, {"include": ["*"]})
     return cancel == "true"

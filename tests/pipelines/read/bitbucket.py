@@ -29,7 +29,8 @@ def read(project: Path) -> dict[str, Flow]:
     flows = {name: by_hand(each, version.group(1)) for name, each in (custom or {}).items()}
     flows["ci"] = Flow(jobs(take(requests, "**")[0], version.group(1)), change_request=True)
     pushed(take(branches, "main")[0], flows, version.group(1))
-    same(ids.keys() - {job.name for flow in flows.values() for job in flow.jobs.values()}, set())
+    if unused := ids.keys() - {job.name for flow in flows.values() for job in flow.jobs.values()}:
+        raise UnreadableError(f"no pipeline runs {sorted(unused)}")
     return flows
 
 
@@ -62,13 +63,15 @@ def pushed(items: list, flows: dict[str, Flow], version: str) -> None:
         parts.setdefault(homes[step["name"]], []).append(step)
     for name, steps in parts.items():
         conditions = [step.get("condition") for step in steps]
-        same(conditions.count(conditions[0]), len(conditions))
+        if conditions.count(conditions[0]) < len(conditions):
+            raise UnreadableError(f"the steps of {name} have different conditions on a push")
         paths = take(take(conditions[0], "changesets")[0], "includePaths")[0] if conditions[0] else []
         bare = [{"step": {key: value for key, value in step.items() if key != "condition"}} for step in steps]
         flow = flows[name]
         here = jobs(bare, version)
         alone = {id_: job for id_, job in flow.jobs.items() if id_ not in here}
-        same({id_: here[id_] for id_ in here}, {id_: flow.jobs[id_] for id_ in flow.jobs if id_ in here})
+        if here != {id_: flow.jobs[id_] for id_ in flow.jobs if id_ in here}:
+            raise UnreadableError(f"a push runs {name} otherwise than by hand: {list(here)}, not {list(flow.jobs)}")
         for job in alone.values():
             same(name, "ci")
             job.only = "change_request"

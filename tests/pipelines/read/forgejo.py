@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.pipelines.flows import Flow, Job, Step
+from tests.pipelines.flows import Flow, Job, Step, UnreadableError
 from tests.pipelines.read import login
 from tests.pipelines.read.text import load, pinned, same, take
 from tests.project import registry
@@ -34,6 +34,8 @@ def workflow(document: dict) -> Flow:
 def job(document: dict) -> Job:
     name, runner, minutes, variables, steps = take(document, "name", "runs-on", "timeout-minutes", "env", "steps")
     same(runner, "docker")
+    if len(steps) < 3:
+        raise UnreadableError("a job has fewer steps than the checkout, uv and a task")
     checkout, uv, *others = steps
     _, uses, options = take(checkout, "name", "uses", "with")
     same(pinned(uses, PINS), "https://github.com/actions/checkout")

@@ -30,7 +30,7 @@ def load(path: Path) -> dict:
 def take(mapping: object, *allowed: str) -> list:
     """The values of these keys, None where one is missing; a key that was not expected is an error."""
     if not isinstance(mapping, dict):
-        raise UnreadableError(f"{mapping!r} is no mapping")
+        raise UnreadableError(f"{mapping!r} is not a mapping")
     if more := mapping.keys() - set(allowed):
         raise UnreadableError(f"unexpected {sorted(more)} beside {sorted(mapping.keys() & set(allowed))}")
     return [mapping.get(key) for key in allowed]
@@ -38,7 +38,7 @@ def take(mapping: object, *allowed: str) -> list:
 
 def same(value: object, *allowed: object) -> None:
     if value not in allowed:
-        raise UnreadableError(f"{value!r} where {' or '.join(map(repr, allowed))} stands in every render")
+        raise UnreadableError(f"{value!r}, but every render has {' or '.join(map(repr, allowed))}")
 
 
 def pinned(uses: str, known: dict[str, str]) -> str:
