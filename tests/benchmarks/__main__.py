@@ -20,7 +20,7 @@ BENCHMARKS = {
     "render": "render every pair of answers, as the tests do",
     "project": "from an empty folder to a registered model, beside Kedro's starter (minutes)",
     "lint": "the lint of generated repositories on a fresh project of level 4",
-    "size": "files and lines of the default project",
+    "size": "files and lines of projects, and what this repository costs its readers",
 }
 
 
@@ -84,10 +84,14 @@ def as_table(found: measure.Comparison) -> str:
         aligned = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         body.append("  ".join(["", label.ljust(widths[0]), *aligned]))
     missing = [f"  {peer.name}: not measured: {peer.not_measured}" for peer in found.peers if peer.not_measured]
-    goal = found.goal
+    goals = [_goal(goal) for goal in found.goals if goal.most is not None]
+    return "\n".join([f"{found.name}: {found.about}", *body, *missing, *goals])
+
+
+def _goal(goal: measure.Goal) -> str:
     value = "" if goal.value is None else f"{goal.value:.2f}".removesuffix(".00") + ", "
-    goal_line = f"  goal: {goal.what} <= {goal.most:g}: {value}{goal.state}"
-    return "\n".join([f"{found.name}: {found.about}", *body, *missing, goal_line])
+    least = f"{goal.least:g} <= " if goal.least else ""
+    return f"  goal: {least}{goal.what} <= {goal.most:g}: {value}{goal.state}"
 
 
 def as_json(found: list[measure.Comparison]) -> str:
@@ -105,7 +109,9 @@ def as_json(found: list[measure.Comparison]) -> str:
         }
         ours, *peers = (asdict(side) | {"values": side.values} for side in (each.ours, *each.peers))
         sides = {"ours": ours, "peers": peers, "ratios": ratios}
-        benchmarks.append(asdict(each) | sides | {"goal": asdict(each.goal) | {"state": each.goal.state}})
+        benchmarks.append(
+            asdict(each) | sides | {"goals": [asdict(goal) | {"state": goal.state} for goal in each.goals]}
+        )
     return json.dumps({"machine": machine, "benchmarks": benchmarks}, indent=2)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import measure
 
-GOAL = 1.25
+GOAL = 1.15
 ROW = "copier copy"
 # No rendered file ends like this, so copier renders none of them.
 VERBATIM = "_subdirectory: files\n_templates_suffix: .rendered-by-nobody\n"
@@ -32,7 +32,7 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
         unit="s",
         ours=ours,
         peers=[peer],
-        goal=measure.Goal("ratio to plain files", GOAL, measure.ratio(ours, peer, ROW)),
+        goals=[measure.Goal("ratio to plain files", GOAL, measure.ratio(ours, peer, ROW))],
     )
 
 

@@ -49,18 +49,19 @@ class Side:
 
 @dataclass(frozen=True)
 class Goal:
-    """The most that a value may be; a value of None was not measured."""
+    """The bounds of a value: None as its most is no bound, and a value of None was not measured."""
 
     what: str
-    most: float
+    most: float | None
     value: float | None
+    least: float = 0
 
     @property
     def state(self) -> str:
         """`met`, `missed` or `not measured`."""
         if self.value is None:
             return "not measured"
-        return "met" if self.value <= self.most else "missed"
+        return "met" if self.least <= self.value and (self.most is None or self.value <= self.most) else "missed"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Comparison:
     unit: str
     ours: Side
     peers: list[Side]
-    goal: Goal
+    goals: list[Goal]
 
 
 def ratio(ours: Side, peer: Side, row: str) -> float | None:

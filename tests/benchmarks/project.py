@@ -53,7 +53,7 @@ def compare(workspace: Path, runs: int, peers: dict[str, Path]) -> measure.Compa
         unit="s",
         ours=ours,
         peers=[kedro],
-        goal=measure.Goal("ratio to Kedro, total", GOAL, measure.ratio(ours, kedro, TOTAL)),
+        goals=[measure.Goal("ratio to Kedro, total", GOAL, measure.ratio(ours, kedro, TOTAL))],
     )
 
 

@@ -34,8 +34,8 @@ def test_updates_and_renders_are_measured():
     assert done.returncode == 0, done.stderr
     update, render = json.loads(done.stdout)["benchmarks"]
     assert update["ratios"]["plain files"].keys() == {"nothing to do", "a new version"}
-    assert update["goal"]["value"] == max(update["ratios"]["plain files"].values())
-    assert 0 < render["goal"]["value"] == render["ours"]["values"]["one render"]
+    assert update["goals"][0]["value"] == max(update["ratios"]["plain files"].values())
+    assert 0 < render["goals"][0]["value"] == render["ours"]["values"]["one render"]
 
 
 def test_an_unknown_benchmark_is_refused_with_those_that_exist():
