@@ -6,6 +6,7 @@ A task's module is imported when the task runs: help appears at once, and each t
 import importlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -117,26 +118,33 @@ def run(task: Task, arguments: list[str]) -> int:
     module, _, function = task.target.partition(":")
     try:
         target = getattr(importlib.import_module(f"copier_mlops.{module}"), function)
-    except ModuleNotFoundError as error:
-        if not task.extra or str(error.name).startswith("copier_mlops"):
-            raise
-        print(
-            f"mlops: {task.name} needs {error.name}, which is not installed\n"
-            f"  fix: name copier-mlops[{task.extra}] in pyproject.toml, then: uv sync",
-            file=sys.stderr,
-        )
-        return 1
-    logging.setLogRecordFactory(Record)
-    try:
+        logging.setLogRecordFactory(Record)
         return target(arguments) or 0
     except KeyboardInterrupt:
         print(f"mlops: {task.name} was interrupted", file=sys.stderr)
         return 130
     except SystemExit as error:  # its text may quote a library
         raise SystemExit(redacted(error.code) if isinstance(error.code, str) else error.code) from None
-    except Exception:
-        sys.stderr.write(redacted(traceback.format_exc()))
+    except Exception as error:
+        if library := missing_library(task, error):
+            print(
+                f"mlops: {task.name} needs {library}, which is not installed\n"
+                f"  fix: name copier-mlops[{task.extra}] in pyproject.toml, then: uv sync",
+                file=sys.stderr,
+            )
+        else:
+            sys.stderr.write(redacted(traceback.format_exc()))
         return 1
+
+
+def missing_library(task: Task, error: Exception) -> str:
+    """Return the name of a library that the package could not import; it is empty for an import of the team's code."""
+    import traceback
+
+    if not task.extra or not isinstance(error, ModuleNotFoundError) or str(error.name).startswith(__package__):
+        return ""
+    importer = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return str(error.name) if Path(__file__).parent in importer.parents else ""
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Its package has a name of its own, so that it can be imported beside those of other tests.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,12 +13,13 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+import yaml
 from mlflow import MlflowClient
 
 from copier_mlops import model_file
 from copier_mlops.project import Settings, load_settings, team
 from copier_mlops.tracking import mlflow_model, server
-from tests.project import TEMPLATE, commit, copy_project, run
+from tests.project import ANSWERS, TEMPLATE, commit, copy_project, run
 
 PACKAGE = "lending"
 SAMPLE = Path("operation", "tests", "sample.csv")
@@ -82,6 +84,19 @@ def tracked(settings: Settings, file: Path, strength: float = 1.0, **tags: str) 
         logged = mlflow_model.log(file, records[schema.COLUMNS], records[schema.TARGET], ["skops"])
         mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": model_file.sha256(file)})
     return client.get_run(started.info.run_id)
+
+
+@contextlib.contextmanager
+def at_level(project: Path, number: int) -> Iterator[None]:
+    """Let a project have reached another maturity level, as its answers file says."""
+    file = project / ANSWERS
+    before = file.read_text(encoding="utf-8")
+    levels = dict.fromkeys(("maturity_level", "reached_level"), number)
+    file.write_text(yaml.safe_dump(yaml.safe_load(before) | levels), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.write_text(before, encoding="utf-8")
 
 
 def uri(folder: Path) -> str:

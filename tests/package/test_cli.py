@@ -2,18 +2,29 @@
 
 import importlib
 import inspect
+import os
+import runpy
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from copier_mlops import cli
-from copier_mlops.cli import TASKS, main
+from copier_mlops.cli import TASKS, main, missing_library
 from tests.package.shared import loaded
 from tests.project import TEMPLATE, registry
 
 EXTRAS = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 # Tasks that poe_tasks.toml calls by other words, or that an image runs.
 UNLISTED = {"lint", "service"}
+
+
+def mlops(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run `mlops` in a folder."""
+    command = [sys.executable, "-m", "copier_mlops.cli", *arguments]
+    options = {"capture_output": True, "text": True, "encoding": "utf-8", "check": False}
+    return subprocess.run(command, cwd=folder, env=os.environ | variables, **options)
 
 
 def test_the_help_has_every_task_and_loads_nothing_slow(capsys):
@@ -65,27 +76,26 @@ def test_an_option_of_0_2_0_that_is_a_task_now_is_named(task, now, capsys):
     assert capsys.readouterr().err == f"mlops: `{task} --release` is the task {now} now\n  fix: uv run poe {now}\n"
 
 
-def test_a_library_that_is_missing_is_named_with_the_extra_that_brings_it(monkeypatch, capsys):
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError("No module named 'mlflow'", name="mlflow")
+@pytest.mark.parametrize(("task", "library"), [("predict", "pandas"), ("models", "mlflow")])
+def test_a_library_that_is_missing_is_named_with_the_extra_that_brings_it(team_project, tmp_path, task, library):
+    """Some modules import their libraries at once, for example that of `predict`, and others when they need them."""
+    (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{library!r}] = None  # as if not installed\n")
+    done = mlops(team_project, task, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"mlops: {task} needs {library}, which is not installed\n"
+        "  fix: name copier-mlops[tracking] in pyproject.toml, then: uv sync\n"
+    )
 
-    monkeypatch.setattr(cli.importlib, "import_module", missing)
-    assert main(["track"]) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("mlops: track needs mlflow, which is not installed\n")
-    assert "copier-mlops[tracking]" in said
+
+def test_a_library_that_the_teams_code_misses_is_the_teams(tmp_path):
+    (tmp_path / "theirs.py").write_text("import moon\n")
+    with pytest.raises(ModuleNotFoundError) as caught:
+        runpy.run_path(str(tmp_path / "theirs.py"))
+    assert missing_library(TASKS["predict"], caught.value) == ""
 
 
 def test_outside_of_a_project_a_task_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=r"mlops: no project here: neither .* has \.copier-answers\.yml"):
         main(["register"])
-
-
-def test_a_person_may_interrupt_a_task(monkeypatch, capsys):
-    def interrupted(_: list[str]) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("copier_mlops.maturity.cli.main", interrupted)
-    assert main(["maturity"]) == 130
-    assert capsys.readouterr().err == "mlops: maturity was interrupted\n"

@@ -1,6 +1,9 @@
 """The files of template/ that renderers write are up to date, and say for all answers what their renderer says."""
 
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 
 import jinja2
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from extensions import render
 from extensions.hosts import variants
 from extensions.hosts.flows import Answers, flows_of
-from tests.project import registry
+from tests.project import copy_template, registry
 
 WORDS = {
     "heavy_runner": "gpu",
@@ -22,22 +25,28 @@ def test_the_template_has_what_the_renderers_write(capsys):
     assert render.main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_what_is_missing_changed_or_left_over_is_named_and_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(render, "TEMPLATE", tmp_path)
-    assert render.main([]) == 0
-    assert render.main(["--check"]) == 0
-    changed = tmp_path / "{{ on_gitlab }}" / ".gitlab-ci.yml.jinja"
+def render_flows(checkout: Path, *options: str) -> tuple[int, list[str]]:
+    """Run `uv run poe render-flows` in a checkout, and return its exit code and the lines that it prints."""
+    command = [sys.executable, "-m", "extensions.render", *options]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, encoding="utf-8", check=False)
+    return done.returncode, done.stdout.splitlines()
+
+
+def test_what_is_missing_changed_or_left_over_is_named_and_written(tmp_path):
+    template = copy_template(tmp_path) / "template"
+    changed = template / "{{ on_gitlab }}" / ".gitlab-ci.yml.jinja"
     changed.write_text("stages: []\n", encoding="utf-8")
-    left_over = tmp_path / "{{ on_github }}" / ".github" / "workflows" / "old.yml"
+    left_over = template / "{{ on_github }}" / ".github" / "workflows" / "old.yml"
     left_over.write_text("name: Old\n", encoding="utf-8")
-    capsys.readouterr()
-    assert render.main(["--check"]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "would delete {{ on_github }}/.github/workflows/old.yml",
-        "would write {{ on_gitlab }}/.gitlab-ci.yml.jinja",
-    ]
-    assert render.main([]) == 0
-    assert not left_over.exists()
+    missing = template / "{{ on_bitbucket }}" / "bitbucket-pipelines.yml.jinja"
+    missing.unlink()
+    names = ["{{ on_bitbucket }}/bitbucket-pipelines.yml.jinja", "{{ on_gitlab }}/.gitlab-ci.yml.jinja"]
+    old = "{{ on_github }}/.github/workflows/old.yml"
+    code, printed = render_flows(tmp_path, "--check")
+    assert (code, sorted(printed)) == (1, [f"would delete {old}", *(f"would write {name}" for name in names)])
+    code, printed = render_flows(tmp_path)
+    assert (code, sorted(printed)[1:]) == (0, [f"deleted {old}", *(f"wrote {name}" for name in names)])
+    assert not left_over.exists() and missing.is_file()
     assert "include:" in changed.read_text(encoding="utf-8")
 
 

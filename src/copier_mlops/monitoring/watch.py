@@ -30,18 +30,19 @@ def age_in_days(version: ModelVersion) -> float:
     return (time.time() - version.creation_timestamp / 1000) / DAY
 
 
-def problems(version: ModelVersion, settings: Settings) -> list[str]:
+def problems(version: ModelVersion, settings: Settings, seconds: float = SECONDS) -> list[str]:
     """Return what is wrong with the deployment that the registry records, in sentences; an empty list if all is well.
 
     Args:
         version: The version that the environment's alias points at.
         settings: The settings of the environment.
+        seconds: How long the service has to answer.
     """
     deployed = version.tags.get(f"deployed.{settings.environment}")
     if deployed is None:
         return [f"version {version.version} has the alias {settings.model_alias}, but was never deployed"]
     try:
-        list(verify.checks(json.loads(deployed), settings, SECONDS))
+        list(verify.checks(json.loads(deployed), settings, seconds))
     except verify.DifferenceError as error:
         return [str(error)]
     return []

@@ -22,7 +22,7 @@ from copier_mlops.hosts import api
 from copier_mlops.hosts.base import Base
 from copier_mlops.hosts.settings import load
 from tests.package.hosts.server import SIGNATURE, TOKEN, Server
-from tests.project import commit, copy_project, copy_template, registry
+from tests.project import commit, copy_project, copy_template, registry, run
 
 # Every host with an API.
 HOSTS = [name for name, entry in registry("hosts").items() if entry["api"]]
@@ -81,12 +81,16 @@ class Place:
         if self.name == "azure_devops":
             self.server.headers = {"Authorization": "Basic OmdlaGVpbS0wMTIzNDU2Nzg5"}
 
+    def clone(self, folder: Path) -> None:
+        """Work in a clone of the project from now on."""
+        run(folder.parent, "git", "clone", "--quiet", str(self.tree), str(folder))
+        self.tree = folder
+
     def adapter(self, **variables: str | None) -> Base:
         """The host's adapter in a run, with variables changed or, where they are None, taken away."""
         given = {key: value for key, value in {**self.variables, **variables}.items() if value is not None}
-        settings = load()
-        if "HOST_API" in given:
-            settings = settings.model_copy(update={"api": given["HOST_API"]})
+        named = {"api": "HOST_API", "repository": "HOST_REPOSITORY"}
+        settings = load().model_copy(update={key: given[name] for key, name in named.items() if name in given})
         return importlib.import_module(f"copier_mlops.hosts.{self.name}").ADAPTER(settings, given)
 
     def environment(self, variables: dict[str, str | None]) -> dict[str, str]:
@@ -154,3 +158,12 @@ def place(host, trees, tmp_path, monkeypatch) -> Iterator[Place]:
         yield Place(host, tree, server, fake, state, fake.runner(server, tmp_path))
         assert server.problems == server.store.problems == []
     shutil.rmtree(tree / "build", ignore_errors=True)
+
+
+@pytest.fixture
+def laptop(place) -> Place:
+    """The place as a person has it: no runner, a token, and settings that say where the repository is."""
+    repository = "acme/K I/kredit" if place.name == "azure_devops" else "acme/kredit"
+    place.variables = {"HOST_TOKEN": TOKEN, "HOST_API": place.server.url, "HOST_REPOSITORY": repository}
+    place.expect_a_person()
+    return place

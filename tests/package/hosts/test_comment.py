@@ -30,7 +30,7 @@ def metrics(tree: Path, **values: float) -> None:
 
 
 @pytest.fixture
-def work(place, tmp_path, monkeypatch):
+def work(place, tmp_path):
     """A shallow clone of a branch whose metrics differ from those of main, as a runner has it."""
     origin = tmp_path / "origin"
     shutil.copytree(place.tree, origin, ignore=shutil.ignore_patterns(".git", "build"))
@@ -42,7 +42,7 @@ def work(place, tmp_path, monkeypatch):
     commit(origin, "Work")
     clone = tmp_path / "clone"
     run(tmp_path, "git", "clone", "--quiet", "--depth", "1", "--branch", "work", origin.as_uri(), str(clone))
-    monkeypatch.setattr(place, "tree", clone)
+    place.tree = clone
     return origin
 
 

@@ -1,26 +1,19 @@
 """`poe fetch`: what the jobs of a run kept is here, whole or not at all, and the token went only to the host."""
 
-import io
 import json
 import os
-import stat
 import subprocess
 import sys
 import time
-import zipfile
 
 import pytest
 
-from copier_mlops.hosts import archive, fetch
-from copier_mlops.hosts.archive import ArchiveError, unpack
-from tests.package.hosts.fakes.kept import COMMIT, KEPT, zipped
+from tests.package.hosts.fakes.kept import COMMIT
+from tests.package.hosts.fetching import HOSTS, built, built_nothing, expected, keep, on_one, on_three
 from tests.package.hosts.server import SIGNATURE, TOKEN, Reply
 from tests.platforms import on_posix, require_links
-from tests.project import commit, files, registry, run
+from tests.project import commit, registry
 
-HOSTS = ("github", "azure_devops", "gitlab")
-REPOSITORIES = {"azure_devops": "acme/K I/kredit"}
-FOLDERS = {"github": "", "azure_devops": "{job}/", "gitlab": "build/{job}/"}
 ADDRESSES = {
     "github": (
         "https://github.com/acme/kredit/actions/runs/99",
@@ -42,30 +35,6 @@ OTHERS = {
     "azure_devops": "https://dev.azure.com/acme/Other/_build/results?buildId=99",
     "gitlab": "https://gitlab.com/acme/kredit/other/-/pipelines/99",
 }
-on_three = pytest.mark.parametrize("host", HOSTS, indirect=True)
-on_one = pytest.mark.parametrize("host", HOSTS[:1], indirect=True)
-
-
-@pytest.fixture
-def laptop(place):
-    """The place as a person has it: no runner, a token, and settings that say where the repository is."""
-    repository = REPOSITORIES.get(place.name, "acme/kredit")
-    place.variables = {"HOST_TOKEN": TOKEN, "HOST_API": place.server.url, "HOST_REPOSITORY": repository}
-    place.expect_a_person()
-    return place
-
-
-def keep(place, job: str, contents: dict[str, str]) -> None:
-    place.state.archives[job] = zipped(contents, FOLDERS[place.name].format(job=job))
-
-
-def built(place) -> dict[str, str]:
-    """Each file below build/ and its text."""
-    return {name: content.decode() for name, content in files(place.tree / "build").items()}
-
-
-def expected(*jobs: str) -> dict[str, str]:
-    return {f"{job}/{name}": text for job in jobs for name, text in KEPT[job].items()}
 
 
 @on_three
@@ -132,10 +101,6 @@ def test_a_run_of_another_repository_of_the_project_is_refused(laptop):
     laptop.state.built = "another"
     assert "and not of kredit" in laptop.run("fetch", "99", code=1)
     assert built_nothing(laptop)
-
-
-def built_nothing(place) -> bool:
-    return not (place.tree / "build").exists() or built(place) == {}
 
 
 @on_three
@@ -243,96 +208,6 @@ def test_a_link_in_the_place_of_a_folder_is_moved_and_not_followed(laptop, tmp_p
     assert list(elsewhere.iterdir()) == [] and (laptop.tree / "build" / "train.before").is_symlink()
 
 
-def unchanged_by(place, text: str) -> None:
-    """A fetch that fails says so and leaves build/ as it was."""
-    (place.tree / "build" / "train").mkdir(parents=True, exist_ok=True)
-    (place.tree / "build" / "train" / "mine.txt").write_text("mine\n")
-    printed = place.run("fetch", "99", code=1)
-    assert text in printed and "\n  fix: " in printed
-    assert built(place) == {"train/mine.txt": "mine\n"}
-    assert [path.name for path in (place.tree / "build").iterdir()] == ["train"]
-
-
-@on_three
-def test_a_download_that_breaks_off_changes_nothing(laptop):
-    whole = laptop.state.archives["judge"]
-    laptop.server.away = lambda content: f"{laptop.server.store.url}/short.zip"
-    headers = {"Content-Length": str(len(whole) + 1000), "Connection": "close"}
-    laptop.server.store.on("GET", "/short.zip", lambda _: Reply(raw=whole, headers=headers))
-    unchanged_by(laptop, "broke off a download")
-
-
-@on_three
-def test_what_is_no_archive_changes_nothing(laptop):
-    laptop.state.archives["judge"] = b"<html>Sign in</html>"
-    unchanged_by(laptop, "the archive of judge cannot be read")
-
-
-@on_three
-def test_a_hostile_archive_changes_nothing(laptop):
-    laptop.state.archives["judge"] = zipped({"../../../x": "x"}, FOLDERS[laptop.name].format(job="judge"))
-    unchanged_by(laptop, "which is not the name of a file below a folder; nothing of it is used")
-
-
-@pytest.mark.parametrize("host", ["gitlab"], indirect=True)
-def test_an_archive_of_something_else_changes_nothing(laptop):
-    laptop.state.archives["judge"] = zipped({"public/index.html": "x"})
-    unchanged_by(laptop, "the archive of judge has no file in build/judge/")
-
-
-@on_one
-def test_a_download_is_bounded(laptop, monkeypatch):
-    monkeypatch.setattr(fetch, "MOST_BYTES", 100)
-    unchanged_by(laptop, "has more than 1e-07 GB of it")
-    laptop.server.away = lambda content: f"{laptop.server.store.url}/endless"
-    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (200, b"x" * 200)
-    headers = {"Transfer-Encoding": "chunked"}
-    laptop.server.store.on("GET", "/endless", lambda _: Reply(raw=chunked, headers=headers))
-    unchanged_by(laptop, "has more than 1e-07 GB of it")
-
-
-@on_one
-@pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_store_that_refuses_is_said_without_its_signature(laptop, status):
-    laptop.server.store.first += [Reply(status=status)] * 5
-    printed = laptop.run("fetch", "99", code=1)
-    assert f"127.0.0.1, which answers {status}" in printed
-
-
-@on_one
-@pytest.mark.parametrize(
-    ("location", "text"),
-    [
-        ("http://example.org/a.zip?sig=unterschrift-42", "example.org, which is not an https address"),
-        ("ftp://127.0.0.1/a.zip", "broke off a download"),
-        ("file:///etc/passwd", "which is not an https address"),
-        ("https://[::1/a.zip", "broke off a download"),
-    ],
-)
-def test_a_download_goes_only_where_it_may(laptop, location, text):
-    laptop.server.away = lambda content: location
-    assert text in laptop.run("fetch", "99", code=1)
-
-
-@on_one
-def test_a_redirect_without_an_end_ends(laptop):
-    laptop.server.away = lambda content: f"{laptop.server.store.url}/again"
-    again = {"Location": f"{laptop.server.store.url}/again"}
-    laptop.server.store.on("GET", "/again", lambda _: Reply(status=302, headers=again))
-    assert "sends a download on without an end" in laptop.run("fetch", "99", code=1)
-
-
-@on_one
-def test_a_host_that_sends_on_within_its_own_address_still_gets_the_token(laptop):
-    headers = {"Location": f"{laptop.server.url}/repositories/1/zip"}
-    for route in laptop.server.routes:
-        if route.pattern.endswith("/zip"):
-            route.answer = lambda _: Reply(status=301, headers=headers)
-    laptop.server.on("GET", "/repositories/1/zip", lambda _: Reply(raw=zipped(KEPT["train"])))
-    laptop.run("fetch", "99", "--job", "train")
-    assert built(laptop) == expected("train")
-
-
 @on_one
 def test_machines_get_one_document(laptop):
     keep(laptop, "coverage", {"x": "x"})
@@ -345,11 +220,9 @@ def test_machines_get_one_document(laptop):
 
 
 @on_one
-def test_the_commit_that_is_checked_out_is_not_named(laptop, monkeypatch, tmp_path):
-    tree = tmp_path / "project"
-    run(tmp_path, "git", "clone", "--quiet", str(laptop.tree), str(tree))
-    monkeypatch.setattr(laptop, "tree", tree)
-    laptop.state.commit = commit(tree)
+def test_the_commit_that_is_checked_out_is_not_named(laptop, tmp_path):
+    laptop.clone(tmp_path / "project")
+    laptop.state.commit = commit(laptop.tree)
     assert "git switch" not in laptop.run("fetch", "99", "--job", "train")
 
 
@@ -394,11 +267,9 @@ def test_a_terminal_sees_the_bytes_come(laptop):
 
 
 @on_one
-def test_a_build_folder_that_cannot_be_written_is_said(laptop, monkeypatch, tmp_path):
-    tree = tmp_path / "project"
-    run(tmp_path, "git", "clone", "--quiet", str(laptop.tree), str(tree))
-    monkeypatch.setattr(laptop, "tree", tree)
-    (tree / "build").write_text("a file\n")
+def test_a_build_folder_that_cannot_be_written_is_said(laptop, tmp_path):
+    laptop.clone(tmp_path / "project")
+    (laptop.tree / "build").write_text("a file\n")
     printed = laptop.run("fetch", "99", code=1)
     assert "build/ cannot be written" in printed and "fix: free some disk space" in printed
 
@@ -431,106 +302,11 @@ def test_bitbucket_does_not_give_them_and_the_way_round_is_said(laptop):
 
 
 @on_one
-def test_forgejo_keeps_nothing(laptop, trees, monkeypatch):
-    monkeypatch.setattr(laptop, "tree", trees("forgejo"))
+def test_forgejo_keeps_nothing(laptop, trees):
+    laptop.tree = trees("forgejo")
     printed = laptop.run("fetch", "99", code=1)
     assert "Forgejo runs only ci" in printed and "fix: uv run poe ci" in printed
 
 
 def test_every_host_is_fetched_from_or_says_why_not():
     assert registry("hosts").keys() == {*HOSTS, "bitbucket", "forgejo"}
-
-
-# --- Archives that are made to do harm ---
-
-
-def archive_of(*members: tuple[str, bytes, int]) -> io.BytesIO:
-    """An archive of names, contents and modes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, content, mode in members:
-            member = zipfile.ZipInfo(name)
-            member.filename = name  # as it is written, whatever this system's separator
-            member.external_attr, member.compress_type = mode << 16, zipfile.ZIP_DEFLATED
-            made.writestr(member, content)
-    buffer.seek(0)
-    return buffer
-
-
-FILE = stat.S_IFREG | 0o644
-
-
-@pytest.mark.parametrize(
-    ("members", "text"),
-    [
-        ([("/etc/passwd", b"x", FILE)], "not the name of a file below a folder"),
-        ([("../x", b"x", FILE)], "not the name of a file below a folder"),
-        ([("a/../../x", b"x", FILE)], "not the name of a file below a folder"),
-        ([("C:/x", b"x", FILE)], "not the name of a file below a folder"),
-        ([("c:x", b"x", FILE)], "not the name of a file below a folder"),
-        ([("..\\x", b"x", FILE)], "not the name of a file below a folder"),
-        ([("\\\\server\\share\\x", b"x", FILE)], "not the name of a file below a folder"),
-        ([("a\x1b[2Jb", b"x", FILE)], "not the name of a file below a folder"),
-        ([("./", b"", FILE)], "not the name of a file below a folder"),
-        ([("link", b"/etc/passwd", stat.S_IFLNK | 0o777)], "a link or a device"),
-        ([("pipe", b"", stat.S_IFIFO | 0o644)], "a link or a device"),
-        ([("device", b"", stat.S_IFCHR | 0o644)], "a link or a device"),
-        ([("a", b"1", FILE), ("a/b", b"2", FILE)], "twice, or below a file"),
-        ([("a/b", b"2", FILE), ("a", b"1", FILE)], "twice, or below a file"),
-        ([("a", b"1", FILE), ("./a", b"2", FILE)], "twice, or below a file"),
-        ([], "has no file in it"),
-        ([("a/", b"", stat.S_IFDIR | 0o755)], "has no file in it"),
-    ],
-    ids=str,
-)
-def test_a_hostile_archive_is_refused_as_a_whole(tmp_path, members, text):
-    good = [("good.txt", b"good", FILE)] if members and not members[0][0].endswith("a/") else []
-    with pytest.raises(ArchiveError, match=text):
-        unpack(archive_of(*good, *members), ("",), tmp_path / "target")
-    assert list(tmp_path.rglob("*")) == []
-
-
-def test_an_archive_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "MOST_BYTES", 1_000_000)
-    monkeypatch.setattr(archive, "MOST_MEMBERS", 10)
-    bomb = archive_of(("zeros", b"\0" * 1_000_001, FILE))
-    assert len(bomb.getvalue()) < 2_000
-    with pytest.raises(ArchiveError, match="GB when unpacked"):
-        unpack(bomb, ("",), tmp_path / "target")
-    with pytest.raises(ArchiveError, match="has 11 files"):
-        unpack(archive_of(*[(f"{number}", b"", FILE) for number in range(11)]), ("",), tmp_path / "target")
-    assert list(tmp_path.rglob("*")) == []
-
-
-def test_an_archive_that_says_a_smaller_size_than_it_has_is_refused(tmp_path):
-    content = bytearray(archive_of(("zeros", b"\0" * 100_000, FILE)).getvalue())
-    for place in (22, content.index(b"PK\x01\x02") + 24):  # in the file's own header, and in the directory
-        content[place : place + 4] = (10).to_bytes(4, "little")
-    with pytest.raises(ArchiveError, match="cannot be read"):
-        unpack(io.BytesIO(content), ("",), tmp_path / "target")
-
-
-@pytest.mark.parametrize("change", ["flipped", "cut", "encrypted", "unknown method", "empty"])
-def test_a_broken_archive_is_refused(tmp_path, change):
-    content = bytearray(archive_of(("a.txt", bytes(range(256)) * 40, FILE)).getvalue())
-    directory = content.index(b"PK\x01\x02")
-    if change == "flipped":
-        content[60] ^= 0xFF
-    elif change == "cut":
-        del content[100:]
-    elif change == "encrypted":
-        content[6] |= 1
-        content[directory + 8] |= 1
-    elif change == "unknown method":
-        content[8] = content[directory + 10] = 77
-    else:
-        content.clear()
-    with pytest.raises(ArchiveError, match="cannot be read"):
-        unpack(io.BytesIO(content), ("",), tmp_path / "target")
-
-
-@pytest.mark.parametrize("folders", [("build/a/",), ("a/", "build/a/"), ("x/", "build/a/", "")])
-def test_only_the_folder_of_the_job_is_taken(tmp_path, folders):
-    made = archive_of(("build/a/b/c.txt", b"c", FILE), ("build/ab/d.txt", b"d", FILE), ("e.txt", b"e", FILE))
-    assert unpack(made, folders, tmp_path / "target") == (1, 1)
-    assert files(tmp_path / "target") == {"b/c.txt": b"c"}

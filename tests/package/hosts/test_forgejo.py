@@ -8,9 +8,9 @@ from tests.package.hosts.conftest import HOSTS
 
 
 @pytest.fixture
-def forgejo(place, trees, monkeypatch):
-    monkeypatch.setattr(place, "tree", trees("forgejo"))
-    monkeypatch.setattr(place, "variables", {})
+def forgejo(place, trees):
+    """A project on Forgejo, whose API nothing asks."""
+    place.tree, place.variables = trees("forgejo"), {}
     return place
 
 

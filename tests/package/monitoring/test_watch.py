@@ -84,10 +84,9 @@ def test_a_file_that_cannot_be_used_is_named(prod, file, text, sentence):
     assert str(refused.value).startswith(sentence)
 
 
-def test_a_deployment_that_does_not_answer_is_a_problem(prod, monkeypatch):
+def test_a_deployment_that_does_not_answer_is_a_problem(prod):
     document = {"version": "1", "sha256": "a", "md5": "b", "url": "http://127.0.0.1:9", "target": "local"}
     version = models.current(models.server.connect(prod), prod)
     version.tags["deployed.prod"] = json.dumps(document)
-    monkeypatch.setattr(watch, "SECONDS", 0)
-    (problem,) = problems(version, prod)
+    (problem,) = problems(version, prod, seconds=0)
     assert problem.startswith("version 1 does not answer at http://127.0.0.1:9 after 0 seconds")

@@ -3,8 +3,6 @@
 import json
 import math
 import shutil
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
@@ -12,10 +10,12 @@ from mlflow import MlflowClient
 from copier_mlops import handover
 from copier_mlops.hosts.gates import gate_of, gates
 from copier_mlops.hosts.interface import Approval
+from copier_mlops.project import load_settings
 from copier_mlops.registry import flows, registry
 from copier_mlops.release import approval, judge, promote
 from copier_mlops.release.settings import Gate
-from copier_mlops.tracking import models
+from tests.package.shared import new_database, uri
+from tests.platforms import on_posix
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +55,15 @@ def test_a_metric_that_nobody_measured_is_a_failure(metrics):
         judge.figure(metrics, "roc_auc", "the new model")
 
 
-def test_a_champion_without_the_metric_is_a_failure(monkeypatch):
-    champion = SimpleNamespace(version="3", run_id="r")
-    monkeypatch.setattr(models, "current", lambda *_: champion)
-    client = SimpleNamespace(get_run=lambda _: SimpleNamespace(data=SimpleNamespace(metrics={})))
-    with pytest.raises(SystemExit, match="version 3, the champion, has no metric roc_auc; it has none"):
+def test_a_champion_without_the_metric_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
+    settings = load_settings("prod")
+    client = new_database(tmp_path, settings)
+    champion = client.create_run(client.get_experiment_by_name(settings.experiment).experiment_id)
+    client.create_registered_model(settings.model_name)
+    client.create_model_version(settings.model_name, (tmp_path / "model").as_uri(), champion.info.run_id)
+    client.set_registered_model_alias(settings.model_name, settings.model_alias, "1")
+    with pytest.raises(SystemExit, match="version 1, the champion, has no metric roc_auc; it has none"):
         judge.verdict(client, {"metrics": {"roc_auc": 0.8}})
 
 
@@ -102,15 +106,18 @@ def test_what_was_not_handed_over_is_named():
             handover.read("train", "run")
 
 
-def test_a_disk_that_is_full_leaves_what_was_there(monkeypatch):
+@on_posix
+def test_a_file_that_cannot_be_written_to_its_end_leaves_what_was_there():
+    import resource  # not on Windows
+
     handover.write("train", "run", {"a": 1})
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OSError, match="No space"):
-        handover.write("train", "run", {"a": 2})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, before[1]))  # bytes
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            handover.write("train", "run", {"a": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert json.loads(handover.file_of("train", "run").read_text(encoding="utf-8")) == {"a": 1}
 
 

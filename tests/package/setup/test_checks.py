@@ -11,6 +11,7 @@ from copier_mlops.lint.cli import main
 from copier_mlops.project import environment_folder
 from copier_mlops.setup import checks, prepare
 from copier_mlops.setup.checks import Check, Finding
+from tests.package.shared import at_level
 
 
 def finding(ok: bool) -> Finding:
@@ -108,12 +109,12 @@ def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs(
     assert log == [f"{name} {what}" for name in ("environment", "git", "hooks", "data") for what in ("begins", "ends")]
 
 
-def test_every_project_is_asked_for_its_package_and_tracking_from_level_2_on(inside, monkeypatch):
+def test_every_project_is_asked_for_its_package_and_tracking_from_level_2_on(inside, team_project):
     names = [check.name for check in prepare.all_checks()]
     assert names[:4] == ["update", "environment", "package", "git"]
     assert names[-2:] == ["tracking server", "experiment"]
-    monkeypatch.setattr(prepare, "level", lambda: 1)
-    assert [check.name for check in prepare.all_checks()] == names[:-2]
+    with at_level(team_project, 1):
+        assert [check.name for check in prepare.all_checks()] == names[:-2]
 
 
 def test_a_command_that_fails_says_what_it_said(inside):

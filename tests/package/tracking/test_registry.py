@@ -5,7 +5,7 @@ import pytest
 from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import rollback
 from copier_mlops.tracking import models, register, server
-from tests.package.shared import flip, new_database, stored, tracked, uri
+from tests.package.shared import at_level, flip, new_database, stored, tracked, uri
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def settings(inside, tmp_path, monkeypatch) -> Settings:
     return found
 
 
-def test_from_run_to_version_to_rollback(settings, table, tmp_path, monkeypatch, capsys):
+def test_from_run_to_version_to_rollback(settings, team_project, table, tmp_path, capsys):
     client = server.connect(settings)
     with pytest.raises(SystemExit, match="has no version at alias candidate"):
         models.predictor(settings)
@@ -49,13 +49,13 @@ def test_from_run_to_version_to_rollback(settings, table, tmp_path, monkeypatch,
     assert content == (tmp_path / "b.skops").read_bytes()
 
     # Level 2 deploys nothing: going back moves the alias.
-    monkeypatch.setattr(rollback, "level", lambda: 2)
-    rollback.main([])
+    with at_level(team_project, 2):
+        rollback.main([])
     assert "is version 1 (was version 2)" in capsys.readouterr().out
     assert models.predictor(settings).version == "1"
-    with pytest.raises(SystemExit, match="version 1 is the first"):
+    with at_level(team_project, 2), pytest.raises(SystemExit, match="version 1 is the first"):
         rollback.main([])
-    with pytest.raises(SystemExit, match="no version 9; there are 1, 2"):
+    with at_level(team_project, 2), pytest.raises(SystemExit, match="no version 9; there are 1, 2"):
         rollback.main(["--to", "9"])
 
 

@@ -5,32 +5,56 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from copier_mlops.project import load_settings
 from copier_mlops.tracking import server, track, train
 from tests.package.shared import uri
+from tests.platforms import on_posix, require_posix
 
 
 @pytest.fixture
-def pipeline(inside, tmp_path, monkeypatch):
-    """A function that says which Python code stands for `dvc`; it sees the arguments, as `sys.argv[1:]`."""
+def pipeline(inside, tmp_path, monkeypatch) -> Callable[[str], list]:
+    """Put a program `dvc` of Python code on the path, and return the calls of tracking, which needs a trained model."""
     tracked = []
     monkeypatch.setattr(track, "main", tracked.append)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
 
     def be(code: str) -> list:
-        monkeypatch.setattr(train, "PIPELINE", (sys.executable, "-c", f"import sys, time, pathlib\n{code}", "repro"))
+        monkeypatch.setenv("PATH", str(dvc(tmp_path, code)), prepend=os.pathsep)
         return tracked
 
     return be
 
 
+def dvc(folder: Path, code: str) -> Path:
+    """Write a program `dvc`, and return the folder that it is in."""
+    require_posix()
+    program = folder / "bin" / "dvc"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nimport pathlib, signal, sys, time\n{code}\n", encoding="utf-8")
+    program.chmod(0o755)
+    return program.parent
+
+
+def start_training(project: Path, folder: Path, code: str) -> tuple[subprocess.Popen, Path]:
+    """Start `mlops train` with a pipeline of this code and a server that is away; return it and its output."""
+    path = os.pathsep.join([str(dvc(folder, code)), os.environ["PATH"]])
+    variables = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "PATH": path}
+    output = folder / "output.txt"
+    with output.open("w") as file:
+        command = [sys.executable, "-m", "copier_mlops.cli", "train"]
+        options = {"stdout": file, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+        return subprocess.Popen(command, cwd=project, env=os.environ | variables, **options), output
+
+
 def test_a_training_makes_the_database_and_tracks_what_the_pipeline_made(pipeline, tmp_path):
     tracked = pipeline(f"pathlib.Path({str(tmp_path / 'said')!r}).write_text(' '.join(sys.argv[1:]))")
     assert train.main(["--force", "evaluate"]) == 0
-    assert (tmp_path / "said").read_text() == "repro --force evaluate"
+    assert (tmp_path / "said").read_text() == "repro --pull --force evaluate"
     assert tracked == [[]]
     settings = load_settings()
     assert server.experiment(server.connect(settings), settings).name == "lending"
@@ -42,25 +66,20 @@ def test_a_pipeline_that_fails_is_not_tracked_and_its_code_is_the_answer(pipelin
     assert tracked == []
 
 
-def test_a_server_that_is_away_is_named_while_the_pipeline_runs(pipeline, tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    go = tmp_path / "go"
-    tracked = pipeline(
-        f"[time.sleep(0.05) for _ in range(600) if not pathlib.Path({str(go)!r}).exists()]\nprint('ran')"
+def test_a_server_that_is_away_is_named_while_the_pipeline_runs(team_project, tmp_path):
+    output = tmp_path / "output.txt"
+    wait = (
+        f"[time.sleep(0.05) for _ in range(600) if 'does not answer' not in pathlib.Path({str(output)!r}).read_text()]"
     )
-    prepare = train.prepare_tracking
-
-    def prepare_then_go() -> None:
-        prepare()
-        go.touch()
-
-    monkeypatch.setattr(train, "prepare_tracking", prepare_then_go)
-    assert train.main([]) == 0
-    early, late = capfd.readouterr().out.splitlines()
+    running, output = start_training(team_project, tmp_path, f"{wait}\nprint('ran')")
+    _, said = running.communicate(timeout=90)
+    early, late = output.read_text(encoding="utf-8").splitlines()
     assert early.startswith("train: http://127.0.0.1:9 does not answer")
     assert "the pipeline goes on" in early
     assert late == "ran"
-    assert tracked == [[]]
+    # Afterwards it is tracked, or said why not.
+    assert running.returncode == 1
+    assert said.startswith("track: ")
 
 
 def test_a_wrong_setting_is_named_before_the_pipeline_runs(pipeline, tmp_path, monkeypatch):
@@ -71,28 +90,20 @@ def test_a_wrong_setting_is_named_before_the_pipeline_runs(pipeline, tmp_path, m
     assert not (tmp_path / "ran").exists()
 
 
-def test_dvc_that_is_not_installed_is_named(inside, monkeypatch):
-    monkeypatch.setattr(train, "PIPELINE", ("no-such-dvc", "repro"))
+@on_posix
+def test_dvc_that_is_not_installed_is_named(inside, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"dvc is not installed\n  fix: uv sync"):
         train.main([])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_interrupt_lets_the_pipeline_keep_what_it_has(inside, tmp_path):
-    script = tmp_path / "interrupted.py"
-    script.write_text(
-        "import sys\nfrom copier_mlops import cli\nfrom copier_mlops.tracking import train\n"
-        "kept = '''import signal, pathlib, time\n"
-        "signal.signal(signal.SIGINT, lambda *_: None)\n"
-        f"pathlib.Path({str(tmp_path / 'started')!r}).touch()\n"
-        f"signal.pause(); time.sleep(0.3); pathlib.Path({str(tmp_path / 'kept')!r}).touch()'''\n"
-        "train.PIPELINE = (sys.executable, '-c', kept)\n"
-        "train.prepare_tracking = lambda: None\n"
-        "sys.exit(cli.main(['train']))\n"
-    )
-    running = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
+@on_posix
+def test_an_interrupt_lets_the_pipeline_keep_what_it_has(team_project, tmp_path):
+    keep = f"time.sleep(0.3)\npathlib.Path({str(tmp_path / 'kept')!r}).touch()"
+    code = f"signal.signal(signal.SIGINT, lambda *_: None)\nprint('started', flush=True)\nsignal.pause()\n{keep}"
+    running, output = start_training(team_project, tmp_path, code)
+    deadline = time.monotonic() + 60
+    while len(output.read_text(encoding="utf-8").splitlines()) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGINT)
     _, said = running.communicate(timeout=30)
