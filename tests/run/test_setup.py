@@ -59,7 +59,7 @@ def test_a_step_that_cannot_be_done_is_named_and_undoes_no_other(copier, tmp_pat
     remote.write_text("a file where the data remote should be")
     printed = project.run("uv run poe setup", fails=True)
     assert "FAILED data remote" in printed
-    assert "1 of 7 steps could not be done" in printed
+    assert "1 of 8 steps could not be done" in printed
     assert "done git" in printed
     assert "done data: every tracked file is here" in printed
     assert remote.read_text() == "a file where the data remote should be"

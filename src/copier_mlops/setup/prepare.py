@@ -8,6 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.lint import kustomize
+from copier_mlops.lint.checks.pipelines import TaskReplaced
+from copier_mlops.lint.config import read_config, table_of
+from copier_mlops.lint.project import Project
 from copier_mlops.project import level, root
 from copier_mlops.setup import checks, package, tracking
 from copier_mlops.setup.checks import Check, Finding
@@ -35,6 +38,16 @@ def look_update() -> Finding:
     return Finding(True, "nothing is left to decide")
 
 
+def look_tasks() -> Finding:
+    """Check that no task of the team's takes the place of one of the template's, as the lint does (MLO209)."""
+    project = Project(root(), read_config(table_of(root())))
+    check = TaskReplaced()
+    found = [each.message for each in check.look(project)] if project.config.wants(check) else []
+    if found:
+        return Finding(False, "; ".join(found), "give your task another name, for example: upload in place of deploy")
+    return Finding(True, "none of yours has the name of one of the template's")
+
+
 def listed(*command: str) -> list[str]:
     """Return the files that a git command names; none if git fails, for example without a repository."""
     try:
@@ -45,7 +58,7 @@ def listed(*command: str) -> list[str]:
 
 def all_checks() -> list[Check]:
     """Return the checks of a project of this level, in the order of the output."""
-    found = [Check("update", look_update, lambda: None, "files")]
+    found = [Check("update", look_update, lambda: None, "files"), Check("tasks", look_tasks, lambda: None, "files")]
     for check in checks.CHECKS:
         found += [check, package.CHECK] if check.name == "environment" else [check]
     return found + (tracking.CHECKS if level() >= PIPELINE else [])

@@ -191,6 +191,13 @@ FAULTS = [
     Fault("MLO203", {CI: step(LOGIN.replace("; }; f", "; curl example.org; }; f"))}, CI, {CI: step(LOGIN)}),
     Fault("MLO204", {CI: step("uv run poe nothing")}, CI, {CI: step("uv run poe format")}),
     Fault(
+        "MLO209",
+        {PROJECT: (TOOL, f'[tool.poe.tasks.deploy]\ncmd = "echo ours"\n\n{TOOL}')},
+        PROJECT,
+        {PROJECT: (TOOL, f'[tool.poe.tasks.deploy-ours]\ncmd = "echo ours"\n\n{TOOL}')},
+    ),
+    Fault("MLO209", {PROJECT: (TOOL, f'[tool.poe.tasks]\ntest = "echo ours"\n\n{TOOL}')}, PROJECT),
+    Fault(
         "MLO205",
         {CI: ("      - name: Lint\n", "      - name: Lint\n        continue-on-error: true\n")},
         CI,

@@ -111,10 +111,24 @@ def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs(
 
 def test_every_project_is_asked_for_its_package_and_tracking_from_level_2_on(inside, team_project):
     names = [check.name for check in prepare.all_checks()]
-    assert names[:4] == ["update", "environment", "package", "git"]
+    assert names[:5] == ["update", "tasks", "environment", "package", "git"]
     assert names[-2:] == ["tracking server", "experiment"]
     with at_level(team_project, 1):
         assert [check.name for check in prepare.all_checks()] == names[:-2]
+
+
+def test_a_task_in_the_place_of_one_of_the_templates_is_named(inside, team_project):
+    file = team_project / "pyproject.toml"
+    before = file.read_text(encoding="utf-8")
+    try:
+        file.write_text(before + '\n[tool.poe.tasks.deploy]\ncmd = "echo ours"\n', encoding="utf-8")
+        found = prepare.look_tasks()
+        assert (found.ok, found.text) == (False, "the task `deploy` takes the place of the template's (level 3)")
+        ignored = '\n[tool.copier-mlops-lint]\nignore = ["task-replaced"]\n'
+        file.write_text(f"{file.read_text(encoding='utf-8')}{ignored}", encoding="utf-8")
+        assert prepare.look_tasks().ok
+    finally:
+        file.write_text(before, encoding="utf-8")
 
 
 def test_a_command_that_fails_says_what_it_said(inside):

@@ -78,13 +78,18 @@ def steps(project: Project) -> Iterator[Step]:
 
 def tasks(project: Project) -> set[str]:
     """Return the tasks that poe knows in this project."""
-    found: set[str] = set()
+    return {name for _, name in tasks_by_file(project)}
+
+
+def tasks_by_file(project: Project) -> set[tuple[str, str]]:
+    """Return the tasks that poe knows in this project, each as the file that has it and its name."""
+    found: set[tuple[str, str]] = set()
     files = ["pyproject.toml", "poe_tasks.toml"]
     for path in files:
         table = project.toml(path)
         own = subtable(subtable(table, "tool"), "poe")
         table = own or ({} if path == "pyproject.toml" else table)
-        found |= subtable(table, "tasks").keys()
+        found |= {(path, name) for name in subtable(table, "tasks")}
         more = table.get("include", [])
         for each in more if isinstance(more, list) else [more]:
             name = each.get("path") if isinstance(each, dict) else each
@@ -239,3 +244,37 @@ class ForeignHostFile(Check):
                     if path not in project.flows(host):
                         read_by = registry("hosts")[project.host]["name"]
                         yield self.found(path, 0, f"a file of {entry['name']}, which {read_by} does not read")
+
+
+class TaskReplaced(Check):
+    """A task of the team's that has the name of one of the template's."""
+
+    id = "MLO209"
+    name = "task-replaced"
+    page = "pipelines"
+    finds = "A task of yours with the name of one of the template's, which your level has or a higher one brings."
+    why = (
+        "poe runs yours. Each flow and each task that calls it by its name then does something else: a `deploy` that "
+        "only prints a line passes as a deployment to prod."
+    )
+    fix = (
+        "Give it another name. To change what a task of the template does, edit its line in `poe_tasks.toml`, which "
+        "updates merge."
+    )
+    example = Example(
+        "pyproject.toml",
+        '[tool.poe.tasks.deploy]\ncmd = "python scripts/upload.py"\n',
+        '[tool.poe.tasks.upload]\ncmd = "python scripts/upload.py"\n',
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the team's tasks with those of all levels."""
+        levels = {task: number for number, level in enumerate(registry("levels")) for task in level["tasks"]}
+        for path, name in sorted(tasks_by_file(project)):
+            if path != "poe_tasks.toml" and name in levels:
+                text = (project.read(path) or b"").decode("utf-8", "replace")
+                line = re.search(rf"^.*\btasks\.[\"']?{re.escape(name)}\b|^{re.escape(name)} *=", text, re.MULTILINE)
+                number = text.count("\n", 0, line.start()) + 1 if line else 0
+                yield self.found(
+                    path, number, f"the task `{name}` takes the place of the template's (level {levels[name]})"
+                )
