@@ -4,6 +4,8 @@ import logging
 import re
 from urllib.parse import unquote, urlsplit
 
+# The hosts of a URL that are this machine.
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Scheme, user and password, host and path, query, fragment. Databases take a password with a slash in it.
 WEB = r"https?://"
 OTHER = r"(?!https?:)[a-zA-Z][a-zA-Z0-9+.-]*://"

@@ -179,7 +179,9 @@ def _broken(path: str, error: Exception) -> SystemExit:
 
 
 class FileSettings(BaseSettings):
-    """Values of a YAML file, each of which an environment variable can override."""
+    """Values of a YAML file, each of which an environment variable can override, unless it is empty."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]

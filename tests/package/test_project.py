@@ -31,6 +31,13 @@ def test_a_variable_wins_over_the_file(inside, monkeypatch):
     assert (loaded.port, loaded.tracking_uri) == (1234, "http://127.0.0.1:1")
 
 
+def test_an_empty_variable_does_not_win(inside, monkeypatch):
+    monkeypatch.setenv("OPERATION_ENVIRONMENT", "")
+    monkeypatch.setenv("OPERATION_PORT", "")
+    settings = load_settings()
+    assert (settings.environment, settings.port) == ("dev", 8000)
+
+
 def test_a_wrong_variable_is_named(inside, monkeypatch):
     monkeypatch.setenv("OPERATION_PORT", "many")
     with pytest.raises(SystemExit, match="port"):

@@ -10,6 +10,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
+from copier_mlops.address import LOOPBACK
 from copier_mlops.hosts.interface import HostError
 from copier_mlops.hosts.refusals import cause, check
 
@@ -20,7 +21,6 @@ MOST_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
 CHUNK = 1 << 18
 Document = dict[str, Any]  # of JSON
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class HostRetry(Retry):

@@ -3,14 +3,24 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+
+from copier_mlops.address import LOOPBACK
+
+
+def session(url: str) -> requests.Session:
+    """Return a session for the service at `url`; if it is on this machine, no proxy of the environment is asked."""
+    found = requests.Session()
+    found.trust_env = urlsplit(url).hostname not in LOOPBACK
+    return found
 
 
 def answer_at(url: str) -> tuple[dict[str, Any] | None, str]:
     """Return the answer of a service's `/health`, or None if it is not such a service, and a description in words."""
     try:
-        answer = requests.get(f"{url}/health", timeout=5)
+        answer = session(url).get(f"{url}/health", timeout=5)
         found = dict(answer.json())
         version = found["model_version"] = str(found["model_version"])
     except requests.JSONDecodeError:

@@ -36,7 +36,7 @@ def ask(url: str, version: str, body: object, expected: int = 200) -> list[dict[
     Raises:
         DifferenceError: Status or version are not the expected ones.
     """
-    answer = requests.post(f"{url}/predict", json=body, timeout=30)
+    answer = health.session(url).post(f"{url}/predict", json=body, timeout=30)
     if answer.status_code != expected:
         raise DifferenceError(f"/predict answered {answer.status_code}, expected {expected}: {answer.text[:200]}")
     if (named := answer.headers.get("X-Model-Version")) != version:
@@ -82,7 +82,7 @@ def check_metrics(url: str, version: str) -> str:
     Raises:
         DifferenceError: The version is missing, or predictions are not counted.
     """
-    text = requests.get(f"{url}/metrics", timeout=10).text
+    text = health.session(url).get(f"{url}/metrics", timeout=10).text
     named = 'model_version_info{version="VERSION"} 1.0'.replace("VERSION", version)
     for wanted in (named, 'requests_total{path="/predict",status="200"}'):
         if wanted not in text:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,7 @@ def _said(error: CommandError) -> str:
     return ": ".join([lines[start].removeprefix("error: "), *causes[:1]])
 
 
+DISTRUST = "dubious ownership"
 IDENTITY = "git config --global user.name NAME && git config --global user.email NAME@EXAMPLE.ORG"
 
 
@@ -149,7 +151,10 @@ def look_git() -> Finding:
     """Check that there is a git repository with a commit."""
     try:
         run("git", "rev-parse", "--git-dir")
-    except CommandError:
+    except CommandError as error:
+        if DISTRUST in str(error):
+            text = f"git does not trust this folder, since it belongs to another user: {root()}"
+            return Finding(False, text, f"git config --global --add safe.directory {shlex.quote(root().as_posix())}")
         return Finding(False, "no git repository", f"if git does not know you yet: {IDENTITY}")
     try:
         commit = run("git", "rev-parse", "--short", "--verify", "HEAD")
@@ -162,17 +167,40 @@ def fix_git() -> None:
     """Create the repository and its first commit; the history of an existing repository stays as it is."""
     try:
         run("git", "rev-parse", "--git-dir")
-    except CommandError:
+    except CommandError as error:
+        if DISTRUST in str(error):
+            return  # only a person can decide that
         run("git", "var", "GIT_AUTHOR_IDENT")  # fails without a name, before anything is created
         run("git", "init", "--initial-branch", "main")
         run("git", "add", "--all")
         run("git", "commit", "--message", "Start from the template")
 
 
+def _shared_hooks() -> str:
+    """Return why the hooks are not this project's alone; empty if they are."""
+    own = "to check commits of this project there, call: uv run pre-commit run"
+    try:
+        path = run("git", "config", "--get", "core.hooksPath")
+    except CommandError:
+        path = ""
+    if path:
+        return f"git takes hooks from {path}, as core.hooksPath says, so none was installed; {own}"
+    top = Path(run("git", "rev-parse", "--show-toplevel"))
+    if not top.samefile(root()):
+        return f"the project is a folder of {top}, whose hooks run for all of it, so none was installed; {own}"
+    return ""
+
+
 def look_hooks() -> Finding:
-    """Check that git runs pre-commit for every hook type of .pre-commit-config.yaml."""
+    """Check that git runs pre-commit for every hook type of .pre-commit-config.yaml.
+
+    Hooks that would not be this project's alone are left to the team: a folder that `core.hooksPath` names, at which
+    pre-commit refuses to install, and the hooks of a repository in which the project is a folder.
+    """
     from pre_commit.clientlib import load_config  # type: ignore[import-untyped]
 
+    if shared := _shared_hooks():
+        return Finding(True, shared)
     folder = root() / run("git", "rev-parse", "--git-path", "hooks")
     config = root() / ".pre-commit-config.yaml"
     wanted = load_config(str(config))["default_install_hook_types"] if config.is_file() else []
@@ -193,7 +221,10 @@ def look_remote() -> Finding:
             if storage.fs.protocol == "local":
                 return _look_folder(_folder(storage))
             place = storage.fs.unstrip_protocol(storage.path).removesuffix("/files/md5")
-            storage.fs.ls(storage.path.split("/")[0])
+            try:
+                storage.fs.ls(storage.path.split("/")[0])
+            except NotImplementedError:  # such as HTTP, which has no lists of files
+                return Finding(True, f"{place} is not asked: its protocol lists no files; `dvc pull` may still read it")
     except Exception as error:  # every storage has its own errors
         name = type(error).__name__
         return Finding(False, f"the data remote does not answer: {name}: {error}", CREDENTIALS)
@@ -255,8 +286,9 @@ def fix_data() -> None:
 
     with Repo(str(root())) as repo:
         status = repo.data_status()
-        absent = status.get("uncommitted", {}).get("deleted", [])
-        for path in set(status.get("not_in_cache", [])) - set(absent):
+        changed = status.get("uncommitted", {})
+        absent = changed.get("deleted", [])
+        for path in set(status.get("not_in_cache", [])) - set(absent) - set(changed.get("modified", [])):
             if (root() / f"{path}.dvc").is_file():
                 repo.commit(f"{path}.dvc", force=True)
             else:

@@ -137,8 +137,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     chosen, figures = metrics()
     records = training_records()
+    described = tags(chosen, pipeline, hashes)
+    if not described["git.commit"]:
+        print("track: the run gets no commit: git knows none here\n  fix: uv run poe doctor")
     print(f"track: logging to {redacted(settings.tracking_uri)}", flush=True)
-    with mlflow.start_run(experiment_id=experiment.experiment_id, tags=tags(chosen, pipeline, hashes)) as run:
+    with mlflow.start_run(experiment_id=experiment.experiment_id, tags=described) as run:
         mlflow.log_params({lineage.as_name(name): value for name, value in lineage.parameters(root()).items()})
         mlflow.log_metrics(figures)
         mlflow.log_input(dataset(records, hashes[TRAIN]), context="training")

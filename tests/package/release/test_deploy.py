@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from copier_mlops import handover
 from copier_mlops.hosts.interface import Approval
 from copier_mlops.project import Settings, load_settings
-from copier_mlops.release import approval, containers, deploy, history, judge, package, rollback, verify, wheels
+from copier_mlops.release import approval, containers, deploy, health, history, judge, package, rollback, verify, wheels
 from copier_mlops.release.targets import Deployment, local, process
 from copier_mlops.serving import batch
 from copier_mlops.tracking import models, register, server
@@ -319,6 +319,16 @@ def test_prod_needs_an_approval_of_this_version(client):
     with pytest.raises(SystemExit, match="the approval is for version 1, not for 2"):
         deploy.allowed(client, "prod", "2")
     assert deploy.allowed(client, "stage", "2") is None
+
+
+def test_a_service_of_this_machine_is_asked_without_the_proxy_of_the_environment(stage, first, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    verify.verify(first, stage)
+    found, seen = health.answer_at("http://service.example.org:9")
+    assert (found, seen) == (None, "it does not answer (ProxyError)")
 
 
 def test_an_approval_is_used_up_by_what_it_allowed(client):
