@@ -203,7 +203,8 @@ def test_a_check_of_the_lint(package, checkout, touched, tmp_path):
         "docs/reference/lint.md",
         "docs/reference/lint/leftovers.md",
     }
-    assert "## MLO103 todo-left" in (checkout / "docs" / "lint" / "leftovers.md").read_text(encoding="utf-8")
+    page = checkout / "docs" / "reference" / "lint" / "leftovers.md"
+    assert "## MLO103 todo-left" in page.read_text(encoding="utf-8")
     project = tmp_path / "project"
     project.mkdir()
     (project / "README.md").write_text("TODO\n", encoding="utf-8")
