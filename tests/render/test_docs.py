@@ -73,4 +73,4 @@ def test_the_page_of_a_host_has_every_flow_and_its_tasks(host):
 def test_the_figures_of_the_default_project_are_those_of_today(default):
     rendered = files(default)
     page = (TEMPLATE / "docs" / "reference" / "figures.md").read_text(encoding="utf-8")
-    assert f"has {len(rendered)} files and {read_lines(rendered)} lines" in page
+    assert f"has {len(rendered)} files and {read_lines(rendered):,} lines" in page

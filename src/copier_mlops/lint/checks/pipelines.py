@@ -185,7 +185,7 @@ class TaskUnknown(Check):
     )
     why = "The step fails the first time it runs."
     fix = "Use a task that `uv run poe` lists, or add the task."
-    example = Example(".github/workflows/ci.yml", "run: uv run poe tests\n", "run: uv run poe test\n")
+    example = Example(".github/workflows/ci.yml", "run: uv run poe Test\n", "run: uv run poe test\n")
 
     def look(self, project: Project) -> Iterator[Finding]:
         """Look up the task of each step."""
