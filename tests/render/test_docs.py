@@ -28,7 +28,8 @@ def test_every_link_leads_to_a_file_and_every_command_is_a_task(page, render):
         assert not section or section in sections(found), f"{target}#{section}"
     ours = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["poe"]["tasks"]
     known = set(ours) | set(tasks_of(render(maturity_level=4, cloud="azure")))
-    assert set(re.findall(r"uv run poe ([a-z][\w-]*)", text)) <= known
+    right = re.sub(r"^\*\*Example\*\*.*?^Instead:", "", text, flags=re.DOTALL | re.MULTILINE)  # the lint's have faults
+    assert set(re.findall(r"uv run poe ([a-z][\w-]*)", right)) <= known
 
 
 def test_the_page_of_the_levels_has_every_task():

@@ -130,7 +130,7 @@ class CiMissing(Check):
     id = "MLO202"
     name = "ci-missing"
     page = "pipelines"
-    finds = "Your level has CI, but there is no CI file of the answered host."
+    finds = "Your level has CI, but you do not have the CI file of the answered host."
     why = "Nothing checks your pushes."
     fix = "Restore it from git, or run `copier recopy --skip-answered` for the managed files of the template."
     example = Example("git status", "deleted:    .github/workflows/ci.yml\n", "nothing to commit, working tree clean\n")
