@@ -107,7 +107,11 @@ def plain(id: str) -> str:
 
 def steps(each: Job, answers: Answers) -> CommentedSeq:
     """Return the steps of a job: preparation, tasks, and upload of its artifact."""
-    parameters = ({"depth": 0} if each.history else {}) | ({"takes": inline(each.takes)} if each.takes else {})
+    parameters: dict[str, Any] = {"depth": 0} if each.history else {}
+    if any(step.run == "train" for step in each.steps):
+        parameters["trains"] = True
+    if each.takes:
+        parameters["takes"] = inline(each.takes)
     first = {"template": "templates/prepare.yml"} | ({"parameters": parameters} if parameters else {})
     found = CommentedSeq([first])
     for step in each.steps:
@@ -157,8 +161,10 @@ def prepare(answers: Answers) -> str:
         token = login.variables("$(TEMPLATE_TOKEN)")
         found.append({"script": login.install(), "displayName": "Install", "env": token})
         before(found, len(found) - 1, login.WHY_INSTALL, 2)
-    found.append(cache("DVC's cache", "dvc | **/*.dvc, dvc.lock", "dvc", "$(Build.SourcesDirectory)/.dvc/cache"))
     if has_jobs:
+        data = cache("DVC's cache", "dvc | **/*.dvc, dvc.lock", "dvc", "$(Build.SourcesDirectory)/.dvc/cache")
+        found.append({"${{ if parameters.trains }}": [data]})
+        before(found, len(found) - 1, "A job fails at its end if what it caches is not there.", 2)
         found.append({"${{ each job in parameters.takes }}": [take()]})
     sections = [{"parameters": parameters()}] if has_jobs else []
     about = "# The first steps of every job. Managed by the template.\n"
@@ -174,7 +180,8 @@ def parameters() -> list[dict[str, Any]]:
         "type": "object",
         "default": inline([]),
     }
-    return [depth, takes]
+    trains = {"name": "trains", "displayName": "Whether DVC makes its cache here", "type": "boolean", "default": False}
+    return [depth, trains, takes]
 
 
 def checkout(has_jobs: bool) -> dict[str, Any]:

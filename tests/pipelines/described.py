@@ -113,6 +113,10 @@ def one_cache_below_release(them: dict[str, Flow]) -> dict[str, Flow]:
     return them if "cd" in them else jobs(caches={"uv"})(them)
 
 
+def kept_caches(job: Job) -> set[str]:
+    return {"uv", "dvc"} if any(step.run == "uv run poe train" for step in job.steps) else {"uv"}
+
+
 def ci_by_hand_beside_others(them: dict[str, Flow]) -> dict[str, Flow]:
     return {name: replace(flow, manual=flow.manual or len(them) > 1) for name, flow in them.items()}
 
@@ -137,6 +141,7 @@ DIFFERENCES = {
         Difference("Only at an environment with an exclusive lock does a run wait for another.", jobs(lock="")),
         Difference("Every pipeline can be started by hand.", flows(manual=True)),
         Difference("What the token may do is a setting of the project's build service.", jobs(may=cloud_alone)),
+        Difference("Only a job that trains keeps DVC's cache: Azure fails a job without it.", jobs(caches=kept_caches)),
     ],
     "gitlab": [
         Difference("A push to main is one pipeline, with CI in it and, if its paths have changed, CD.", flows()),

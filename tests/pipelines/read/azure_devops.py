@@ -163,7 +163,11 @@ def expanded(folder: Path, steps: list) -> list[dict]:
 def typed(parameter: dict, given: dict) -> object:
     name, _, kind, default = take(parameter, "name", "displayName", "type", "default")
     value = given.get(name, default)
-    fits = {"number": lambda: value.isdecimal(), "object": lambda: isinstance(value, list)}
+    fits = {
+        "number": lambda: value.isdecimal(),
+        "object": lambda: isinstance(value, list),
+        "boolean": lambda: value in ("true", "false"),
+    }
     if kind not in fits or value is None or not fits[kind]():
         raise UnreadableError(f"parameter {name} is {value!r}, no {kind}")
     return value
@@ -177,8 +181,12 @@ def replayed(body: object, scope: dict) -> object:
         return {key: replayed(value, scope) for key, value in body.items()}
     found = []
     for item in body:
-        loop = re.fullmatch(r"\$\{\{ each (\w+) in (.+) \}\}", next(iter(item))) if isinstance(item, dict) else None
-        if loop:
+        first = next(iter(item)) if isinstance(item, dict) else ""
+        loop = re.fullmatch(r"\$\{\{ each (\w+) in (.+) \}\}", first)
+        condition = re.fullmatch(r"\$\{\{ if (.+) \}\}", first)
+        if condition:
+            found += replayed(item[first], scope) if looked_up(condition.group(1), scope) == "true" else []
+        elif loop:
             for one in looked_up(loop.group(2), scope):
                 found += replayed(item[loop.group(0)], scope | {loop.group(1): one})
         else:
