@@ -86,6 +86,34 @@ class TodoLeft(Check):
 '''
 
 
+ENGINE = """
+
+somewhere:
+  name: Somebody's machines
+"""
+ADAPTER = '''"""The engine `somewhere`: it writes down what it was asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from copier_mlops.project import root
+
+
+class Done:
+    """A run that has ended."""
+
+    def wait(self) -> int:
+        """Return that it failed."""
+        return 3
+
+
+def start(options: Sequence[str]) -> Done:
+    """Write the options down."""
+    Path(root(), "asked.txt").write_text(" ".join(options), encoding="utf-8")
+    return Done()
+'''
+
+
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A template of one's own, to which things are added."""
@@ -122,12 +150,10 @@ def render_flows(checkout: Path) -> None:
     run_module(checkout, checkout, "extensions.render")
 
 
-def run_module(checkout: Path, folder: Path, *arguments: str, code: int = 0) -> str:
+def run_module(checkout: Path, folder: Path, *arguments: str, code: int = 0, **more: str) -> str:
     """Run a module of another checkout in a folder, and return what it prints."""
-    variables = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(checkout), str(checkout / "src")]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    path = os.pathsep.join([str(checkout), str(checkout / "src")])
+    variables = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | more
     command = [sys.executable, "-m", *arguments]
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == code, done.stdout + done.stderr
@@ -211,3 +237,16 @@ def test_a_check_of_the_lint(package, checkout, touched, tmp_path):
     assert "README.md: MLO103 says TODO" in run_module(
         checkout, project, "copier_mlops", "lint", "--select", "todo-left", code=1
     )
+
+
+def test_an_engine(package, checkout, touched, tmp_path):
+    adapter = checkout / "src" / "copier_mlops" / "pipeline" / "engines" / "somewhere.py"
+    add(checkout / "extensions" / "engines.yml", ENGINE)
+    adapter.write_text(ADAPTER, encoding="utf-8")
+    assert touched() == {"extensions/engines.yml", adapter.relative_to(checkout).as_posix()}
+    project = copy_project(checkout, tmp_path / "project")
+    server = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    run_module(checkout, project, "copier_mlops", "train", "--engine", "somewhere", "--force", code=3, **server)
+    assert (project / "asked.txt").read_text(encoding="utf-8") == "--force"
+    said = run_module(checkout, project, "copier_mlops", "train", "--help")
+    assert "somewhere: Somebody's machines" in " ".join(said.split())

@@ -6,7 +6,7 @@ import sys
 
 import yaml
 
-from tests.project import TEMPLATE, copy_project, copy_template, interview, registry, replace, team_files
+from tests.project import TEMPLATE, copy_project, copy_template, registry, replace, team_files
 
 PAGE = (TEMPLATE / "docs" / "contributing.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("## Where things are: five questions\n")[2].partition("\n## ")[0]
@@ -42,13 +42,11 @@ def test_the_settings_are_the_teams():
     assert "class Settings(" in (TEMPLATE / "src" / "copier_mlops" / "project.py").read_text(encoding="utf-8")
 
 
-def test_there_is_one_engine_and_the_page_says_so():
-    """The first that is added has to change the answer."""
-    assert list(registry("engines")) == ["local"]
-    assert "engines" not in interview()
-    assert not (TEMPLATE / "src" / "copier_mlops" / "pipeline").exists()
-    train = (TEMPLATE / "src" / "copier_mlops" / "tracking" / "train.py").read_text(encoding="utf-8")
-    assert '"dvc", "repro"' in train
+def test_each_engine_has_a_module_of_its_name():
+    """An addition of one is in tests/render/test_additions.py."""
+    folder = TEMPLATE / "src" / "copier_mlops" / "pipeline" / "engines"
+    assert {path.stem for path in folder.glob("[!_]*.py")} == set(registry("engines"))
+    assert '"dvc", "repro"' in (folder / "local.py").read_text(encoding="utf-8")
 
 
 def test_a_change_of_the_description_arrives_in_gitlabs_yaml(tmp_path):

@@ -177,7 +177,7 @@ def fix_git() -> None:
 
 
 def _shared_hooks() -> str:
-    """Return why the hooks are not this project's alone; empty if they are."""
+    """Return why other projects share the hooks; empty if none does."""
     own = "to check commits of this project there, call: uv run pre-commit run"
     try:
         path = run("git", "config", "--get", "core.hooksPath")
@@ -194,8 +194,8 @@ def _shared_hooks() -> str:
 def look_hooks() -> Finding:
     """Check that git runs pre-commit for every hook type of .pre-commit-config.yaml.
 
-    Hooks that would not be this project's alone are left to the team: a folder that `core.hooksPath` names, at which
-    pre-commit refuses to install, and the hooks of a repository in which the project is a folder.
+    Hooks that run for other projects as well are left to the team. These are the hooks of a folder that
+    `core.hooksPath` names, and those of a repository in which the project is a folder.
     """
     from pre_commit.clientlib import load_config  # type: ignore[import-untyped]
 

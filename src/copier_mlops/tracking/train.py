@@ -5,12 +5,11 @@ you hear of a server that does not answer before a long training, not after it.
 """
 
 import argparse
-import subprocess
 
-from copier_mlops.project import load_settings, root
+from copier_mlops.pipeline.engines import Run, engine
+from copier_mlops.project import load_settings
+from copier_mlops.registry import registry
 from copier_mlops.tracking import track
-
-PIPELINE = ("dvc", "repro", "--pull")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,16 +21,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="poe train",
         description=__doc__,
-        usage="poe train [-h] [OPTION OF DVC REPRO ...]",
+        usage="poe train [-h] [--engine ENGINE] [OPTION OF DVC REPRO ...]",
         epilog="Every other option goes to `dvc repro`, for example: uv run poe train --force",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _, further = parser.parse_known_args(arguments)
+    engines = registry("engines")
+    names = "; ".join(f"{name}: {each['name']}" for name, each in engines.items())
+    parser.add_argument("--engine", choices=list(engines), default="local", help=f"{names} (default: local)")
+    chosen, further = parser.parse_known_args(arguments)
     load_settings()  # reports a wrong setting before the pipeline runs
-    try:
-        pipeline = subprocess.Popen((*PIPELINE, *further), cwd=root())
-    except FileNotFoundError:
-        raise SystemExit("train: dvc is not installed\n  fix: uv sync") from None
+    pipeline = engine(chosen.engine).start(further)
     try:
         prepare_tracking()
     finally:
@@ -52,7 +51,7 @@ def prepare_tracking() -> None:
         print(f"train: {reason}; the pipeline goes on, and is tracked if the server answers by then", flush=True)
 
 
-def _end_of(pipeline: "subprocess.Popen[bytes]") -> int:
+def _end_of(pipeline: Run) -> int:
     """Wait for the pipeline and return its exit code; on Ctrl-C, wait until it has saved its results."""
     try:
         return pipeline.wait()

@@ -47,7 +47,7 @@ class ModelInGit(Check):
     finds = "A file with the suffix of a stored model."
     why = "You cannot tell which run it came from. Models are outputs of the pipeline and versions in the registry."
     fix = "`git rm --cached FILE`, and make it an output of a stage in `dvc.yaml`."
-    example = Example("git ls-files", "src/german_credit/model.pkl\n", "dvc.lock\ndvc.yaml\n")
+    example = Example("git ls-files", "src/my_package/model.pkl\n", "dvc.lock\ndvc.yaml\n")
 
     def look(self, project: Project) -> Iterator[Finding]:
         """Judge files in git by their suffix."""

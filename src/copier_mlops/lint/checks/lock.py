@@ -170,8 +170,8 @@ class LockDependencies(Check):
     )
     example = Example(
         "dvc.lock",
-        "- path: src/german_credit/train.py\n  md5: 0b4b7a…  # the file was edited since\n",
-        "- path: src/german_credit/train.py\n  md5: 91f3c2…\n",
+        "- path: src/my_package/train.py\n  md5: 0b4b7a…  # the file was edited since\n",
+        "- path: src/my_package/train.py\n  md5: 91f3c2…\n",
     )
 
     def look(self, project: Project) -> Iterator[Finding]:

@@ -176,7 +176,7 @@ class KnownToken(Check):
     finds = "A text in any file that looks like the token of a widespread service, or like a private key."
     why = "Robots find such a text within minutes after a push."
     fix = "Replace the token at the service first, then delete it here."
-    example = Example("src/german_credit/fetch.py", 'TOKEN = "ghp_…"\n', 'TOKEN = os.environ["GITHUB_TOKEN"]\n')
+    example = Example("src/my_package/fetch.py", 'TOKEN = "ghp_…"\n', 'TOKEN = os.environ["GITHUB_TOKEN"]\n')
 
     def look(self, project: Project) -> Iterator[Finding]:
         """Search all texts."""

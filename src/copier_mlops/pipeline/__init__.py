@@ -1,0 +1,1 @@
+"""The pipeline of dvc.yaml, and the engines that run it."""
