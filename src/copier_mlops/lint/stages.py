@@ -26,6 +26,10 @@ def join(folder: str, path: str) -> str:
     return "/".join(parts)
 
 
+# The kinds of parameter files that are read here. DVC reads Python as well.
+READ = (".yaml", ".yml", ".toml", ".json")
+
+
 def values_of(project: Project, path: str) -> dict[str, Any]:
     """Return the values of a file of parameters; empty if it is missing or of another kind."""
     if path.endswith((".yaml", ".yml")):
@@ -100,10 +104,24 @@ def stages(project: Project, path: str) -> Iterator[Expanded]:
     variables = document.get("vars") if isinstance(document, dict) else None
     for each in variables if isinstance(variables, list) else []:
         more = values_of(project, join(folder, each.partition(":")[0])) if isinstance(each, str) else each
-        context |= more if isinstance(more, dict) else {}
+        context = _merged(context, more) if isinstance(more, dict) else context
     for name, entry in (entries if isinstance(entries, dict) else {}).items():
         if isinstance(entry, dict):
             yield from _expanded(str(name), entry, context)
+
+
+def _merged(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return values with more, group by group, as DVC does."""
+    found = dict(values)
+    for name, value in more.items():
+        before = found.get(name)
+        found[name] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return found
+
+
+def _label(item: object, values: object) -> str:
+    """Return the part of a stage's name: `true` for a value of a list, but `True` for one that `${…}` stands for."""
+    return str(item) if isinstance(values, str) else _text(item)
 
 
 def _expanded(name: str, entry: dict[str, Any], context: dict[str, Any]) -> Iterator[Expanded]:
@@ -116,7 +134,7 @@ def _expanded(name: str, entry: dict[str, Any], context: dict[str, Any]) -> Iter
                 yield f"{name}@{_text(key)}", body, context | {"key": key, "item": item}
         elif isinstance(items, list):
             for position, item in enumerate(items):
-                label = position if isinstance(item, dict | list) else _text(item)
+                label = position if isinstance(item, dict | list) else _label(item, entry["foreach"])
                 yield f"{name}@{label}", body, context | {"item": item}
     elif isinstance(entry.get("matrix"), dict):
         resolved = {axis: resolve(some, context) for axis, some in entry["matrix"].items()}
@@ -124,7 +142,7 @@ def _expanded(name: str, entry: dict[str, Any], context: dict[str, Any]) -> Iter
         if len(axes) == len(resolved):
             for row in product(*(list(enumerate(some)) for some in axes.values())):
                 labels = [
-                    f"{axis}{position}" if isinstance(item, dict | list) else _text(item)
+                    f"{axis}{position}" if isinstance(item, dict | list) else _label(item, entry["matrix"][axis])
                     for axis, (position, item) in zip(axes, row, strict=True)
                 ]
                 item = {axis: value for axis, (_, value) in zip(axes, row, strict=True)}

@@ -247,6 +247,13 @@ FAULTS = [
     ),
     Fault(
         "MLO402",
+        {"raw.yaml": "raw: abfss://bronze:hunter22@lake.dfs.core.windows.net/x\n"},
+        "raw.yaml",
+        {"raw.yaml": "raw: abfss://bronze@lake.dfs.core.windows.net/x\n"},
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO402",
         {SETTINGS: ("host: ", "tracking_uri: https://mlflow.example.org/?a=1&access_token=hunter22\nhost: ")},
         SETTINGS,
         hidden="hunter22",
@@ -255,6 +262,13 @@ FAULTS = [
         "MLO402",
         {".copier-answers.yml": ("_src_path: ", "_src_path: https://hunter22@example.org/t.git\nold: ")},
         ".copier-answers.yml",
+        hidden="hunter22",
+    ),
+    Fault(
+        "MLO403",
+        {"model.yaml": "pad_token: hunter22\n"},
+        "model.yaml",
+        {"model.yaml": 'pad_token: "[PAD]"\neos_token: </s>\n'},
         hidden="hunter22",
     ),
     Fault(

@@ -9,7 +9,7 @@ from typing import Any
 from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.finding import Finding
 from copier_mlops.lint.project import Project
-from copier_mlops.lint.stages import UNKNOWN, command, get, join, paths, resolve, stages, values_of
+from copier_mlops.lint.stages import READ, UNKNOWN, command, get, join, paths, resolve, stages, values_of
 
 
 def locks(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -25,11 +25,15 @@ def locks(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
 
 
 def both(project: Project) -> Iterator[tuple[str, str, str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """Yield each stage of both files: the lock, the folder, its name, its entries in lock and pipeline, its values."""
+    """Yield each stage of both files: the lock, its `wdir`, its name, its entries in lock and pipeline, its values.
+
+    A stage whose `wdir` is not known is left out.
+    """
     for path, folder, source, locked in locks(project):
         for name, entry, context in stages(project, source):
-            if name in locked:
-                yield path, folder, name, locked[name], entry, context
+            place = resolve(entry.get("wdir", "."), context)
+            if name in locked and isinstance(place, str):
+                yield path, join(folder, place), name, locked[name], entry, context
 
 
 def line_of(project: Project, path: str, name: str) -> int:
@@ -60,6 +64,13 @@ def recorded(entries: object, folder: str) -> dict[str, str]:
     return found
 
 
+def unresolved(project: Project, source: str, known: set[str]) -> set[str]:
+    """Return the stages of a dvc.yaml whose names in dvc.lock are not known: a file that is not read here has them."""
+    document = project.dvc(source)
+    entries = document.get("stages") if isinstance(document, dict) else None
+    return set(map(str, entries or ())) - {name.partition("@")[0] for name in known}
+
+
 class LockStages(Check):
     """A stage that only one of the two files has."""
 
@@ -81,7 +92,10 @@ class LockStages(Check):
             if source in project.problems:
                 continue
             now = {name for name, _, _ in stages(project, source)}
+            unknown = unresolved(project, source, now)
             for name in sorted(locked.keys() - now):
+                if name.partition("@")[0] in unknown:
+                    continue
                 yield self.found(path, line_of(project, path, name), f"stage {name} is not in {source}")
             for name in sorted(now - locked.keys()):
                 yield self.found(path, 0, f"stage {name} of {source} has not run")
@@ -133,12 +147,16 @@ class LockParameters(Check):
             params = was.get("params")
             known = params if isinstance(params, dict) else {}
             for file, values in known.items():
+                if not str(file).endswith(READ):
+                    continue
                 now = values_of(project, join(folder, str(file)))
                 for parameter, value in values.items() if isinstance(values, dict) else ():
                     if (found := get(now, str(parameter))) is UNKNOWN or found != value:
                         yield self.found(path, line, f"stage {name} ran with another {parameter} than now")
             for file, parameter in wanted(entry.get("params"), context):
                 values = known.get(file)
+                if not file.endswith(READ):
+                    continue
                 first = {str(each).split(".")[0] for each in values} if isinstance(values, dict) else set()
                 if parameter.split(".")[0] not in first:
                     yield self.found(path, line, f"stage {name} ran without knowing {parameter} of {file}")
@@ -149,7 +167,10 @@ def wanted(entries: object, context: dict[str, Any]) -> Iterator[tuple[str, str]
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
             for file, names in entry.items():
-                yield from ((str(file), str(each)) for each in names or ())
+                path = resolve(str(file), context)
+                for each in names if isinstance(names, list) else ():
+                    if isinstance(path, str) and isinstance(name := resolve(each, context), str):
+                        yield path, name
         elif isinstance(name := resolve(entry, context), str):
             yield "params.yaml", name
 
@@ -177,9 +198,8 @@ class LockDependencies(Check):
     def look(self, project: Project) -> Iterator[Finding]:
         """Compare the hashes of each stage's dependencies."""
         made: dict[str, str] = {}
-        for _, folder, _, locked in locks(project):
-            for entry in locked.values():
-                made |= recorded(entry.get("outs"), folder)
+        for _, folder, _, was, _, _ in both(project):
+            made |= recorded(was.get("outs"), folder)
         for path, folder, name, was, entry, context in both(project):
             line = line_of(project, path, name)
             known = recorded(was.get("deps"), folder)

@@ -19,15 +19,16 @@ QUERY = re.compile(
     re.IGNORECASE,
 )
 # Schemes in which a user name is a part of the address and not a secret, unless a password follows.
-USER_IS_FINE = {"ssh", "sftp", "git+ssh", "git"}
+USER_IS_FINE = {"ssh", "sftp", "git+ssh", "git", "abfs", "abfss", "wasb", "wasbs"}
 PAIR = re.compile(r"""^\s*(?:-\s+)?["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*(\S.*)$""")
 NAME = re.compile(
     r"(?:^|[_.-])(?:passwd|password|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
     r"|secret[_-]?access[_-]?key|sas[_-]?token|connection[_-]?string)$"
 )
-# Not a secret: no value, a permission of a job, a group of values, or a reference to a value that is elsewhere.
+# Not a secret: no value, a permission of a job, a group of values, or a reference to a value that is elsewhere. Nor is
+# a mark of a tokenizer, for example `pad_token: "[PAD]"`.
 EMPTY = re.compile(
-    r"""^(?:["']{2}|~|null|true|false|none|read|write|[\[{].*|[|>][+-]?|["']?(?:\$|<|\{\{|!|%\().*|["']?\*+["']?)$""",
+    r"""^(?:["']{2}|~|null|true|false|none|read|write|[\[{].*|[|>][+-]?|["']?(?:\$|<|\{\{|!|%\().*|["']?\*+["']?|["']?\[\w+\]["']?)$""",
     re.IGNORECASE,
 )
 # The forms of the tokens of widespread services.
