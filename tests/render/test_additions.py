@@ -131,10 +131,14 @@ def package(checkout) -> Path:
 @pytest.fixture
 def touched(checkout) -> Callable[[], set[str]]:
     """Which files of the checkout somebody wrote or changed by now."""
-    before = files(checkout)
+
+    def written() -> dict[str, bytes]:
+        return {path: content for path, content in files(checkout).items() if "__pycache__" not in path}
+
+    before = written()
 
     def find() -> set[str]:
-        now = {path: content for path, content in files(checkout).items() if "__pycache__" not in path}
+        now = written()
         return {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
 
     return find

@@ -312,7 +312,7 @@ def test_here_it_makes_a_branch_once_and_pushes_nothing(bare, configuration):
     assert "Nothing is in conflict" in bare.update("--local")
     assert run(bare.project, "git", "show", f"{BRANCH}:shared.txt") == "second\n"
     assert run(bare.project, "git", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [TITLE]
-    assert f"{BRANCH} is here already" in bare.update("--local", code=1)
+    assert f"{BRANCH} exists already" in bare.update("--local", code=1)
 
 
 @pytest.fixture

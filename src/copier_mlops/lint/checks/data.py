@@ -26,7 +26,7 @@ class DataInGit(Check):
     )
     why = "Git keeps each version of it for ever, so you cannot delete a record that must be deleted."
     fix = "`git rm --cached FILE`, then `uv run dvc add FILE`."
-    example = Example("git ls-files data", "data/raw/customers.csv\n", "data/raw/customers.csv.dvc\n")
+    example = Example("git ls-files data", "data/raw/records.csv\n", "data/raw/records.csv.dvc\n")
 
     def look(self, project: Project) -> Iterator[Finding]:
         """Judge files in git by their folder and suffix."""

@@ -212,7 +212,7 @@ class MachineryEdited(Check):
     )
     example = Example(
         "operation/execution/track.py",
-        'mlflow.set_tag("team", "credit")  # your line\n',
+        'mlflow.set_tag("team", "ours")  # your line\n',
         "# as version 0.2.0 wrote it; your line is in src/my_package/tags.py\n",
     )
 
