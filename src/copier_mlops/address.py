@@ -6,13 +6,14 @@ from urllib.parse import unquote, urlsplit
 
 # The hosts of a URL that are this machine.
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-# Scheme, user and password, host and path, query, fragment. Databases take a password with a slash in it.
-WEB = r"https?://"
-OTHER = r"(?!https?:)[a-zA-Z][a-zA-Z0-9+.-]*://"
+# Scheme, user and password, host and path, query. In an address of the web, a user may be a token; elsewhere, only what
+# comes with a password is secret. Databases take a password with a slash in it.
 END = r"\s?#'\"<>`"
+WEB = rf"((?:git\+)?https?://)(?:[^/{END}]*@)?"
+DATABASE = rf"((?:postgres\w*|mysql|mariadb|mssql|oracle|sqlite)(?:\+\w+)?://)(?:[^/@:{END}]*:[^{END}]*@)?"
+OTHER = rf"([a-z][a-z0-9+.-]*://)(?:[^/@:{END}]*:[^/{END}]*@)?"
 QUERY = r"(?:\?[^\s#'\"<>`]*)?"
-LOGIN, PASSWORD = rf"(?:[^/{END}]*@)?", rf"(?:[^/@:{END}]*:[^{END}]*@)?"
-URL = re.compile(rf"\b(?:({WEB}){LOGIN}|({OTHER}){PASSWORD})([^{END}]*){QUERY}", re.IGNORECASE)
+URL = re.compile(rf"\b(?:{WEB}|{DATABASE}|{OTHER})([^{END}]*){QUERY}", re.IGNORECASE)
 
 
 def redacted(text: str) -> str:
@@ -21,7 +22,7 @@ def redacted(text: str) -> str:
     User, password and query go. For example: `https://bob:pw@example.org/mlflow?token=x` becomes
     `https://example.org/mlflow`. A user without a password stays if he is a part of the place, as in `ssh://git@host`.
     """
-    return URL.sub(lambda found: (found[1] or found[2]) + found[3], text)
+    return URL.sub(lambda found: (found[1] or found[2] or found[3]) + found[4], text)
 
 
 def without_login(url: str) -> tuple[str, str, str]:

@@ -22,6 +22,10 @@ SHOWN = {
     "git@example.org:team/t.git": "git@example.org:team/t.git",
     "abfss://bronze@lake.dfs.core.windows.net/x?sig=pw": "abfss://bronze@lake.dfs.core.windows.net/x",
     "s3://bucket/path": "s3://bucket/path",
+    "git+https://127.0.0.1:9/team/t.git@0123abc": "git+https://127.0.0.1:9/team/t.git@0123abc",
+    "git+https://bob:pw@127.0.0.1:9/team/t.git@0123abc": "git+https://127.0.0.1:9/team/t.git@0123abc",
+    "git+ssh://git@example.org:22/team/t.git@0123abc": "git+ssh://git@example.org:22/team/t.git@0123abc",
+    "webdavs://bob:pw@example.org/a@b": "webdavs://example.org/a@b",
 }
 
 

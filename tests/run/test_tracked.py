@@ -189,11 +189,11 @@ def test_a_server_that_is_away_is_named_without_its_login(project, uri, shown):
     assert shown in printed
 
 
-def test_a_data_remote_that_is_away_is_named_without_its_login(unchanged):
+def test_a_data_remote_is_named_without_its_login(unchanged):
     unchanged.run(f"uv run dvc remote modify --local storage url https://bob:{quote(SECRET, safe='')}@127.0.0.1:9/data")
     try:
-        printed = unchanged.run("uv run poe doctor", fails=True)
+        printed = unchanged.run("uv run poe doctor")
     finally:
         unchanged.run("uv run dvc remote modify --local storage url --unset")
-    assert "the data remote does not answer" in printed
+    assert "ok data remote: https://127.0.0.1:9/data is not asked" in printed
     assert not holds_secret(printed.encode())

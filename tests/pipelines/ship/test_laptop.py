@@ -38,8 +38,8 @@ def test_an_environment_is_made_after_a_person_has_seen_the_plan(shop):
     project.run("uv run poe gate-check infrastructure", typed="y\n")
     assert "1 done, 0 failed" in project.run("uv run poe apply")
     assert "nothing to do" in project.run("uv run poe plan --env stage")
-    # The plan is another one now, and the approval was for the one before.
-    assert "was for something else" in project.run("uv run poe apply", fails=True)
+    # The approval was for the plan before, and is used up.
+    assert "apply: nobody has approved it" in project.run("uv run poe apply", fails=True)
 
 
 def test_nothing_is_watched_before_the_first_release(shop):
