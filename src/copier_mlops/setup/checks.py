@@ -147,14 +147,22 @@ DISTRUST = "dubious ownership"
 IDENTITY = "git config --global user.name NAME && git config --global user.email NAME@EXAMPLE.ORG"
 
 
-def look_git() -> Finding:
-    """Check that there is a git repository with a commit."""
+def _refused_by_git() -> str:
+    """Return why git uses no repository here; empty if it does."""
     try:
         run("git", "rev-parse", "--git-dir")
     except CommandError as error:
-        if DISTRUST in str(error):
-            text = f"git does not trust this folder, since it belongs to another user: {root()}"
-            return Finding(False, text, f"git config --global --add safe.directory {shlex.quote(root().as_posix())}")
+        return str(error)
+    return ""
+
+
+def look_git() -> Finding:
+    """Check that there is a git repository with a commit."""
+    refused = _refused_by_git()
+    if DISTRUST in refused:
+        text = f"git does not trust this folder, since it belongs to another user: {root()}"
+        return Finding(False, text, f"git config --global --add safe.directory {shlex.quote(root().as_posix())}")
+    if refused:
         return Finding(False, "no git repository", f"if git does not know you yet: {IDENTITY}")
     try:
         commit = run("git", "rev-parse", "--short", "--verify", "HEAD")
@@ -165,15 +173,13 @@ def look_git() -> Finding:
 
 def fix_git() -> None:
     """Create the repository and its first commit; the history of an existing repository stays as it is."""
-    try:
-        run("git", "rev-parse", "--git-dir")
-    except CommandError as error:
-        if DISTRUST in str(error):
-            return  # only a person can decide that
-        run("git", "var", "GIT_AUTHOR_IDENT")  # fails without a name, before anything is created
-        run("git", "init", "--initial-branch", "main")
-        run("git", "add", "--all")
-        run("git", "commit", "--message", "Start from the template")
+    refused = _refused_by_git()
+    if not refused or DISTRUST in refused:  # only a person can decide to trust a folder
+        return
+    run("git", "var", "GIT_AUTHOR_IDENT")  # fails without a name, before anything is created
+    run("git", "init", "--initial-branch", "main")
+    run("git", "add", "--all")
+    run("git", "commit", "--message", "Start from the template")
 
 
 def _shared_hooks() -> str:

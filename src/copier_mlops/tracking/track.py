@@ -46,10 +46,10 @@ def check_results(hashes: dict[str, str]) -> None:
 
 def metrics() -> tuple[str, dict[str, float]]:
     """Return the chosen candidate and all metrics: of the test records by name, others by a name with a dot."""
-    folder, found = root() / "metrics", {}
-    found = {"": metrics_files.read("track", folder / "test.json", "candidate")}
-    chosen = str(found[""].pop("candidate"))
-    found["data."] = metrics_files.read("track", folder / "data.json")
+    folder = root() / "metrics"
+    tested = metrics_files.read("track", folder / "test.json", "candidate")
+    chosen = str(tested.pop("candidate"))
+    found = {"": tested, "data.": metrics_files.read("track", folder / "data.json")}
     for file in sorted((folder / "candidates").glob("*.json")):
         found[f"candidate.{file.stem}."] = metrics_files.read("track", file)
     figures: dict[str, float] = {}

@@ -40,7 +40,7 @@ def stage(inside, team_project, tmp_path_factory):
     yield settings
     if record := process.found(history.service(client, settings)):
         process.end(record)
-    shutil.rmtree(team_project / "build")
+    shutil.rmtree(team_project / "build", ignore_errors=True)  # a worker may run only tests that make none
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_an_older_or_newer_package_than_the_project_is_named(here):
 
 def test_a_folder_is_as_new_as_it_is_now(here):
     answers(here, "0.2.0")
-    pyproject(here, source='{ path = "/work/template" }')
+    pyproject(here, source='{ path = "/srv/template" }')
     assert CHECK.look().ok
 
 

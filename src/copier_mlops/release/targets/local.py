@@ -37,10 +37,11 @@ def start(deployment: Deployment) -> None:
     """
     old = process.found(history.service(deployment.client, deployment.settings))
     port = urlsplit(deployment.url).port or (443 if deployment.url.startswith("https") else 80)
+    listens_on = address(deployment)
     if old is None or old["url"] != deployment.url:
-        check_port(address(deployment), port)
+        check_port(listens_on, port)
     folder = copy(deployment)
-    variables = process.variables(deployment.settings.environment, address(deployment), port)
+    variables = process.variables(deployment.settings.environment, listens_on, port)
     try_start(folder, variables, deployment.package["version"])
     if old:
         process.end(old)
