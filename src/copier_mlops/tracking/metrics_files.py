@@ -30,7 +30,9 @@ def read(task: str, path: Path, *names: str) -> dict[str, Any]:
         raise SystemExit(f"{task}: {place} cannot be read: {error}\n  {FIX}") from None
     if missing := [name for name in names if not isinstance(found, dict) or name not in found]:
         raise SystemExit(f"{task}: {place} has no {', '.join(missing)}\n  {FIX}")
-    return dict(found)
+    if not isinstance(found, dict):
+        raise SystemExit(f"{task}: {place} is not a JSON object\n  {FIX}")
+    return found
 
 
 def numbers(document: dict[str, Any]) -> tuple[dict[str, float], list[str]]:

@@ -111,6 +111,12 @@ def test_metrics_that_cannot_be_read_are_named(results, monkeypatch, content, se
         track.main([])
 
 
+def test_metrics_that_are_a_list_are_named(results):
+    (root() / "metrics" / "data.json").write_text("[1]")
+    with pytest.raises(SystemExit, match=r"^track: metrics/data\.json is not a JSON object\n  fix: uv run poe train"):
+        track.main([])
+
+
 def test_a_changed_byte_is_not_tracked(results):
     flip(root() / track.MODEL)
     with pytest.raises(SystemExit, match=r"^track: build/model/model\.skops is damaged or was changed"):
