@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from copier_mlops.address import without_login
@@ -226,13 +226,22 @@ class Settings(FileSettings):
     model_alias: Annotated[
         str, Field(description="alias of the registered model that this environment serves, for example champion")
     ]
-    host: Annotated[str, Field(description="address that the service listens on, for example 127.0.0.1")]
+    bind: Annotated[str, Field(description="address that the service listens on, for example 127.0.0.1")]
     port: Annotated[int, Field(ge=0, le=65535, description="0 takes a free one")]
     max_records: Annotated[int, Field(ge=1, description="largest number of records in a request")]
     max_body_bytes: Annotated[int, Field(ge=1, description="largest body of a request, in bytes")]
     max_receive_seconds: Annotated[
         float, Field(gt=0, description="most seconds that a client may take to send a header, or a body")
     ] = 20
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_name_before_0_4(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take `host`, as `bind` was called before 0.4: the files are the team's, so no update renames it."""
+        if "host" not in values or ("bind" in values and not os.environ.get("OPERATION_BIND")):
+            return values
+        others = {name: each for name, each in values.items() if name != "host"}
+        return {"bind": values["host"]} | others
 
 
 def environments() -> list[str]:
@@ -280,6 +289,8 @@ def load_settings(environment: str | None = None) -> Settings:
         SystemExit: There is no such environment, or its file is wrong; the text says where.
     """
     folder = environment_folder(environment)
+    if old := os.environ.get("OPERATION_HOST"):
+        os.environ.setdefault("OPERATION_BIND", old)
     settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix(PREFIX))
     uri = _tracking_uri_of_this_machine() or settings.tracking_uri or answered_tracking_uri()
     return settings.model_copy(update={"tracking_uri": absolute(uri)})

@@ -4,10 +4,13 @@ import shutil
 import sys
 
 import pytest
+import yaml
 
 from copier_mlops import project
-from copier_mlops.project import ANSWERS, CONFIGURATION, load_settings
+from copier_mlops.lint.values import errors
+from copier_mlops.project import ANSWERS, CONFIGURATION, Settings, load_settings
 from tests.package.shared import PACKAGE
+from tests.project import replace
 
 
 @pytest.fixture
@@ -36,6 +39,32 @@ def test_an_empty_variable_does_not_win(inside, monkeypatch):
     monkeypatch.setenv("OPERATION_PORT", "")
     settings = load_settings()
     assert (settings.environment, settings.port) == ("dev", 8000)
+
+
+def old_name(folder):
+    """Make a project's settings of dev name the address as they did before 0.4."""
+    file = folder / "operation" / "configuration" / "environment_dev" / "settings.yaml"
+    replace(file, "bind: 127.0.0.1\n", "host: 127.0.0.5\n")
+    return file
+
+
+def test_a_file_or_a_variable_from_before_0_4_still_names_the_address(copied, monkeypatch):
+    file = old_name(copied)
+    assert load_settings("dev").bind == "127.0.0.5"
+    assert list(errors(Settings, yaml.safe_load(file.read_text(encoding="utf-8")), frozenset({"environment"}))) == []
+    monkeypatch.setenv("OPERATION_BIND", "")  # so that monkeypatch takes it away at the end
+    monkeypatch.delenv("OPERATION_BIND")
+    monkeypatch.setenv("OPERATION_HOST", "127.0.0.6")
+    assert load_settings("dev").bind == "127.0.0.6"
+    monkeypatch.setenv("OPERATION_BIND", "127.0.0.7")
+    assert load_settings("dev").bind == "127.0.0.7"
+
+
+def test_a_file_with_both_names_of_the_address_is_refused(copied):
+    file = old_name(copied)
+    file.write_text(file.read_text(encoding="utf-8") + "bind: 127.0.0.1\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"host: Extra inputs"):
+        load_settings("dev")
 
 
 def test_a_wrong_variable_is_named(inside, monkeypatch):

@@ -51,7 +51,7 @@ ENVIRONMENT = """
 - name: trial
   means: a trial of somebody's
   alias: trial
-  host: 127.0.0.1
+  bind: 127.0.0.1
   port: 8002
   url: http://127.0.0.1:8002
   replicas: 1

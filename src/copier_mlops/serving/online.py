@@ -188,18 +188,18 @@ def listen(settings: Settings) -> socket.socket:
     Raises:
         SystemExit: It cannot be had; the text names the setting.
     """
-    found = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    found = socket.socket(socket.AF_INET6 if ":" in settings.bind else socket.AF_INET)
     if sys.platform != "win32":  # there, this would let two processes have it
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((settings.host, settings.port))
+        found.bind((settings.bind, settings.port))
         found.listen(2048)
     except OSError as error:
         found.close()
         is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
-        name, fix = ("port", "end the program that has it, or ") if is_port else ("host", "")
+        name, fix = ("port", "end the program that has it, or ") if is_port else ("bind", "")
         raise SystemExit(
-            f"serve: port {settings.port} of {settings.host} cannot be used: {error.strerror}\n"
+            f"serve: port {settings.port} of {settings.bind} cannot be used: {error.strerror}\n"
             f"  fix: {fix}set another `{name}` in settings.yaml of environment_{settings.environment}, "
             f"or the variable OPERATION_{name.upper()}"
         ) from None
@@ -219,7 +219,7 @@ def serve(predictor: Predictor, settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     listening = listen(settings)
-    place = f"http://{settings.host}:{listening.getsockname()[1]}/docs"
+    place = f"http://{settings.bind}:{listening.getsockname()[1]}/docs"
     print(f"serve: version {app.version} of {settings.model_name}, try {place}", flush=True)
     server = server_of(app, settings)
     with contextlib.suppress(KeyboardInterrupt):

@@ -132,7 +132,7 @@ def host(name: str, value: str) -> tuple[str, str]:
 FAULTS = [
     Fault("MLO001", {"params.yaml": "seed: [1\n"}, "params.yaml", {"params.yaml": ("seed: 42", "seed: 43")}),
     Fault("MLO001", {"poe_tasks.toml": "[tasks\n"}, "poe_tasks.toml", also=("MLO204",)),
-    Fault("MLO001", {SETTINGS: b"host: \xff\n"}, SETTINGS),
+    Fault("MLO001", {SETTINGS: b"bind: \xff\n"}, SETTINGS),
     Fault("MLO001", {CONFTEST: "# größer\n".encode("latin-1")}, CONFTEST, {CONFTEST: "# größer\n"}),
     Fault("MLO001", {CONFTEST: "# ours\n".encode("utf-16")}, CONFTEST, {"src/german_credit/x.py": b"# gr\xf6\xdfer\n"}),
     Fault("MLO001", {"notebooks/x.ipynb": "{}\n"}, "notebooks/x.ipynb", {"notebooks/x.ipynb": '{"cells": []}\n'}),
@@ -240,9 +240,9 @@ FAULTS = [
     ),
     Fault(
         "MLO402",
-        {SETTINGS: ("host: ", "tracking_uri: https://me:hunter22@mlflow.example.org\nhost: ")},
+        {SETTINGS: ("bind: ", "tracking_uri: https://me:hunter22@mlflow.example.org\nbind: ")},
         SETTINGS,
-        {SETTINGS: ("host: ", "tracking_uri: https://mlflow.example.org/path?page=2\nhost: ")},
+        {SETTINGS: ("bind: ", "tracking_uri: https://mlflow.example.org/path?page=2\nbind: ")},
         hidden="hunter22",
     ),
     Fault(
@@ -254,7 +254,7 @@ FAULTS = [
     ),
     Fault(
         "MLO402",
-        {SETTINGS: ("host: ", "tracking_uri: https://mlflow.example.org/?a=1&access_token=hunter22\nhost: ")},
+        {SETTINGS: ("bind: ", "tracking_uri: https://mlflow.example.org/?a=1&access_token=hunter22\nbind: ")},
         SETTINGS,
         hidden="hunter22",
     ),

@@ -58,7 +58,7 @@ def line_of(project, path: str, text: str) -> int:
     [
         (f"{PROD}/settings.yaml", "port: 8080", "port: 80800", "port is at most 65535, not 80800 (0 takes a free one)"),
         (f"{PROD}/settings.yaml", "port: 8080", "port: high", "port is a whole number, not 'high' (0 takes"),
-        (f"{PROD}/settings.yaml", "port: 8080", "port: 8080\nprot: 1", "prot is not a setting; known are experiment,"),
+        (f"{PROD}/settings.yaml", "port: 8080", "port: 8080\nprot: 1", "prot is not a setting; known are bind,"),
         (
             f"{PROD}/settings.yaml",
             "model_alias: champion",

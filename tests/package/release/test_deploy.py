@@ -30,7 +30,7 @@ def stage(inside, team_project, tmp_path_factory):
         port = free.getsockname()[1]
     inside.setenv("MLFLOW_TRACKING_URI", uri(folder))
     inside.setenv("RELEASE_URL", f"http://127.0.0.1:{port}")
-    inside.setenv("OPERATION_HOST", "127.0.0.1")
+    inside.setenv("OPERATION_BIND", "127.0.0.1")
     inside.setattr(containers, "PROGRAMS", ())
     settings = load_settings("stage")
     client = new_database(folder, settings)
@@ -191,7 +191,7 @@ def test_a_service_that_cannot_load_changes_nothing(client, stage, first, monkey
 
 
 def test_a_service_that_ends_at_once_gives_way_to_the_old_one(client, stage, first, monkeypatch):
-    monkeypatch.setenv("OPERATION_HOST", "203.0.113.9")
+    monkeypatch.setenv("OPERATION_BIND", "203.0.113.9")
     with pytest.raises(
         SystemExit,
         match=r"version 2 ended with \d(.*\n)*.*([Cc]annot assign|can't assign|not valid)(.*\n)*.*1 answers again",
@@ -368,7 +368,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104
     ],
 )
 def test_a_service_listens_at_the_address_of_its_url(stage, url, address, monkeypatch):
-    monkeypatch.delenv("OPERATION_HOST")
+    monkeypatch.delenv("OPERATION_BIND")
     assert local.address(Deployment(load_settings("stage"), url, {}, Path(), Path(), None)) == address
-    monkeypatch.setenv("OPERATION_HOST", "192.0.2.1")
+    monkeypatch.setenv("OPERATION_BIND", "192.0.2.1")
     assert local.address(Deployment(load_settings("stage"), url, {}, Path(), Path(), None)) == "192.0.2.1"

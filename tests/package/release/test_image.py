@@ -102,7 +102,7 @@ def test_the_service_answers_from_the_context_and_the_environment_of_the_dockerf
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words, variables = command(image)
-    variables |= {"OPERATION_HOST": "127.0.0.1", "OPERATION_PORT": str(port)}
+    variables |= {"OPERATION_BIND": "127.0.0.1", "OPERATION_PORT": str(port)}
     url, log = f"http://127.0.0.1:{port}", tmp_path / "service.log"
     before = sorted(path for path in image.rglob("*") if ".venv" not in path.parts)
     with log.open("w") as output:

@@ -25,7 +25,7 @@ def predictor(inside):
 
 @pytest.fixture(scope="module")
 def settings(inside) -> Settings:
-    return load_settings("dev").model_copy(update={"host": "127.0.0.1", "port": 0, "max_receive_seconds": SECONDS})
+    return load_settings("dev").model_copy(update={"bind": "127.0.0.1", "port": 0, "max_receive_seconds": SECONDS})
 
 
 @pytest.fixture(scope="module")
@@ -257,8 +257,8 @@ def test_a_port_that_is_taken_names_the_setting(port, predictor, settings):
 
 
 def test_an_address_that_is_not_of_this_machine_names_the_setting(predictor, settings):
-    with pytest.raises(SystemExit, match=r"set another `host` in .*environment_dev, or .*OPERATION_HOST"):
-        online.serve(predictor, settings.model_copy(update={"host": "192.0.2.1"}))
+    with pytest.raises(SystemExit, match=r"set another `bind` in .*environment_dev, or .*OPERATION_BIND"):
+        online.serve(predictor, settings.model_copy(update={"bind": "192.0.2.1"}))
 
 
 def test_a_contract_of_numbers_only_is_answered(predictor, settings, record, monkeypatch):

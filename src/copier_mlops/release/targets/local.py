@@ -63,16 +63,16 @@ def start(deployment: Deployment) -> None:
 def address(deployment: Deployment) -> str:
     """Return the address on which the service listens: that of `url`, so that no other network reaches it.
 
-    If the setting is made here, by OPERATION_HOST, or `url` is not this machine's (as behind a proxy), it is `host`.
+    If the setting is made here, by OPERATION_BIND, or `url` is not this machine's (as behind a proxy), it is `bind`.
     """
     wanted = urlsplit(deployment.url).hostname
-    if not wanted or "OPERATION_HOST" in os.environ:
-        return deployment.settings.host
+    if not wanted or "OPERATION_BIND" in os.environ:
+        return deployment.settings.bind
     with socket.socket(socket.AF_INET6 if ":" in wanted else socket.AF_INET) as asked:
         try:
             asked.bind((wanted, 0))
         except OSError:
-            return deployment.settings.host
+            return deployment.settings.bind
     return wanted
 
 

@@ -20,7 +20,9 @@ WITHHELD = ("OPERATION_TRACKING_URI",)
 def variables(environment: str, address: str, port: int) -> dict[str, str]:
     """Return the variables with a service's settings: those set here, its environment, address and port."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("OPERATION_") and name not in WITHHELD}
-    return {"OPERATION_HOST": address} | ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
+    # A version that was packaged before 0.4 reads OPERATION_HOST.
+    places = {"OPERATION_BIND": address, "OPERATION_HOST": address}
+    return places | ours | {"OPERATION_ENVIRONMENT": environment, "OPERATION_PORT": str(port)}
 
 
 def code_of(folder: Path) -> Path:
