@@ -108,8 +108,6 @@ def plain(id: str) -> str:
 def steps(each: Job, answers: Answers) -> CommentedSeq:
     """Return the steps of a job: preparation, tasks, and upload of its artifact."""
     parameters: dict[str, Any] = {"depth": 0} if each.history else {}
-    if any(step.run == "train" for step in each.steps):
-        parameters["trains"] = True
     if each.takes:
         parameters["takes"] = inline(each.takes)
     first = {"template": "templates/prepare.yml"} | ({"parameters": parameters} if parameters else {})
@@ -157,14 +155,12 @@ def prepare(answers: Answers) -> str:
     found.append({"task": "UsePythonVersion@0", "displayName": "Use Python", "inputs": python})
     found.append({"script": "python -m pip install uv==$(UV_VERSION)", "displayName": "Install uv"})
     found.append(cache("uv's cache", 'uv | "$(Agent.OS)" | uv.lock', 'uv | "$(Agent.OS)"', "$(UV_CACHE_DIR)"))
-    if answers.installs_from_server:
-        token = login.variables("$(TEMPLATE_TOKEN)")
-        found.append({"script": login.install(), "displayName": "Install", "env": token})
+    token = {"env": login.variables("$(TEMPLATE_TOKEN)")} if answers.installs_from_server else {}
+    found.append({"script": login.install(), "displayName": "Install"} | token)
+    if token:
         before(found, len(found) - 1, login.WHY_INSTALL, 2)
+    found.append({"script": load("commands")["prune"], "displayName": "Prune uv's cache, which is saved at the end"})
     if has_jobs:
-        data = cache("DVC's cache", "dvc | **/*.dvc, dvc.lock", "dvc", "$(Build.SourcesDirectory)/.dvc/cache")
-        found.append({"${{ if parameters.trains }}": [data]})
-        before(found, len(found) - 1, "A job fails at its end if what it caches is not there.", 2)
         found.append({"${{ each job in parameters.takes }}": [take()]})
     sections = [{"parameters": parameters()}] if has_jobs else []
     about = "# The first steps of every job. Managed by the template.\n"
@@ -180,8 +176,7 @@ def parameters() -> list[dict[str, Any]]:
         "type": "object",
         "default": inline([]),
     }
-    trains = {"name": "trains", "displayName": "Whether DVC makes its cache here", "type": "boolean", "default": False}
-    return [depth, trains, takes]
+    return [depth, takes]
 
 
 def checkout(has_jobs: bool) -> dict[str, Any]:

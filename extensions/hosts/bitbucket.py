@@ -8,7 +8,7 @@ from ruamel.yaml.mergevalue import MergeValue
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_of
-from extensions.hosts.flows import Answers, Flow, Input, Job, flows_of
+from extensions.hosts.flows import Answers, Flow, Input, Job, flows_of, load
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
@@ -65,11 +65,8 @@ def merged(base: CommentedMap, found: CommentedMap) -> CommentedMap:
 
 
 def caches() -> dict[str, Any]:
-    """Return the caches of uv and DVC."""
-    return {
-        "uv": {"key": {"files": inline(["uv.lock"])}, "path": "~/.cache/uv"},
-        "dvc": {"key": {"files": inline(["dvc.lock", quoted("**/*.dvc")])}, "path": ".dvc/cache"},
-    }
+    """Return uv's cache."""
+    return {"uv": {"key": {"files": inline(["uv.lock"])}, "path": "~/.cache/uv"}}
 
 
 def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
@@ -88,12 +85,13 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
         found["oidc"] = True
     if job.history:
         found["clone"] = {"depth": "full"}
-    found["caches"] = inline(["uv", "dvc"])
+    found["caches"] = inline(["uv"])
     found["script"] = CommentedSeq([log_in] if answers.installs_from_server else [])
     if answers.installs_from_server and job.id == "ci":
         before(found["script"], 0, login.WHY_COMMAND, 10)
     for each in job.steps:
         found["script"] += [f"uv run poe {each.run}", *([YOURS] * each.yours)]
+    found["after-script"] = inline([load("commands")["prune"]])
     if kept := artifacts(job, flow):
         found["artifacts"] = kept
     return found

@@ -7,6 +7,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
 from extensions.hosts.flows import Answers, Flow, Job, flows_of, load
+from extensions.hosts.github import CACHED
 
 
 def files(answers: Answers) -> dict[str, str]:
@@ -34,7 +35,7 @@ def workflow(flow: Flow, answers: Answers) -> str:
 def job(each: Job, answers: Answers) -> CommentedMap:
     """Return one job."""
     steps = CommentedSeq([use("checkout", "Check out", {"persist-credentials": False})])
-    steps.append(use("uv", "Install uv", {"version": load("tested")["uv"], "enable-cache": True}))
+    steps.append(use("uv", "Install uv", {"version": load("tested")["uv"]} | CACHED))
     if answers.installs_from_server:
         token = login.variables("${{ secrets.TEMPLATE_TOKEN }}")
         steps.append({"name": "Install", "run": login.install(), "env": token})

@@ -12,6 +12,8 @@ from extensions.hosts.variants import answer
 # GitHub's own token may not push a change of workflows, and its pushes start no CI.
 OWN_TOKEN = "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"  # noqa: S105
 PREPARE = ".github/actions/prepare"
+# The action prunes only if it is told to.
+CACHED = {"enable-cache": True, "prune-cache": True}
 
 
 def files(answers: Answers) -> dict[str, str]:
@@ -145,7 +147,7 @@ def checkout(each: Job) -> CommentedMap:
 
 def prepare(answers: Answers) -> CommentedMap:
     """Return the step that runs the action of `prepare_action`; an action cannot read secrets."""
-    found = CommentedMap(uses=f"$/{PREPARE}")
+    found = CommentedMap(uses=f"./{PREPARE}")
     if answers.installs_from_server:
         found["with"] = inline({"template-token": quoted("${{ secrets.TEMPLATE_TOKEN }}")})
     return found
@@ -163,7 +165,7 @@ def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
 
 def install_uv(steps: CommentedSeq, token: str, answers: Answers, indent: int = 6) -> None:
     """Append the steps that install uv and, from a server, the template's package: only they get the token."""
-    steps.append(use("uv", "Install uv", {"version": load("tested")["uv"], "enable-cache": True}))
+    steps.append(use("uv", "Install uv", {"version": load("tested")["uv"]} | CACHED))
     if answers.installs_from_server:
         install = CommentedMap(name="Install", run=login.install())
         if answers.level >= 3:
@@ -175,13 +177,11 @@ def install_uv(steps: CommentedSeq, token: str, answers: Answers, indent: int = 
 
 def prepare_action(answers: Answers) -> str:
     """Return the action with the first steps of every job."""
-    head: dict[str, Any] = {"name": "Prepare", "description": "Install uv and restore the caches of uv and DVC"}
+    head: dict[str, Any] = {"name": "Prepare", "description": "Install uv and restore its cache"}
     sections: list[dict[str, Any]] = [head]
     if answers.installs_from_server:
         sections.append({"inputs": {"template-token": {"description": "Reads a private template"}}})
     steps = CommentedSeq()
     install_uv(steps, "${{ inputs.template-token }}", answers, indent=4)
-    cache = {"path": ".dvc/cache", "key": "dvc-${{ hashFiles('dvc.lock', '**/*.dvc') }}", "restore-keys": "dvc-"}
-    steps.append(use("cache", "Restore DVC's cache", cache))
     sections.append({"runs": {"using": "composite", "steps": steps}})
     return f"# The first steps of every job. Managed by the template.\n{text_of(*sections)}"

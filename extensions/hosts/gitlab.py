@@ -6,7 +6,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
-from extensions.hosts.flows import Answers, Flow, Job, flows_of
+from extensions.hosts.flows import Answers, Flow, Job, flows_of, load
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
@@ -79,15 +79,13 @@ def variables(flows: Flows) -> dict[str, Any]:
 
 
 def default(answers: Answers) -> CommentedMap:
-    """Return the image, the login and the caches of every job."""
-    caches = [("uv", "uv.lock", ".uv-cache"), ("dvc", "dvc.lock", ".dvc/cache")]
+    """Return the image, the login and the cache of every job."""
     found = CommentedMap(image=image("gitlab"))
     if answers.installs_from_server:
         found["before_script"] = [login.command()]
         before(found, "before_script", login.WHY_COMMAND, 2)
-    found["cache"] = [
-        {"key": {"prefix": name, "files": inline([file])}, "paths": inline([path])} for name, file, path in caches
-    ]
+    found["after_script"] = inline([load("commands")["prune"]])
+    found["cache"] = {"key": {"files": inline(["uv.lock"])}, "paths": inline([".uv-cache"])}
     return found
 
 

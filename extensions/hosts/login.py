@@ -1,4 +1,4 @@
-"""Render the login of extensions/login.yml to a private template; git uses it only if the server requires a login."""
+"""Render the login of extensions/commands.yml to a private template; git uses it if the server requires one."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ WHY_COMMAND = "The login to a private template, with the variable TEMPLATE_TOKEN
 
 def install() -> str:
     """Return the command that installs the template's package."""
-    return str(load("login")["install"])
+    return str(load("commands")["install"])
 
 
 def variables(token: str) -> dict[str, Any]:
@@ -27,10 +27,12 @@ def variables(token: str) -> dict[str, Any]:
         "TEMPLATE_TOKEN": token,
         "GIT_CONFIG_COUNT": quoted("1"),
         "GIT_CONFIG_KEY_0": f"credential.{answer('template_server')}.helper",
-        "GIT_CONFIG_VALUE_0": SingleQuotedScalarString(load("login")["helper"]),
+        "GIT_CONFIG_VALUE_0": SingleQuotedScalarString(load("commands")["helper"]),
     }
 
 
 def command() -> FoldedScalarString:
     """Return the login as a command, for a host whose secrets are variables of every step."""
-    return folded(f"git config --global credential.{answer('template_server')}.helper", f"'{load('login')['helper']}'")
+    return folded(
+        f"git config --global credential.{answer('template_server')}.helper", f"'{load('commands')['helper']}'"
+    )

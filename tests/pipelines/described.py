@@ -49,7 +49,7 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
                 history=job.get("history", False),
                 may=set(job.get("may", [])) - missing,
                 variables=variables,
-                caches={"uv", "dvc"},
+                caches={"uv"},
                 uv=UV,
                 login=Login(server) if server else None,
             )
@@ -109,14 +109,6 @@ def tokenless(job: Job) -> list[Step]:
     return [replace(step, token=False, template=False) for step in job.steps]
 
 
-def one_cache_below_release(them: dict[str, Flow]) -> dict[str, Flow]:
-    return them if "cd" in them else jobs(caches={"uv"})(them)
-
-
-def kept_caches(job: Job) -> set[str]:
-    return {"uv", "dvc"} if any(step.run == "uv run poe train" for step in job.steps) else {"uv"}
-
-
 def ci_by_hand_beside_others(them: dict[str, Flow]) -> dict[str, Flow]:
     return {name: replace(flow, manual=flow.manual or len(them) > 1) for name, flow in them.items()}
 
@@ -134,14 +126,12 @@ DIFFERENCES = {
             "The job that proposes updates has an environment, which keeps its token.",
             jobs(environment=with_own_environment),
         ),
-        Difference("Below level 3 the job keeps only uv's cache.", one_cache_below_release),
     ],
     "azure_devops": [
         Difference("An approval is a setting of the environment.", jobs(manual=False)),
         Difference("Only at an environment with an exclusive lock does a run wait for another.", jobs(lock="")),
         Difference("Every pipeline can be started by hand.", flows(manual=True)),
         Difference("What the token may do is a setting of the project's build service.", jobs(may=cloud_alone)),
-        Difference("Only a job that trains keeps DVC's cache: Azure fails a job without it.", jobs(caches=kept_caches)),
     ],
     "gitlab": [
         Difference("A push to main is one pipeline, with CI in it and, if its paths have changed, CD.", flows()),
@@ -169,7 +159,6 @@ DIFFERENCES = {
     ],
     "forgejo": [
         Difference("Only the flow CI is there, without its comment.", ci_without_rights),
-        Difference("The job keeps only uv's cache.", jobs(caches={"uv"})),
     ],
 }
 

@@ -25,7 +25,7 @@ def variables() -> dict[str, Any]:
     return {
         "GIT_CONFIG_COUNT": str(count + 1),
         f"GIT_CONFIG_KEY_{count}": f"credential.{server}.helper",
-        f"GIT_CONFIG_VALUE_{count}": registry("login")["helper"],
+        f"GIT_CONFIG_VALUE_{count}": registry("commands")["helper"],
     }
 
 

@@ -184,6 +184,7 @@ FAULTS = [
     Fault("MLO202", {CI: None}, "", {".github/dependabot.yml": "version: 2\n"}),
     Fault("MLO203", {CI: step("pytest")}, CI, {CI: step("uv run --frozen poe test --help")}),
     Fault("MLO203", {CI: step("uv run poe lint || true")}, CI, {CI: step("pip install uv==0.9.1")}),
+    Fault("MLO203", {CI: step("uv cache prune")}, CI, {CI: step("uv cache prune --ci")}),
     Fault("MLO203", {CI: step("|\n          uv run poe lint\n          uv run poe test")}, CI),
     Fault("MLO203", {CI: ("run: uv run poe lint\n", "script: [[uv run poe lint], [[pytest]]]\n")}, CI),
     Fault("MLO203", {CI: step("uv run poe lint $(whoami | cat)")}, CI, {CI: step("!reference [.ours, script]")}),

@@ -225,7 +225,10 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
             found.uv = values["UV_VERSION"]
         elif name == "Install":
             same((bool(found.uv), found.caches, found.steps), (True, {"uv"}, []))
-            found.login = login.by_variables(run, env, TEMPLATE["TEMPLATE_TOKEN"])
+            same(run, login.INSTALL)
+            found.login = login.by_variables(run, env, TEMPLATE["TEMPLATE_TOKEN"]) if env else None
+        elif name.startswith("Prune"):
+            same((run, env, found.steps), ("uv cache prune --ci", None, []))
         else:
             same(env, None, TOKEN, TOKEN | IDENTITY, TOKEN | TEMPLATE)
             found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items()))
@@ -240,11 +243,9 @@ def understand_task(step: dict, found: Job, values: dict[str, str]) -> None:
         take(inputs, "versionSpec")
     elif task == "Cache@2":
         key, _, path = take(inputs, "key", "restoreKeys", "path")
-        kind = key.split(" | ")[0]
-        places = {"uv": "$(UV_CACHE_DIR)", "dvc": f"{SOURCES}.dvc/cache"}
-        same(path, places.get(kind))
+        same((key.split(" | ")[0], path), ("uv", "$(UV_CACHE_DIR)"))
         same(values["UV_CACHE_DIR"], "$(Pipeline.Workspace)/.uv-cache")
-        found.caches.add(kind)
+        found.caches.add("uv")
     elif task == "DownloadPipelineArtifact@2":
         other, path = take(inputs, "artifactName", "targetPath")
         same((path, bool(found.steps)), (f"{SOURCES}build/{other}", False))

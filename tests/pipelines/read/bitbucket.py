@@ -11,10 +11,8 @@ from tests.pipelines.read import login
 from tests.pipelines.read.text import load, same, take
 
 IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
-CACHES = {
-    "uv": {"key": {"files": ["uv.lock"]}, "path": "~/.cache/uv"},
-    "dvc": {"key": {"files": ["dvc.lock", "**/*.dvc"]}, "path": ".dvc/cache"},
-}
+CACHES = {"uv": {"key": {"files": ["uv.lock"]}, "path": "~/.cache/uv"}}
+PRUNE = ["uv cache prune --ci"]
 
 
 def read(project: Path) -> dict[str, Flow]:
@@ -93,13 +91,14 @@ def jobs(items: list, version: str) -> dict[str, Job]:
 
 
 def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
-    keys = "name trigger deployment concurrency-group runs-on max-time oidc clone caches script artifacts"
-    name, trigger, deployment, group, runner, minutes, oidc, clone, caches, script, artifacts = take(
+    keys = "name trigger deployment concurrency-group runs-on max-time oidc clone caches script after-script artifacts"
+    name, trigger, deployment, group, runner, minutes, oidc, clone, caches, script, after, artifacts = take(
         step, *keys.split()
     )
     same(trigger, None, "manual")
     same(clone, None, {"depth": "full"})
     same(oidc, None, "true")
+    same(after, PRUNE)
     if runner:
         same(runner[:2], ["self.hosted", "linux"])
     download, upload = take(artifacts or {}, "download", "upload")

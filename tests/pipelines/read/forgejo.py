@@ -42,8 +42,8 @@ def job(document: dict) -> Job:
     same(options, {"persist-credentials": "false"})
     _, uses, options = take(uv, "name", "uses", "with")
     same(pinned(uses, PINS), "https://github.com/astral-sh/setup-uv")
-    version, cached = take(options, "version", "enable-cache")
-    same(cached, "true")
+    version, cached, pruned = take(options, "version", "enable-cache", "prune-cache")
+    same((cached, pruned), ("true", "true"))
     reads = None
     if others[0]["name"] == "Install":
         _, run, env = take(others.pop(0), "name", "run", "env")

@@ -120,20 +120,16 @@ def checkout(step: dict, found: Job) -> None:
 
 
 def use(project: Path, step: dict, found: Job, name: str) -> None:
-    """An action: the project's own, uv, a cache, or something that is taken or kept."""
+    """An action: the project's own, uv, or something that is taken or kept."""
     _, uses, options = take(step, "name", "uses", "with")
-    if uses.startswith(("./", "$/")):
+    if uses.startswith("./"):
         prepare(project / uses[2:] / "action.yml", found)
         return same(options, {"template-token": TEMPLATE["TEMPLATE_TOKEN"]} if found.login else None)
     action = pinned(uses, PINS)
     if action == "astral-sh/setup-uv":
-        found.uv, cached = take(options, "version", "enable-cache")
-        same(cached, "true")
+        found.uv, cached, pruned = take(options, "version", "enable-cache", "prune-cache")
+        same((cached, pruned), ("true", "true"))
         found.caches.add("uv")
-    elif action == "actions/cache":
-        path, key, _ = take(options, "path", "key", "restore-keys")
-        same((path, key.split("-")[0]), (".dvc/cache", "dvc"))
-        found.caches.add("dvc")
     elif action == "actions/download-artifact":
         other, path = take(options, "name", "path")
         same((path, bool(found.steps)), (f"build/{other}", False))

@@ -17,28 +17,26 @@ OWN_BRANCH = f"{REQUEST} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQ
 GIVEN = "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"
 AUDIENCES = ("sts.amazonaws.com", "api://AzureADTokenExchange", "iam.googleapis.com")
 IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
-CACHES = [
-    {"key": {"prefix": "uv", "files": ["uv.lock"]}, "paths": [".uv-cache"]},
-    {"key": {"prefix": "dvc", "files": ["dvc.lock"]}, "paths": [".dvc/cache"]},
-]
+CACHE = {"key": {"files": ["uv.lock"]}, "paths": [".uv-cache"]}
+PRUNE = ["uv cache prune --ci"]
 
 
 def read(project: Path) -> dict[str, Flow]:
     everything = together(project)
     stages, workflow, variables, default = (everything[key] for key in KEYWORDS[1:])
-    image, before, caches = take(default, "image", "before_script", "cache")
+    image, before, after, cache = take(default, "image", "before_script", "after_script", "cache")
     (reads,) = map(login.by_command, before) if before else [None]
     version = IMAGE.fullmatch(image)
     if not version:
         raise UnreadableError(f"the image {image} is not pinned")
-    same(caches, CACHES)
+    same((after, cache), (PRUNE, CACHE))
     flows, asked = started(workflow, variables)
     jobs = {name: extended(everything, name) for name in everything if name not in KEYWORDS and name[0] != "."}
     shared = {name for name, flow in flows.items() if flow.push is not None}
     understood = {name: understand(name, each, flows, asked) for name, each in jobs.items()}
     ids = {name: id_ for name, (_, id_, _) in understood.items()}
     for name, (flow, id_, job) in understood.items():
-        job.uv, job.caches, job.login = version.group(1), {"uv", "dvc"}, reads
+        job.uv, job.caches, job.login = version.group(1), {"uv"}, reads
         if "needs" in jobs[name]:
             needed(jobs[name]["needs"], job, ids, jobs)
         else:

@@ -12,17 +12,16 @@ from tests.project import registry
 
 ACTIONS = Path(__file__).parent / "actions"
 # What stands for each action: the runner is this machine, and artefacts are folders on it.
-STANDS_FOR = {"cache": "nothing", "checkout": "nothing", "keep": "keep", "take": "take", "uv": "nothing"}
+STANDS_FOR = {"checkout": "nothing", "keep": "keep", "take": "take", "uv": "nothing"}
 OPTIONS = ["-P", "ubuntu-24.04=-self-hosted", "--action-offline-mode"]
 STARTED = re.compile(r"^\[\w+/(.+?)\s*\] ⭐ Run Main Check out$", re.MULTILINE)
-# act has a token only where it is told one.
 EXPRESSION = "${{ github.token }}"
 
 
 def readable(project: Path, token: str) -> None:
-    """Write the workflows as act reads them: it does not know GitHub's name for the repository itself yet."""
+    """Write the workflows as act reads them, which has a token only where it is told one."""
     for workflow in (project / ".github" / "workflows").iterdir():
-        text = workflow.read_text(encoding="utf-8").replace("uses: $/", "uses: ./")
+        text = workflow.read_text(encoding="utf-8")
         workflow.write_text(text.replace(EXPRESSION, token), encoding="utf-8")
 
 

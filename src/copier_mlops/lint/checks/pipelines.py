@@ -19,7 +19,7 @@ TASK = re.compile(r"uv run (?:--[\w-]+(?:=\S+)? )*poe (?:-q )?([A-Za-z_][\w+-]*)
 # Commands that install uv: before them, no task can run.
 BRINGS_UV = re.compile(r"(?:python3? -m )?(?:pip|pipx) install (?:--[\w-]+ )*uv(?:==\S+)?")
 # The login of git to a private template, as the template writes it: it comes before the package.
-HELPER = re.escape(f"'{registry('login')['helper']}'")
+HELPER = re.escape(f"'{registry('commands')['helper']}'")
 LOGIN = re.compile(rf"git config --global credential\.https?://[\w.:\[\]-]+\.helper {HELPER}")
 # The deepest nesting of lists of commands on GitLab.
 DEEPEST_LIST = 10
@@ -98,10 +98,11 @@ def tasks_by_file(project: Project) -> set[tuple[str, str]]:
     return found
 
 
-def prepares(text: str) -> bool:
-    """Return whether a command may precede the first task: it installs uv or the package, or is a login."""
+def serves_tasks(text: str) -> bool:
+    """Return whether a command may stand beside tasks: it installs uv or the package, logs in, or prunes uv's cache."""
     is_uv = BRINGS_UV.fullmatch(text.replace("$(UV_VERSION)", "1"))
-    return bool(is_uv or LOGIN.fullmatch(text)) or text == registry("login")["install"]
+    known = registry("commands")
+    return bool(is_uv or LOGIN.fullmatch(text)) or text in (known["install"], known["prune"])
 
 
 class ForeignCi(Check):
@@ -166,9 +167,9 @@ class StepNoTask(Check):
     )
 
     def look(self, project: Project) -> Iterator[Finding]:
-        """Report each command that neither is a task nor prepares one."""
+        """Report each command that neither is a task nor serves one."""
         for step in steps(project):
-            if not step.task and not prepares(step.text.strip()):
+            if not step.task and not serves_tasks(step.text.strip()):
                 shown = step.text.strip().splitlines()[0][:80]
                 yield self.found(step.path, step.line, f"`{shown}` is not one line `uv run poe TASK`")
 
