@@ -55,7 +55,7 @@ def test_every_difference_is_on_the_page_of_the_host(host):
 def test_every_step_is_a_task_of_the_description():
     every = [step for flow in described(4, "aws").values() for job in flow.jobs.values() for step in job.steps]
     assert len(every) > 20
-    assert all(re.fullmatch(r"uv run poe [a-z][a-z-]*( (--)?[a-z]+)*", step.run) for step in every)
+    assert all(re.fullmatch(r"uv run poe [a-z][a-z-]*( (--)?[a-z-]+)*", step.run) for step in every)
 
 
 def test_the_flow_of_updates_is_one_task_with_the_whole_history_and_the_right_to_push():

@@ -21,13 +21,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="poe train",
         description=__doc__,
-        usage="poe train [-h] [--engine ENGINE] [OPTION OF DVC REPRO ...]",
+        usage="poe train [-h] [--engine ENGINE] [--no-track] [OPTION OF DVC REPRO ...]",
         epilog="Every other option goes to `dvc repro`, for example: uv run poe train --force",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     engines = registry("engines")
     names = "; ".join(f"{name}: {each['name']}" for name, each in engines.items())
     parser.add_argument("--engine", choices=list(engines), default="local", help=f"{names} (default: local)")
+    parser.add_argument(
+        "--no-track", action="store_true", help="only run the pipeline; `poe track` tracks it later, as in CI"
+    )
     chosen, further = parser.parse_known_args(arguments)
     load_settings()  # reports a wrong setting before the pipeline runs
     pipeline = engine(chosen.engine).start(further)
@@ -35,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         prepare_tracking()
     finally:
         code = _end_of(pipeline)
-    if code == 0:
+    if code == 0 and not chosen.no_track:
         track.main([])
     return code
 

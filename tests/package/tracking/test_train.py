@@ -51,6 +51,13 @@ def start_training(project: Path, folder: Path, code: str) -> tuple[subprocess.P
         return subprocess.Popen(command, cwd=project, env=os.environ | variables, **options), output
 
 
+def test_a_training_can_leave_the_tracking_to_a_later_step(pipeline, tmp_path):
+    tracked = pipeline(f"pathlib.Path({str(tmp_path / 'said')!r}).write_text(' '.join(sys.argv[1:]))")
+    assert train.main(["--no-track", "--force"]) == 0
+    assert (tmp_path / "said").read_text() == "repro --pull --force"
+    assert tracked == []
+
+
 def test_a_training_makes_the_database_and_tracks_what_the_pipeline_made(pipeline, tmp_path):
     tracked = pipeline(f"pathlib.Path({str(tmp_path / 'said')!r}).write_text(' '.join(sys.argv[1:]))")
     assert train.main(["--force", "evaluate"]) == 0

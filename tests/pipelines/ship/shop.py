@@ -49,8 +49,6 @@ class Shop:
     state: object
     one_token: bool
     """Whether the host knows one token for all steps, and cannot keep it from some."""
-    keeps_cache: bool = False
-    """Whether the host's cache brings DVC's back to the jobs: what was trained once is not trained again."""
 
     def served(self, environment: str) -> str | None:
         """The version of the model that an environment's service answers with; None where nothing answers."""
@@ -73,16 +71,7 @@ class Shop:
 
     def variables(self) -> dict[str, str]:
         """What the host's runner tells every job."""
-        told = self.host.runner(self.server, self.folder)
-        return told | {"DVC_GLOBAL_CONFIG_DIR": str(dvc_cache(self.folder))} if self.keeps_cache else told
-
-
-def dvc_cache(folder: Path) -> Path:
-    """The folder of a configuration of DVC for a machine, which names a cache beside it."""
-    place = folder / "dvc"
-    place.mkdir(exist_ok=True)
-    (place / "config").write_text(f"[cache]\n    dir = {(place / 'cache').as_posix()}\n", encoding="utf-8")
-    return place
+        return dict(self.host.runner(self.server, self.folder))
 
 
 @contextmanager
