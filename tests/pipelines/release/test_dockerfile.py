@@ -49,7 +49,7 @@ def test_the_dockerfile_lints_clean(release, python_version, serving):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (r"-slim-bookworm$", ""),
+        (r"-slim-trixie$", ""),
         (r"python:3\.11\.\d+", "python:latest"),
         (r"uv:[\d.]+", "uv"),
         (r"USER .*", ""),
