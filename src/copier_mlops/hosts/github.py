@@ -19,6 +19,7 @@ from copier_mlops.hosts.interface import (
     ChangeRequest,
     HostError,
     Kept,
+    Plan,
     Protection,
     Run,
     Setting,
@@ -171,7 +172,21 @@ class GitHub(Base):
 
     def settings(self) -> list[Setting]:
         """Return environments, the rules of the main branch, and labels."""
-        return github_settings.settings(self)
+        return [*self._artifacts(), *github_settings.settings(self)]
+
+    def _artifacts(self) -> list[Setting]:
+        """Name a server that does not run the artifact actions of the flows (README of actions/upload-artifact)."""
+        server = "github.com" if self.wanted.repository else self.remote.server
+        if server in ("github.com", "ssh.github.com") or server.endswith(".ghe.com"):
+            return []
+
+        def see() -> Plan:
+            raise HostError(
+                f"{server} is GitHub Enterprise Server, which has no artifacts for the actions that cd uses",
+                "run cd from a repository on github.com or ghe.com, or by hand: uv run poe cd",
+            )
+
+        return [Setting("artifacts", see)]
 
     def id_token(self, audience: str, connection: str = "") -> str:
         """Request a token at the runner's own address (Actions / Security); the job needs `id-token: write`."""

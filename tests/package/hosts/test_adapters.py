@@ -2,6 +2,9 @@
 
 import pytest
 
+from tests.package.hosts.server import Reply
+from tests.project import run
+
 MARKER = "poe comment: metrics"
 HOSTILE = "Größe | `x` <img src=x> @all \"'\\ 🚀\n" * 3
 
@@ -128,6 +131,29 @@ def test_who_approved_is_told(place):
         assert place.adapter().approval("prod") is None
     by = place.fake.approve(place.state, "prod")
     assert place.adapter().approval("prod").by == by
+
+
+@pytest.mark.parametrize("host", ["bitbucket"], indirect=True)
+def test_a_token_of_a_repository_may_not_read_names_so_the_number_is_told(place):
+    place.fake.approve(place.state, "prod")
+    place.server.first.append(Reply({"error": {"message": "no scope account"}}, 403))
+    assert place.adapter().approval("prod").by == "{u-1}"
+
+
+@pytest.mark.parametrize("host", ["github"], indirect=True)
+@pytest.mark.parametrize(
+    ("server", "is_told"), [("github.com", False), ("acme.ghe.com", False), ("git.example.org", True)]
+)
+def test_a_server_of_github_that_keeps_no_artifacts_of_cd_is_named(place, server, is_told, tmp_path, monkeypatch):
+    place.clone(tmp_path / "clone")
+    run(place.tree, "git", "remote", "set-url", "origin", f"https://{server}/acme/kredit.git")
+    monkeypatch.chdir(place.tree)
+    adapter = place.adapter(HOST_REPOSITORY=None)
+    found = {each.name: each for each in adapter.settings()}
+    assert ("artifacts" in found) == is_told
+    if is_told:
+        with pytest.raises(SystemExit, match=r"git.example.org is GitHub Enterprise Server(.*\n)*.*fix: "):
+            found["artifacts"].see()
 
 
 @pytest.mark.parametrize("host", ["github"], indirect=True)
