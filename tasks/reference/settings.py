@@ -35,7 +35,7 @@ READERS: list[tuple[type[BaseSettings], str, str]] = [
 # Values of keys that are empty in a new project, or that it has not.
 EXAMPLES: dict[type[BaseSettings], dict[str, object]] = {
     Settings: {"tracking_uri": "https://mlflow.example.org"},
-    ReleaseSettings: {"image": "ghcr.io/acme/credit"},
+    ReleaseSettings: {"outlives_job": True, "image": "ghcr.io/acme/credit"},
     azure.Identity: {
         "client_id": "11111111-2222-3333-4444-555555555555",
         "tenant_id": "66666666-7777-8888-9999-000000000000",
@@ -102,6 +102,8 @@ def kind(schema: dict[str, Any], part: dict[str, Any]) -> str:
         value = _resolved(schema, part["additionalProperties"])
         inner = ", ".join(f"`{name}`" for name in value["properties"]) if "properties" in value else kind(schema, value)
         return f"table of {inner}"
+    if part["type"] == "boolean":
+        return "`true` or `false`"
     words = {"string": "text", "integer": "whole number", "number": "number"}[part["type"]]
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "maxLength": "at most"}
     return ", ".join([words, *(f"{word} {part[key]:g}" for key, word in bounds.items() if key in part)])
@@ -139,7 +141,7 @@ def section(project: Path, reader: type[BaseSettings], file: str, when: str) -> 
     rows = []
     for name, part, needed in keys(schema, schema):
         unset = part.get("default", {})
-        default = "required" if needed else said(unset) if unset else "empty"
+        default = "required" if needed else "empty" if unset in ("", [], {}) else said(unset)
         variable = prefix + name.replace(".", delimiter or ".").upper()
         meaning = sentence(part["description"]) if "description" in part else ""
         rows.append((f"`{name}`", kind(schema, part), default, said(shown[name]), f"`{variable}`", meaning))

@@ -17,6 +17,7 @@ import yaml
 from mlflow import MlflowClient
 
 from copier_mlops import model_file
+from copier_mlops.machine import MACHINES
 from copier_mlops.project import Settings, load_settings, team
 from copier_mlops.tracking import mlflow_model, server
 from tests.project import ANSWERS, TEMPLATE, commit, copy_project, run
@@ -48,8 +49,9 @@ def inside(team_project) -> Iterator[pytest.MonkeyPatch]:
     """The project as the working directory, without variables of this machine; what it patches lasts for a module."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(team_project)
-        for name in filter(lambda name: name.startswith(VARIABLES), list(os.environ)):
-            patch.delenv(name)
+        for name in list(os.environ):
+            if name.startswith(VARIABLES) or name in MACHINES:
+                patch.delenv(name)
         yield patch
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copier_mlops.release.gate_check import MACHINES
+from copier_mlops.machine import MACHINES
 from tests.project import TEMPLATE, commit, copy_project, copy_template, files, replace
 
 HOST = """

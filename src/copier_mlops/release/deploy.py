@@ -12,7 +12,7 @@ from copier_mlops import handover
 from copier_mlops.hosts.gates import gate_of
 from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
-from copier_mlops.release import approval, context, history, judge, package
+from copier_mlops.release import approval, context, history, judge, lasting, package
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import Deployment, target
 from copier_mlops.tracking import models, server
@@ -48,13 +48,15 @@ def run_service(client: MlflowClient, settings: Settings, packaged: dict[str, An
     """Run the package on the environment's target, and return the target's name; `alias` if nothing runs.
 
     Raises:
-        SystemExit: The package is damaged, or the target cannot run it. The version before still runs.
+        SystemExit: The package is damaged, the target cannot run it, or it would end with this machine. The version
+            before still runs.
     """
     folder = check_context(packaged, job)
     if context.service() != "online":
         ready = f"; {folder.relative_to(root()).as_posix()} is its batch" if packaged["context"] else ""
         print(f"deploy: the project has no HTTP service; only the alias moves{ready}")
         return "alias"
+    lasting.require_lasting(settings.environment)
     goal = release.load(settings.environment)
     place = handover.folder(f"deploy-{settings.environment}")
     target(goal.target).start(Deployment(settings, goal.url.rstrip("/"), packaged, folder, place, client))
@@ -133,7 +135,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment to deploy to (default: dev)")
     parser.add_argument("--version", help="a registered version, for example 3 (default: the packaged one)")
+    parser.add_argument("--check", action="store_true", help="only check that the flow cd can deploy from this machine")
     options = parser.parse_args(arguments)
+    if options.check:
+        lasting.check()
+        return
     settings = load_settings(options.env)
     job, source = f"deploy-{settings.environment}", package.JOB
     packaged = None if options.version else handover.read(package.JOB, "package")

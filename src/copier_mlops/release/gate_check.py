@@ -14,10 +14,9 @@ from copier_mlops.hosts import connect
 from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import Approval, Host, HostError
 from copier_mlops.hosts.refusals import one_line
+from copier_mlops.machine import ci_variable
 from copier_mlops.release import approval
 
-# Variables that CI machines set, and that are not set at a keyboard.
-MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL")
 # Of nested values, only these are printed; the file has all of them.
 EXPLAINED = ("run", "approval")
 WIDEST = 200
@@ -86,7 +85,7 @@ def approval_here(gate: str) -> Approval:
     Raises:
         SystemExit: There is no keyboard, or the answer was not yes.
     """
-    if machine := next((name for name in MACHINES if os.environ.get(name)), None):
+    if machine := ci_variable():
         text = f"gate-check: {machine} is set, so no person is here to ask, and this is not the host of this project"
         raise SystemExit(f"{text}\n  fix: run it on the host, or by hand without {machine}")
     print_facts(gate)

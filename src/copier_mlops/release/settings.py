@@ -34,6 +34,14 @@ class ReleaseSettings(FileSettings):
             pattern="^https?://", description="where the deployed service answers, for example http://127.0.0.1:8080"
         ),
     ]
+    outlives_job: Annotated[
+        bool,
+        Field(
+            default=False,
+            description="what a CI job starts stays when the job ends: its runner is the server itself, not in a "
+            "container; only for local and compose",
+        ),
+    ]
     image: Annotated[
         str,
         Field(

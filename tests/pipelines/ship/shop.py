@@ -100,7 +100,8 @@ def opened(copier: Copier, folder: Path, git_host: str, level: int = 3) -> Itera
             urls[environment] = f"http://127.0.0.1:{free_port()}"
             place = project.path / "operation" / "configuration" / f"environment_{environment}"
             set_values(place / "settings.yaml", tracking_uri=tracking)
-            set_values(place / "release.yaml", url=urls[environment])
+            # The machine of the tests is both: the runner of each job, and the server.
+            set_values(place / "release.yaml", url=urls[environment], outlives_job=True)
         project.run("uv run poe setup")
         project.run("uv run poe push")
         host = importlib.import_module(f"tests.package.hosts.fakes.{git_host}")
@@ -112,7 +113,7 @@ def opened(copier: Copier, folder: Path, git_host: str, level: int = 3) -> Itera
             stop_services(project)
 
 
-def set_values(file: Path, **values: str) -> None:
+def set_values(file: Path, **values: object) -> None:
     """Set values of a YAML file, as a person would with an editor."""
     document = yaml.safe_load(file.read_text(encoding="utf-8")) | values
     file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
