@@ -7,7 +7,7 @@ from pathlib import Path
 import copier
 
 from copier_mlops.registry import registry
-from tasks.reference import answers, commands, files, settings
+from tasks.reference import answers, commands, files, proven, settings
 from tasks.repository import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
@@ -24,6 +24,7 @@ def pages() -> dict[str, str]:
             "answers.md": answers.page(projects[-1]),
             "settings.md": settings.page(projects[-1]),
             "files.md": files.page(projects),
+            "proven.md": proven.page(),
         }
 
 

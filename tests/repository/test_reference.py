@@ -14,7 +14,7 @@ from tasks.reference.commands import example, parser_of
 from tasks.reference.settings import EXAMPLES, GIVEN, READERS
 from tests.project import answers_of, copy_project, copy_template
 
-NAMES = ("answers", "files", "settings", "tasks")
+NAMES = ("answers", "files", "proven", "settings", "tasks")
 
 
 @pytest.fixture(scope="module")
