@@ -85,6 +85,8 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
         found["oidc"] = True
     if job.history:
         found["clone"] = {"depth": "full"}
+    if job.builds:
+        found["services"] = inline(["docker"])
     found["caches"] = inline(["uv"])
     found["script"] = CommentedSeq([log_in] if answers.installs_from_server else [])
     if answers.installs_from_server and job.id == "ci":

@@ -61,6 +61,7 @@ class Job:
     needs: list[str] = field(default_factory=list)
     takes: list[str] = field(default_factory=list)
     keeps: bool = False
+    builds: bool = False
     gate: str = ""
     stage: str = ""
     may: list[str] = field(default_factory=list)

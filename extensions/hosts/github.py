@@ -77,6 +77,7 @@ def permissions(each: Job) -> CommentedMap:
         ("contents", "write", "pushes a branch", "propose" in each.may),
         ("contents", "read", "", "propose" not in each.may),
         ("id-token", "write", "logs in to the cloud", "cloud" in each.may),
+        ("packages", "write", "pushes the image to GitHub's registry", each.builds),
         ("pull-requests", "write", "comments on the change", "comment" in each.may),
         ("pull-requests", "write", "opens a pull request", "propose" in each.may),
     ]
@@ -156,7 +157,7 @@ def prepare(answers: Answers) -> CommentedMap:
 def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
     """Return a step that runs a task, with the tokens that it needs."""
     found = CommentedMap(name=step.name, run=f"uv run poe {step.run}")
-    if step.token:
+    if step.token or each.builds:
         found["env"] = {"HOST_TOKEN": OWN_TOKEN if "propose" in each.may else "${{ github.token }}"}
         if step.template and answers.template_on_server:
             found["env"]["TEMPLATE_TOKEN"] = "${{ secrets.TEMPLATE_TOKEN }}"  # noqa: S105

@@ -134,6 +134,9 @@ def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
         found["resource_group"] = each.stage
     if each.history:
         found["variables"] = {"GIT_DEPTH": quoted("0")}
+    if each.builds:
+        found["variables"] = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        before(found, "variables", "podman builds in a container, without a daemon of docker.", 2)
     found["script"] = [line for step in each.steps for line in [f"uv run poe {step.run}", *([YOURS] * step.yours)]]
     if each.keeps:
         found["artifacts"] = {"paths": inline([f"build/{each.id}"])}

@@ -35,7 +35,12 @@ READERS: list[tuple[type[BaseSettings], str, str]] = [
 # Values of keys that are empty in a new project, or that it has not.
 EXAMPLES: dict[type[BaseSettings], dict[str, object]] = {
     Settings: {"tracking_uri": "https://mlflow.example.org"},
-    ReleaseSettings: {"outlives_job": True, "image": "ghcr.io/acme/credit"},
+    ReleaseSettings: {
+        "outlives_job": True,
+        "prepare_package": ["az acr login --name acme"],
+        "prepare_deploy": ["aws eks update-kubeconfig --name credit"],
+        "image": "ghcr.io/acme/credit",
+    },
     azure.Identity: {
         "client_id": "11111111-2222-3333-4444-555555555555",
         "tenant_id": "66666666-7777-8888-9999-000000000000",

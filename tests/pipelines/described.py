@@ -41,6 +41,7 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
                 needs=set(job.get("needs", [])),
                 takes=set(job.get("takes", [])),
                 keeps=job.get("keeps", False),
+                builds=job.get("builds", False),
                 environment=job.get("gate") or job.get("stage", ""),
                 manual="gate" in job,
                 lock="" if flow.get("replaces") else job.get("stage", lock),
@@ -109,6 +110,10 @@ def tokenless(job: Job) -> list[Step]:
     return [replace(step, token=False, template=False) for step in job.steps]
 
 
+def packaging_with_token(job: Job) -> list[Step]:
+    return [replace(step, token=step.token or job.builds) for step in job.steps]
+
+
 def ci_by_hand_beside_others(them: dict[str, Flow]) -> dict[str, Flow]:
     return {name: replace(flow, manual=flow.manual or len(them) > 1) for name, flow in them.items()}
 
@@ -126,12 +131,17 @@ DIFFERENCES = {
             "The job that proposes updates has an environment, which keeps its token.",
             jobs(environment=with_own_environment),
         ),
+        Difference(
+            "The steps that package may push to GitHub's registry, by the job's own token.",
+            jobs(steps=packaging_with_token),
+        ),
     ],
     "azure_devops": [
         Difference("An approval is a setting of the environment.", jobs(manual=False)),
         Difference("Only at an environment with an exclusive lock does a run wait for another.", jobs(lock="")),
         Difference("Every pipeline can be started by hand.", flows(manual=True)),
         Difference("What the token may do is a setting of the project's build service.", jobs(may=cloud_alone)),
+        Difference("Every job's machine has docker, so no job asks for it.", jobs(builds=False)),
     ],
     "gitlab": [
         Difference("A push to main is one pipeline, with CI in it and, if its paths have changed, CD.", flows()),

@@ -38,6 +38,7 @@ class Job:
     needs: set[str] = field(default_factory=set)
     takes: set[str] = field(default_factory=set)
     keeps: bool = False
+    builds: bool = False
     environment: str = ""
     manual: bool = False
     lock: str = ""

@@ -12,7 +12,7 @@ from copier_mlops import handover
 from copier_mlops.hosts.gates import gate_of
 from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
-from copier_mlops.release import approval, context, history, judge, lasting, package
+from copier_mlops.release import approval, context, history, judge, lasting, package, runner
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import Deployment, target
 from copier_mlops.tracking import models, server
@@ -58,6 +58,7 @@ def run_service(client: MlflowClient, settings: Settings, packaged: dict[str, An
         return "alias"
     lasting.require_lasting(settings.environment)
     goal = release.load(settings.environment)
+    runner.prepare(goal.prepare_deploy, "deploy")
     place = handover.folder(f"deploy-{settings.environment}")
     target(goal.target).start(Deployment(settings, goal.url.rstrip("/"), packaged, folder, place, client))
     return goal.target

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from copier_mlops import handover
 from copier_mlops.command import CommandError
 from copier_mlops.project import Settings, load_settings
-from copier_mlops.release import approval, context
+from copier_mlops.release import approval, context, runner
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import target
 from copier_mlops.setup import checks
@@ -38,8 +38,10 @@ def resources(settings: Settings) -> list[Resource]:
     name, alias = settings.model_name, settings.model_alias
     service: list[Resource] = []
     if context.service() == "online":
-        runs_on = target(release.load(settings.environment).target)
+        goal = release.load(settings.environment)
+        runs_on = target(goal.target)
         runs_on.check(settings)
+        runner.prepare(goal.prepare_deploy, "deploy")
         service = [
             Resource(
                 f"service of {settings.environment}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.project import Settings, load_settings, root
-from copier_mlops.release import containers, context
+from copier_mlops.release import containers, context, runner
 from copier_mlops.release import settings as release
 from copier_mlops.tracking import server
 
@@ -37,6 +37,7 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
     bill.write_text(context.sbom(), encoding="utf-8")
     image = f"{release.load('prod').image or settings.model_name}:{record['version']}-{digest[:12]}"
     place = (folder / "image").relative_to(root()).as_posix()
+    runner.prepare(release.load("prod").prepare_package, "package")
     found = containers.find()
     if found:
         labels = {"title": record["model"], "version": record["version"], "revision": record["commit"]}

@@ -42,6 +42,22 @@ class ReleaseSettings(FileSettings):
             "container; only for local and compose",
         ),
     ]
+    prepare_package: Annotated[
+        list[str],
+        Field(
+            default=[],
+            description="commands that only a CI machine runs, before it builds the image: it installs docker or "
+            "podman, and logs in to the registry; for all environments those of prod",
+        ),
+    ]
+    prepare_deploy: Annotated[
+        list[str],
+        Field(
+            default=[],
+            description="commands that only a CI machine runs, before it deploys, plans or applies: it installs "
+            "kubectl, and logs in to the cluster",
+        ),
+    ]
     image: Annotated[
         str,
         Field(

@@ -91,14 +91,15 @@ def jobs(items: list, version: str) -> dict[str, Job]:
 
 
 def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
-    keys = "name trigger deployment concurrency-group runs-on max-time oidc clone caches script after-script artifacts"
-    name, trigger, deployment, group, runner, minutes, oidc, clone, caches, script, after, artifacts = take(
-        step, *keys.split()
+    keys = "name trigger deployment concurrency-group runs-on max-time oidc clone services"
+    name, trigger, deployment, group, runner, minutes, oidc, clone, services, caches, script, after, artifacts = take(
+        step, *keys.split(), "caches", "script", "after-script", "artifacts"
     )
     same(trigger, None, "manual")
     same(clone, None, {"depth": "full"})
     same(oidc, None, "true")
     same(after, PRUNE)
+    same(services, None, ["docker"])
     if runner:
         same(runner[:2], ["self.hosted", "linux"])
     download, upload = take(artifacts or {}, "download", "upload")
@@ -116,6 +117,7 @@ def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
         minutes=int(minutes or 0),
         takes=set(download) if isinstance(download, list) else set() if download == "false" else set(kept),
         keeps=bool(upload),
+        builds=bool(services),
         environment=deployment or "",
         manual=trigger == "manual",
         lock=group or "",

@@ -88,6 +88,8 @@ def job(project: Path, name: str, document: dict) -> Job:
             found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items()))
         else:
             use(project, each, found, name)
+    same(permissions.get("packages"), None, "write")
+    found.builds = permissions.pop("packages", "") == "write"
     found.may = rights(permissions, any("gate-check" in step.run for step in found.steps))
     return found
 

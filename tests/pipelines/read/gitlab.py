@@ -17,6 +17,7 @@ OWN_BRANCH = f"{REQUEST} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQ
 GIVEN = "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"
 AUDIENCES = ("sts.amazonaws.com", "api://AzureADTokenExchange", "iam.googleapis.com")
 IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
+BUILDS = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
 CACHE = {"key": {"files": ["uv.lock"]}, "paths": [".uv-cache"]}
 PRUNE = ["uv cache prune --ci"]
 
@@ -135,6 +136,8 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
     own = dict(variables or {})
     depth = own.pop("GIT_DEPTH", None)
     same(depth, None, "0")
+    builds = {key: own.pop(key, None) for key in BUILDS}
+    same(builds, BUILDS, dict.fromkeys(BUILDS))
     inputs = {key: f"input {text[1:].lower()}" for key, text in own.items() if text[1:] in asked}
     if tokens:
         audience = take(take(tokens, "HOST_ID_TOKEN")[0], "aud")[0]
@@ -150,6 +153,7 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
             steps=[Step(line) for line in script],
             minutes=int(re.fullmatch(r"(\d+) minutes", limit or "0 minutes").group(1)),
             keeps=bool(artifacts),
+            builds=builds == BUILDS,
             environment=environment or "",
             manual=when == "manual",
             lock=lock or "",
