@@ -48,19 +48,23 @@ def check() -> None:
     stages = [job["stage"] for job in flows(DEPLOYS)["cd"]["jobs"].values() if job.get("stage")]
     if context.service() == "online":
         require_lasting(*stages)
-    for name in stages:
-        settings, goal = load_settings(name), release.load(name)
-        target(goal.target).check(settings)
-        if ci_variable() and not goal.outlives_job:
-            require_shared(settings, goal)
+    goals = {name: release.load(name) for name in stages}
+    if ci_variable() and not all(goal.outlives_job for goal in goals.values()):
+        # The job that trains tracks in the environment that no step names.
+        for settings in (load_settings(), *map(load_settings, stages)):
+            require_server(settings)
+        if any(goal.target == "kubernetes" for goal in goals.values()):
+            require_registry()
+    for name, goal in goals.items():
+        target(goal.target).check(load_settings(name))
         print(f"deploy: {name} has the target {goal.target}")
 
 
-def require_shared(settings: Settings, goal: release.ReleaseSettings) -> None:
-    """Check that the jobs of a git host, each on its own machine, share what they hand on.
+def require_server(settings: Settings) -> None:
+    """Check that the jobs of a git host, each on its own machine, share the tracking server of an environment.
 
     Raises:
-        SystemExit: The tracking server is a file, or the image stays on the machine that builds it.
+        SystemExit: It is a file.
     """
     if file := sqlite_file(settings.tracking_uri):
         raise SystemExit(
@@ -68,8 +72,16 @@ def require_shared(settings: Settings, goal: release.ReleaseSettings) -> None:
             "host has its own machine\n"
             "  fix: name a server that all jobs reach: uvx copier update --data tracking_uri=URL"
         )
+
+
+def require_registry() -> None:
+    """Check that the image leaves the machine that builds it.
+
+    Raises:
+        SystemExit: Its name has no registry.
+    """
     image = release.load("prod").image
-    if context.service() == "online" and goal.target == "kubernetes" and not containers.is_elsewhere(image):
+    if context.service() == "online" and not containers.is_elsewhere(image):
         raise SystemExit(
             f"deploy: the image {image or 'of the service'} names no registry, and the machine that builds it is gone "
             "when the cluster asks for it\n"

@@ -71,7 +71,7 @@ def test_from_the_red_run_to_the_command_on_the_laptop(red, tracked):
     follow(update)
     follow(detach)
     assert not (red.tree / "later.txt").exists()
-    # The tracking server of the default answers is a file, which the machine of the next job does not have.
+    # Prod reads the tracking server of the answers, and the run was tracked elsewhere.
     assert f"has no run {tracked[1]}" in follow(step, code=1)
     settings = red.tree / "operation" / "configuration" / "environment_prod" / "settings.yaml"
     settings.write_text(f"{settings.read_text(encoding='utf-8')}\ntracking_uri: {tracked[0]}\n", encoding="utf-8")

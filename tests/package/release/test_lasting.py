@@ -67,7 +67,7 @@ def test_the_flow_is_checked_before_it_trains(configured, monkeypatch, capsys):
     configured("prod", image="ghcr.io/acme/credit")
     deploy.main(["--check"])
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
-    with pytest.raises(SystemExit, match=r"the tracking server of stage is the file mlflow.db"):
+    with pytest.raises(SystemExit, match=r"the tracking server of dev is the file mlflow.db"):
         deploy.main(["--check"])
     configured("stage", "prod", outlives_job=True)
     deploy.main(["--check"])
