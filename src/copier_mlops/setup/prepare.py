@@ -8,8 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from copier_mlops.command import CommandError, run
 from copier_mlops.lint import kustomize
+from copier_mlops.lint.check import Check as LintCheck
 from copier_mlops.lint.checks.pipelines import TaskReplaced
+from copier_mlops.lint.checks.starts import BranchMissing, CiUnread
 from copier_mlops.lint.config import read_config, table_of
+from copier_mlops.lint.finding import Finding as LintFinding
 from copier_mlops.lint.project import Project
 from copier_mlops.project import level, root
 from copier_mlops.setup import checks, package, tracking
@@ -40,12 +43,24 @@ def look_update() -> Finding:
 
 def look_tasks() -> Finding:
     """Check that no task of the team's takes the place of one of the template's, as the lint does (MLO209)."""
-    project = Project(root(), read_config(table_of(root())))
-    check = TaskReplaced()
-    found = [each.message for each in check.look(project)] if project.config.wants(check) else []
-    if found:
-        return Finding(False, "; ".join(found), "give your task another name, for example: upload in place of deploy")
+    if found := linted(TaskReplaced()):
+        text = "; ".join(each.message for each in found)
+        return Finding(False, text, "give your task another name, for example: upload in place of deploy")
     return Finding(True, "none of yours has the name of one of the template's")
+
+
+def look_ci() -> Finding:
+    """Check that nothing keeps CI from starting, as the lint does (MLO210, MLO211)."""
+    for check in (BranchMissing(), CiUnread()):
+        for found in linted(check):
+            return Finding(False, f"{found.path} {found.message}", check.fix)
+    return Finding(True, "its files are where the host reads them, and so is the branch at which they start")
+
+
+def linted(check: LintCheck) -> list[LintFinding]:
+    """Return what a check of the lint finds here; nothing if the project's settings leave it out."""
+    project = Project(root(), read_config(table_of(root())))
+    return list(check.look(project)) if project.config.wants(check) else []
 
 
 def listed(*command: str) -> list[str]:
@@ -59,8 +74,9 @@ def listed(*command: str) -> list[str]:
 def all_checks() -> list[Check]:
     """Return the checks of a project of this level, in the order of the output."""
     found = [Check("update", look_update, lambda: None, "files"), Check("tasks", look_tasks, lambda: None, "files")]
+    behind = {"environment": [package.CHECK], "git": [Check("CI", look_ci, lambda: None, "git")] if level() else []}
     for check in checks.CHECKS:
-        found += [check, package.CHECK] if check.name == "environment" else [check]
+        found += [check, *behind.get(check.name, [])]
     return found + (tracking.CHECKS if level() >= PIPELINE else [])
 
 

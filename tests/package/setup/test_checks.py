@@ -111,10 +111,12 @@ def test_what_is_mended_in_one_place_is_mended_in_order_and_after_what_it_needs(
 
 def test_every_project_is_asked_for_its_package_and_tracking_from_level_2_on(inside, team_project):
     names = [check.name for check in prepare.all_checks()]
-    assert names[:5] == ["update", "tasks", "environment", "package", "git"]
+    assert names[:6] == ["update", "tasks", "environment", "package", "git", "CI"]
     assert names[-2:] == ["tracking server", "experiment"]
     with at_level(team_project, 1):
         assert [check.name for check in prepare.all_checks()] == names[:-2]
+    with at_level(team_project, 0):
+        assert [check.name for check in prepare.all_checks()] == [name for name in names[:-2] if name != "CI"]
 
 
 def test_a_task_in_the_place_of_one_of_the_templates_is_named(inside, team_project):

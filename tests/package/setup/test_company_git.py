@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from copier_mlops.setup import checks
+from copier_mlops.setup import checks, prepare
 from tests.project import commit, run
 
 
@@ -20,6 +20,7 @@ def moved(team_project, tmp_path, monkeypatch):
         monkeypatch.chdir(folder)
         monkeypatch.setattr(checks, "root", lambda: folder)
         monkeypatch.setattr("copier_mlops.project.root", lambda: folder)
+        monkeypatch.setattr(prepare, "root", lambda: folder)
         return folder
 
     return move
@@ -75,3 +76,21 @@ def test_a_remote_that_lists_no_files_is_not_an_error(moved):
     run(folder, "dvc", "remote", "modify", "--local", "storage", "url", "http://127.0.0.1:9/data")
     found = checks.look_remote()
     assert (found.ok, "its protocol lists no files" in found.text) == (True, True)
+
+
+def test_a_main_branch_of_another_name_is_named_with_the_way(moved):
+    folder = moved()
+    assert prepare.look_ci().ok
+    run(folder, "git", "branch", "-m", "master")
+    found = prepare.look_ci()
+    assert (found.ok, found.text.endswith("no such branch; you are on `master`")) == (False, True)
+    assert "`git branch -m master main`" in found.advice
+
+
+def test_ci_files_in_a_folder_of_a_repository_are_named_until_the_team_says_otherwise(moved):
+    folder = moved("models/credit")
+    found = prepare.look_ci()
+    assert (found.ok, "does not read CI files in models/credit/" in found.text) == (False, True)
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[tool.copier-mlops-lint]\nignore = ["ci-unread"]\n')
+    assert prepare.look_ci().ok
