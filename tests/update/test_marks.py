@@ -108,6 +108,16 @@ def test_to_the_next_version(template, tmp_path, host):
     assert "uv run poe coming" in text and "uv run poe after" in text
 
 
+def test_attributes_of_files_go_to_the_next_version(template, tmp_path):
+    project = copy_project(template, tmp_path / "project", NOW)
+    with (project / ".gitattributes").open("a", encoding="utf-8") as file:
+        file.write("*.mark binary\n")
+    commit(project)
+    update_project(project, COMING)
+    assert conflicts(project) == set()
+    assert (project / ".gitattributes").read_text(encoding="utf-8").endswith("* -text\n*.mark binary\n")
+
+
 @pytest.mark.parametrize("host", [host for host in STEPS if host != "github"])
 def test_from_a_release_on_another_host(template, tmp_path, host):
     made = marked(template, tmp_path, RELEASES[-1], maturity_level=3, git_host=host)
