@@ -2,13 +2,16 @@
 
 import shlex
 import tomllib
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from tests.project import TEMPLATE, registry, replace, run
 from tests.run.project import Project
-from tests.run.published import copied, index, repository, set_version, tree, wheel
+from tests.run.published import copied, index, repository, served, set_version, tree, wheel
 
 FIRST, SECOND = "900.0.0", "900.1.0"
 INSTALLED = "python -c 'from importlib.metadata import version; print(version(\"copier-mlops\"))'"
@@ -88,6 +91,43 @@ def test_an_index_of_the_teams_own(copier, template, tmp_path):
         assert "0 errors, 0 warnings" in project.run("uv run poe drift", UV_INDEX=url)
         replace(project.path / "pyproject.toml", "exclude-newer-package = { copier-mlops = false }\n", "")
         assert "copier-mlops" in project.run("uv lock", fails=True), "the index does not say when it got the wheel"
+        said = project.run(".venv/bin/mlops doctor", fails=True)
+        assert "WRONG environment: your package index does not say when it got its files: No solution found" in said
+        assert "-> write `exclude-newer = false` into the table of this index" in said
+        replace(project.path / "pyproject.toml", "explicit = true\n", "explicit = true\nexclude-newer = false\n")
+        project.run("uv lock")
+
+
+class _WithoutTimes(BaseHTTPRequestHandler):
+    """The pages of PyPI as HTML, which says no upload times: all packages of an index such as Nexus."""
+
+    def do_GET(self) -> None:
+        address = f"https://pypi.org{self.path}"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept": "text/html"})) as page:
+                content = page.read().replace(b"<head>", f'<head><base href="{address}">'.encode(), 1)
+            self.send_response(200)
+        except urllib.error.HTTPError as error:
+            content = b""
+            self.send_response(error.code)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the tests say what matters."""
+
+
+def test_an_index_without_upload_times_works_with_one_line(copier, template, tmp_path):
+    project = copied(copier, template.as_uri(), tmp_path / "project", FIRST, maturity_level=0)
+    with served(_WithoutTimes) as url:
+        table = f'\n[[tool.uv.index]]\nname = "ours"\nurl = "{url}/simple"\ndefault = true\n'
+        replace(project.path / "pyproject.toml", PLACE, f"{PLACE}{table}")
+        said = project.run("uv lock", fails=True)
+        assert "is missing an upload date" in said and "No solution found" in said
+        replace(project.path / "pyproject.toml", "default = true\n", "default = true\nexclude-newer = false\n")
+        project.run("uv lock")
+        assert f'registry = "{url}/simple"' in project.text("uv.lock")
 
 
 @pytest.fixture

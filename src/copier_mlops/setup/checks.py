@@ -93,6 +93,8 @@ def look_virtual_environment() -> Finding:
         for each in started:
             each.result()
     except CommandError as error:
+        if NO_TIMES in str(error):
+            return Finding(False, f"your package index does not say when it got its files: {_said(error)}", TAKE_ALL)
         text = f"not in step with pyproject.toml: {_said(error)}"
         return _unreachable(str(error)) or Finding(False, text, "uv lock" if is_kept() else " ".join(SYNC))
     if is_kept():
@@ -141,6 +143,13 @@ def _said(error: CommandError) -> str:
     start = next((number for number, line in enumerate(lines) if line.startswith("error: ")), len(lines) - 1)
     causes = [found[1] for line in lines[start + 1 :] if (found := CAUSE.match(line))]
     return ": ".join([lines[start].removeprefix("error: "), *causes[:1]])
+
+
+# uv's warning if an index says no upload times. With `exclude-newer`, uv then takes none of its files.
+NO_TIMES = "is missing an upload date"
+TAKE_ALL = (
+    "write `exclude-newer = false` into the table of this index, [[tool.uv.index]] of pyproject.toml, then: uv lock"
+)
 
 
 DISTRUST = "dubious ownership"
