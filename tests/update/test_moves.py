@@ -1,16 +1,19 @@
 """To another git host, data remote or tracking server: all that depends on it moves, and what is the team's stays."""
 
+import shutil
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from plumbum import local
 
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.run import run as lint
-from tests.project import ANSWERS, answers_of, commit, copy_project, files, registry, replace
+from tests.project import ANSWERS, answers_of, commit, copy_project, files, registry, replace, run
 from tests.project import update_project as update
-from tests.update.conftest import NOW, RELEASES
-from tests.update.updated import assert_no_conflict, yours
+from tests.update.conftest import BEFORE, LET_GO, NOW, RELEASES
+from tests.update.updated import assert_no_conflict, conflicts, yours
 
 HOSTS = list(registry("hosts"))
 OWNERS = {host: f".{host}/CODEOWNERS" for host in ("github", "gitlab", "bitbucket")}
@@ -127,3 +130,43 @@ def test_a_raised_version_meets_no_answer(history, tmp_path):
     assert (described["name"], described["version"]) == ("loans", "1.0.0")
     assert described["description"] == "Grants loans."
     assert described["authors"] == [{"name": "A team"}]
+
+
+@pytest.fixture
+def addresses(history, tmp_path) -> Iterator[tuple[str, str]]:
+    """The old and the new address of the template, on two servers that git finds on this machine."""
+    servers, settings = ("https://old.example.org", "https://new.example.org"), tmp_path / "gitconfig"
+    lines = "[user]\n\tname = A\n\temail = a@example.org\n"
+    for server in servers:
+        place = tmp_path / server.removeprefix("https://")
+        shutil.copytree(history, place / "ml" / "template")
+        lines += f'[url "{place.as_uri()}"]\n\tinsteadOf = {server}\n'
+    settings.write_text(lines, encoding="utf-8")
+    with local.env(
+        GIT_CONFIG_GLOBAL=str(settings)
+    ):  # copier starts git by plumbum, which has an environment of its own
+        yield tuple(f"git+{server}/ml/template" for server in servers)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_template_that_moved_is_followed_by_its_address_in_all_files(addresses, tmp_path, host):
+    old, new = (address.removeprefix("git+") for address in addresses)
+    answers = {"git_host": host, "maturity_level": 3}
+    project = copy_project(addresses[0], tmp_path / "project", BEFORE, **answers)
+    commit(project)
+    replace(project / ANSWERS, old, new)
+    commit(project)
+    update(project, NOW)
+    assert conflicts(project) == {"pyproject.toml", "poe_tasks.toml"}  # the address was changed in one file only
+    run(project, "git", "reset", "--quiet", "--hard", "HEAD~1")
+    for before, after in ((old, new), ("https://old.example.org", "https://new.example.org")):
+        for name in run(project, "git", "grep", "-lF", before).splitlines():
+            text = (project / name).read_text(encoding="utf-8")
+            (project / name).write_text(text.replace(before, after), encoding="utf-8")
+    commit(project)
+    update(project, NOW)
+    assert_no_conflict(project)
+    fresh = files(copy_project(addresses[1], tmp_path / "fresh", NOW, **answers))
+    left = {name for name, text in files(project).items() if fresh.get(name) != text} - yours(fresh, 3)
+    assert left == {LET_GO}
+    assert "old.example.org" not in str(files(project))
