@@ -43,3 +43,16 @@ class Record(logging.LogRecord):
     def getMessage(self) -> str:  # noqa: N802 (the name is logging's)
         """Return the message, redacted."""
         return redacted(super().getMessage())
+
+
+_format = logging.Handler.format
+
+
+def _redacted_format(self: logging.Handler, record: logging.LogRecord) -> str:
+    return redacted(_format(self, record))
+
+
+def redact_logs() -> None:
+    """Let no log of this process show an address with secrets, in messages, errors and tracebacks of any library."""
+    logging.setLogRecordFactory(Record)
+    logging.Handler.format = _redacted_format  # type: ignore[method-assign]  # DVC adds the error to the message here

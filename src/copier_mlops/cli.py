@@ -34,6 +34,7 @@ _TASKS = (
     Task("serve", "serving.online:main", "Serve the registered model over HTTP", "online"),
     Task("service", "serving.packaged:main", "Serve the model that is packaged in an image", "online"),
     Task("rollback", "release.rollback:main", "Bring back the version that an environment ran before", "tracking"),
+    Task("push", "pipeline.dvc_cli:push", "Push data and results to the data remote"),
     Task("judge", "release.judge:main", "Decide whether the new model is better than the champion", "release"),
     Task("release", "release.promote:main", "Register the model that was judged better and approved", "release"),
     Task("package", "release.package:main", "Package the released model with everything that serves it", "release"),
@@ -110,15 +111,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(task: Task, arguments: list[str]) -> int:
     """Import what a task needs, run it, and return its exit code; no error shows an address with secrets."""
-    import logging
     import traceback
 
-    from copier_mlops.address import Record, redacted
+    from copier_mlops.address import redact_logs, redacted
 
     module, _, function = task.target.partition(":")
     try:
         target = getattr(importlib.import_module(f"copier_mlops.{module}"), function)
-        logging.setLogRecordFactory(Record)
+        redact_logs()
         return target(arguments) or 0
     except KeyboardInterrupt:
         print(f"mlops: {task.name} was interrupted", file=sys.stderr)

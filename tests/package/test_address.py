@@ -1,6 +1,12 @@
 """Addresses are shown without what is secret in them."""
 
 import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -58,15 +64,68 @@ def test_no_error_leaves_a_task_with_a_login(monkeypatch, capsys, error):
 
     monkeypatch.setattr("copier_mlops.setup.prepare.doctor", fails)
     monkeypatch.setattr(logging, "lastResort", logging.StreamHandler())
-    before = logging.getLogRecordFactory()
+    before, form = logging.getLogRecordFactory(), logging.Handler.format
     try:
         code = cli.main(["doctor"])
     except SystemExit as raised:
         code = raised.code
     finally:
         logging.setLogRecordFactory(before)
+        logging.Handler.format = form
     printed = str(code) + capsys.readouterr().err
     assert "hunter2" not in printed
     assert "http://h/x is away" in printed
     record = Record("library", logging.WARNING, "", 1, "retry %s", ("http://bob:hunter2@h/x",), None)
     assert record.getMessage() == "retry http://h/x"
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    """A server that lets nobody in."""
+
+    def do_any(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD = do_POST = do_any  # noqa: N815 (the names are the server's)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the tests say what matters."""
+
+
+@pytest.fixture
+def remote(tmp_path) -> Iterator[Path]:
+    """A repository of DVC whose remote has a password and a token in its address, and refuses them."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Refuses) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        (tmp_path / "data.csv").write_text("a\n1\n", encoding="utf-8")
+        address = f"http://bob:hunter2@127.0.0.1:{server.server_address[1]}/data?token=hunter2"
+        for command in (["init", "--no-scm"], ["add", "data.csv"], ["remote", "add", "--default", "x", address]):
+            run("dvc", *command, cwd=tmp_path)
+        yield tmp_path
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (["copier_mlops", "push"], ["push"]),
+        (["copier_mlops", "push", "--verbose"], ["push", "--verbose"]),
+        (["copier_mlops.pipeline.dvc_cli", "pull", "--verbose"], ["pull", "--verbose"]),
+    ],
+)
+def test_no_error_of_dvc_shows_the_login_of_a_remote(remote, ours, theirs):
+    def said(*command: str) -> tuple[int, str]:
+        if "pull" in theirs:
+            (remote / "data.csv").unlink(missing_ok=True)
+            run(sys.executable, "-c", "import shutil; shutil.rmtree('.dvc/cache', True)", cwd=remote)
+        done = subprocess.run(command, cwd=remote, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    code, text = said(sys.executable, "-m", *ours)
+    plain, leaked = said("dvc", *theirs)
+    assert code == plain != 0
+    assert "hunter2" in leaked
+    assert "127.0.0.1" in text
+    assert "hunter2" not in text

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,37 +14,36 @@ import pytest
 from copier_mlops.project import load_settings
 from copier_mlops.tracking import server, track, train
 from tests.package.shared import uri
-from tests.platforms import on_posix, require_posix
+from tests.platforms import on_posix
 
 
 @pytest.fixture
 def pipeline(inside, tmp_path, monkeypatch) -> Callable[[str], list]:
-    """Put a program `dvc` of Python code on the path, and return the calls of tracking, which needs a trained model."""
+    """Let DVC's command line be other code, and return the calls of tracking, which needs a trained model."""
     tracked = []
     monkeypatch.setattr(track, "main", tracked.append)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(tmp_path))
 
     def be(code: str) -> list:
-        monkeypatch.setenv("PATH", str(dvc(tmp_path, code)), prepend=os.pathsep)
+        monkeypatch.setenv("PYTHONPATH", str(dvc(tmp_path, code)))
         return tracked
 
     return be
 
 
 def dvc(folder: Path, code: str) -> Path:
-    """Write a program `dvc`, and return the folder that it is in."""
-    require_posix()
-    program = folder / "bin" / "dvc"
-    program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\nimport pathlib, signal, sys, time\n{code}\n", encoding="utf-8")
-    program.chmod(0o755)
-    return program.parent
+    """Write a package `dvc` whose command line is this code, and return the folder that it is in."""
+    package = folder / "packages" / "dvc"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    lines = textwrap.indent(f"import pathlib, signal, sys, time\n{code}\nreturn 0\n", "    ")
+    (package / "cli.py").write_text(f"def main(arguments):\n{lines}", encoding="utf-8")
+    return package.parent
 
 
 def start_training(project: Path, folder: Path, code: str) -> tuple[subprocess.Popen, Path]:
     """Start `mlops train` with a pipeline of this code and a server that is away; return it and its output."""
-    path = os.pathsep.join([str(dvc(folder, code)), os.environ["PATH"]])
-    variables = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "PATH": path}
+    variables = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "PYTHONPATH": str(dvc(folder, code))}
     output = folder / "output.txt"
     with output.open("w") as file:
         command = [sys.executable, "-m", "copier_mlops.cli", "train"]
@@ -68,7 +68,7 @@ def test_a_training_makes_the_database_and_tracks_what_the_pipeline_made(pipelin
 
 
 def test_a_pipeline_that_fails_is_not_tracked_and_its_code_is_the_answer(pipeline):
-    tracked = pipeline("sys.exit(255)")
+    tracked = pipeline("return 255")
     assert train.main([]) == 255
     assert tracked == []
 
@@ -97,11 +97,12 @@ def test_a_wrong_setting_is_named_before_the_pipeline_runs(pipeline, tmp_path, m
     assert not (tmp_path / "ran").exists()
 
 
-@on_posix
-def test_dvc_that_is_not_installed_is_named(inside, tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SystemExit, match=r"dvc is not installed\n  fix: uv sync"):
-        train.main([])
+def test_dvc_that_is_not_installed_is_named(pipeline, tmp_path, capfd):
+    pipeline("")
+    missing = "raise ModuleNotFoundError(\"No module named 'dvc'\", name='dvc')\n"
+    (tmp_path / "packages" / "dvc" / "__init__.py").write_text(missing, encoding="utf-8")
+    assert train.main([]) == 1
+    assert "mlops: dvc is not installed\n  fix: uv sync" in capfd.readouterr().err
 
 
 @on_posix

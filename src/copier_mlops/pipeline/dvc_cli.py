@@ -1,0 +1,41 @@
+"""DVC's command line, without secrets: its errors show the address of a remote, with a password or a token in it.
+
+DVC runs in this process, so progress bars and exit codes are its own. For example:
+`python -m copier_mlops.pipeline.dvc_cli push`.
+"""
+
+import argparse
+import sys
+
+from copier_mlops.address import redact_logs
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command of DVC and return its exit code.
+
+    Raises:
+        SystemExit: DVC is not installed.
+    """
+    try:
+        from dvc.cli import main as dvc  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        if error.name != "dvc":
+            raise
+        raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
+    redact_logs()
+    return int(dvc(arguments))
+
+
+def push(arguments: list[str] | None = None) -> int:
+    """Push data, results and the cache of runs to the data remote."""
+    parser = argparse.ArgumentParser(
+        prog="poe push",
+        description=push.__doc__,
+        epilog="Every other option goes to `dvc push`, for example: uv run poe push --jobs 4",
+    )
+    _, others = parser.parse_known_args(arguments)
+    return main(["push", "--run-cache", *others])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
