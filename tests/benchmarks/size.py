@@ -38,7 +38,7 @@ def compare(workspace: Path) -> measure.Comparison:
     values = {goal.what: goal.value for goal in goals if goal.value is not None}
     return measure.Comparison(
         name="size",
-        about="the project of each level, its lines without those of data files; and this repository",
+        about="the project of each level, its lines without those of data; and this repository",
         unit="count",
         ours=measure.Side("this template", [values]),
         peers=[measure.Side(name, not_measured=reason) for name, reason in NOT_MEASURED.items()],
@@ -63,9 +63,9 @@ def project_goals(workspace: Path) -> list[measure.Goal]:
 
 
 def counted(project: Path) -> dict[str, int]:
-    """Count all files, and the lines of those that DVC does not track."""
+    """Count all files, and the lines of those that are not data: raw files, and the sample of their records."""
     files = measure.files_of(project)
-    read = [path for path in files if not path.with_name(f"{path.name}.dvc").is_file()]
+    read = [path for path in files if path.suffix != ".csv"]
     return {"files": len(files), "lines": sum(len(path.read_bytes().splitlines()) for path in read)}
 
 
