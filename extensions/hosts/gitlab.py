@@ -132,14 +132,25 @@ def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
         found["environment"] = each.environment
     if each.stage:
         found["resource_group"] = each.stage
-    if each.history:
-        found["variables"] = {"GIT_DEPTH": quoted("0")}
+    if variables := job_variables(each):
+        found["variables"] = variables
     if each.builds:
-        found["variables"] = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
         before(found, "variables", "podman builds in a container, without a daemon of docker.", 2)
     found["script"] = [line for step in each.steps for line in [f"uv run poe {step.run}", *([YOURS] * step.yours)]]
     if each.keeps:
         found["artifacts"] = {"paths": inline([f"build/{each.id}"])}
+    return found
+
+
+def job_variables(each: Job) -> CommentedMap:
+    """Return the variables of one job; a merge request gets no protected variable, so HOST_TOKEN is another there."""
+    found = CommentedMap()
+    if each.history:
+        found["GIT_DEPTH"] = quoted("0")
+    if "comment" in each.may:
+        found["HOST_TOKEN"] = "$COMMENT_TOKEN"  # noqa: S105
+    if each.builds:
+        found |= {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
     return found
 
 

@@ -75,3 +75,22 @@ def test_the_figures_of_the_default_project_are_those_of_today(default):
     rendered = files(default)
     page = (TEMPLATE / "docs" / "reference" / "figures.md").read_text(encoding="utf-8")
     assert f"has {len(rendered)} files and {read_lines(rendered):,} lines" in page
+
+
+@pytest.mark.parametrize("host", [host for host, entry in registry("hosts").items() if entry["api"]])
+def test_the_pages_name_the_rights_of_each_token_and_give_ci_none_to_open_a_gate(host):
+    entry = registry("hosts")[host]
+    overview, own = (
+        " ".join((TEMPLATE / "docs" / "how-to" / name).read_text(encoding="utf-8").split())
+        for name in ("token.md", f"hosts/{host}.md")
+    )
+    laptop, ci = entry["tokens"]["laptop"], entry["tokens"]["ci"]
+    assert f"| {entry['name']} | your laptop | {laptop} |" in overview
+    assert own.count(laptop) == 1 and laptop not in ci.values()
+    assert f"On your laptop, put {'another token' if 'HOST_TOKEN' in ci else 'a token'} into `HOST_TOKEN`" in own
+    for name, rights in ci.items():
+        assert f"| {entry['name']} | CI, `{name}` | {rights} |" in overview
+        assert rights in own
+        assert not re.search("admin|Maintainer|Owner|manage", rights), "it could open a gate"
+    open_to_all = [name for name, rights in ci.items() if "not protected" in rights]
+    assert not any("write_repository" in ci[name] or "Developer" in ci[name] for name in open_to_all)

@@ -199,11 +199,13 @@ class AzureDevOps(Base):
     def protection(self, gate: str) -> Protection | None:
         """Find an enabled check of type Approval (Approvals and checks / Check Configurations: list)."""
         found = azure_devops_settings.environment_of(self, gate)
-        check = (azure_devops_settings.approval_check(self, found["id"]) if found else None) or {}
+        listed = azure_devops_settings.checks(self, found["id"]) if found else []
+        check = azure_devops_settings.approval_check(listed) or {}
         people = check.get("settings", {}).get("approvers") or []
         if not people or check.get("isDisabled"):
             return None
-        return Protection(tuple(sorted(each.get("displayName") or each["id"] for each in people)))
+        names = tuple(sorted(each.get("displayName") or each["id"] for each in people))
+        return Protection(names, azure_devops_settings.gaps(gate, listed))
 
     def approval(self, gate: str) -> Approval | None:
         """Find the approval of this job's stage (Build / Timeline: get, Approvals and checks / Approvals: get)."""

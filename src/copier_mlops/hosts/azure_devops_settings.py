@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import matches
+from copier_mlops.hosts.base import asks_several, matches
 from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 from copier_mlops.project import root
@@ -18,6 +18,12 @@ VERSION: Document = {"api-version": "7.1"}
 PREVIEW: Document = {"api-version": "7.1-preview.1"}
 # The ids of types of checks and policies are the same for every organisation.
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
+TASK_CHECK = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7"
+BRANCH_CONTROL = {
+    "id": "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b",
+    "name": "evaluatebranchProtection",
+    "version": "0.0.1",
+}
 REVIEWERS = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd"
 BUILD = "0609b952-1397-4640-95ec-e00a01b2c241"
 THIRTY_DAYS = 43_200
@@ -32,6 +38,7 @@ def settings(host: AzureDevOps) -> list[Setting]:
     return [
         *[Setting(f"pipeline {flow}", partial(pipeline, host, flow)) for flow in flows],
         *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
+        *[Setting(f"branch of environment {gate}", partial(branch_control, host, gate)) for gate in gates()],
         Setting(f"approvals on branch {host.wanted.branch.name}", lambda: reviewers(host)),
         Setting(f"check on branch {host.wanted.branch.name}", lambda: build(host)),
         Setting("labels", lambda: Plan("ok", "Azure DevOps makes tags when they are used")),
@@ -74,11 +81,33 @@ def environment_of(host: AzureDevOps, name: str) -> Document | None:
     return next((each for each in listed if each["name"] == name), None)
 
 
-def approval_check(host: AzureDevOps, number: int) -> Document | None:
-    """Find the approval check of an environment (Approvals and checks / Check Configurations: list)."""
+def checks(host: AzureDevOps, number: int) -> list[Document]:
+    """Return the checks of an environment (Approvals and checks / Check Configurations: list)."""
     query: Document = {"resourceType": "environment", "resourceId": number, "$expand": "settings"}
-    listed = host.api.pages(host.path("pipelines", "checks", "configurations"), READ, **query, **PREVIEW)
+    return list(host.api.pages(host.path("pipelines", "checks", "configurations"), READ, **query, **PREVIEW))
+
+
+def approval_check(listed: list[Document]) -> Document | None:
+    """Find the check of type Approval."""
     return next((each for each in listed if each["type"]["id"].casefold() == APPROVAL), None)
+
+
+def branch_check(listed: list[Document]) -> Document | None:
+    """Find the enabled check of the branch, whichever branches it allows: that is the team's decision."""
+    for each in listed:
+        check = (each.get("settings") or {}).get("definitionRef") or {}
+        if check.get("id", "").casefold() == BRANCH_CONTROL["id"] and not each.get("isDisabled"):
+            return each
+    return None
+
+
+def gaps(gate: str, listed: list[Document]) -> tuple[str, ...]:
+    """Return the ways around the approval of an environment."""
+    texts = [] if branch_check(listed) else [f"each branch may use the environment {gate}: run poe host-setup"]
+    asked = (approval_check(listed) or {}).get("settings", {})
+    if len(asked.get("approvers") or []) > 1 and not asked.get("requesterCannotBeApprover"):
+        texts.append(f"whoever starts a run may approve it in the environment {gate}: run poe host-setup")
+    return tuple(texts)
 
 
 def environment(host: AzureDevOps, gate: str) -> Plan:
@@ -86,9 +115,10 @@ def environment(host: AzureDevOps, gate: str) -> Plan:
     names = host.approvers(gate)
     wanted = {identity(host, name) for name in names}
     found = environment_of(host, gate)
-    check = (approval_check(host, found["id"]) if found else None) or {}
+    check = (approval_check(checks(host, found["id"])) if found else None) or {}
     asked = {each["id"] for each in check.get("settings", {}).get("approvers") or []}
-    if asked == wanted and not check.get("isDisabled"):
+    prevents = bool(check.get("settings", {}).get("requesterCannotBeApprover"))
+    if asked == wanted and not check.get("isDisabled") and (prevents or not asks_several(names)):
         return Plan("ok", f"asks {', '.join(names)}")
 
     def apply() -> None:
@@ -101,6 +131,8 @@ def environment(host: AzureDevOps, gate: str) -> Plan:
                 "approvers": [{"id": each} for each in sorted(wanted)],
                 "executionOrder": "anyOrder",
                 "minRequiredApprovers": 1,
+                # If one person approves, nobody else could: so this only counts if there are several.
+                "requesterCannotBeApprover": prevents or asks_several(names),
                 "instructions": "",
                 "blockedApprovers": [],
             },
@@ -114,6 +146,30 @@ def environment(host: AzureDevOps, gate: str) -> Plan:
             host.api.send("POST", path, MANAGE, body, **PREVIEW)
 
     return Plan("change" if found else "create", f"asks {', '.join(names)}", apply)
+
+
+def branch_control(host: AzureDevOps, gate: str) -> Plan:
+    """Plan the check that only the main branch uses an environment (Check Configurations: add)."""
+    main = f"refs/heads/{host.wanted.branch.name}"
+    place = environment_of(host, gate)
+    if place and branch_check(checks(host, place["id"])):
+        return Plan("ok", "is checked")
+
+    def apply() -> None:
+        # The same command has created the environment before.
+        made = environment_of(host, gate)
+        if made is None:
+            raise HostError(f"there is no environment {gate}", "run it again when its approvers are right")
+        inputs = {"allowedBranches": main, "ensureProtectionOfBranch": "false", "allowUnknownStatusBranch": "false"}
+        body = {
+            "type": {"id": TASK_CHECK, "name": "Task Check"},
+            "settings": {"displayName": "Branch control", "definitionRef": BRANCH_CONTROL, "inputs": inputs},
+            "resource": {"type": "environment", "id": str(made["id"]), "name": gate},
+            "timeout": THIRTY_DAYS,
+        }
+        host.api.send("POST", host.path("pipelines", "checks", "configurations"), MANAGE, body, **PREVIEW)
+
+    return Plan("create", f"only {main}", apply)
 
 
 def identity(host: AzureDevOps, name: str) -> str:

@@ -215,6 +215,11 @@ def matches(wanted: object, found: object) -> bool:
     return wanted == found
 
 
+def asks_several(names: list[str]) -> bool:
+    """Return whether approvers are several people, so that one of them can approve the run of another."""
+    return len(names) > 1 or any(name.startswith(("team:", "[")) for name in names)
+
+
 def by_name(flow: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return the ids of a flow's jobs by their names on the host."""
     jobs = flows(level()).get(flow, {"jobs": {}})["jobs"]

@@ -132,7 +132,15 @@ class Bitbucket(Base):
         """List environments (Deployments); to a restricted one only administrators deploy, by a manual step."""
         found = bitbucket_settings.environment_of(self, gate)
         restricted = ((found or {}).get("restrictions") or {}).get("admin_only") is True
-        return Protection(("administrators of the repository",)) if restricted else None
+        return Protection(("administrators of the repository",), self._gaps()) if restricted else None
+
+    def _gaps(self) -> tuple[str, ...]:
+        """Look whether the token could open the gates itself (Branch restrictions: list, needs repository:admin)."""
+        try:
+            self.api.get(self.path("branch-restrictions"), bitbucket_settings.ADMIN, pagelen=1)
+        except HostError:
+            return ()
+        return ("HOST_TOKEN has repository:admin, so a job could open every gate with it: make one without",)
 
     def approval(self, gate: str) -> Approval | None:
         """Name who started the manual step, BITBUCKET_STEP_TRIGGERER_UUID (Users: get one)."""

@@ -155,9 +155,9 @@ class GitHub(Base):
 
     def protection(self, gate: str) -> Protection | None:
         """Read the rule `required_reviewers` of an environment (Deployments / Environments: get)."""
-        found = self.api.get(self.path("environments", gate), "read environments (actions: read)", optional=True)
+        found = self.api.get(self.path("environments", gate), github_settings.READ, optional=True)
         asked = github_settings.reviewers(found or {})
-        return Protection(tuple(sorted(asked.values()))) if asked else None
+        return Protection(tuple(sorted(asked.values())), github_settings.gaps(found)) if asked else None
 
     def approval(self, gate: str) -> Approval | None:
         """Read the review history of the run, which has no times (Actions / Workflow runs)."""

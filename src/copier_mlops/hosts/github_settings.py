@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from copier_mlops.hosts.api import Document
-from copier_mlops.hosts.base import matches, part
+from copier_mlops.hosts.base import asks_several, matches, part
 from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from copier_mlops.hosts.github import GitHub
 
 ADMIN = "administer the repository (administration: write)"
+READ = "read environments (actions: read)"
 LABELS = "write labels (issues: write)"
 RULES = "Main branch"
 MOST_REVIEWERS = 6
+# The environment of the token that may push workflows.
+OF_UPDATES = "template-update"
 
 
 def settings(host: GitHub) -> list[Setting]:
-    """Return one setting for each gate, for the main branch and for each label."""
+    """Return one setting for each environment, for the main branch and for each label."""
     return [
-        *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
+        *[Setting(f"environment {name}", partial(environment, host, name)) for name in (*gates(), OF_UPDATES)],
         Setting(f"rules of branch {host.wanted.branch.name}", lambda: ruleset(host)),
         *[Setting(f"label {name}", partial(label, host, name)) for name in host.wanted.labels],
     ]
@@ -38,30 +41,59 @@ def reviewers(found: Document) -> dict[tuple[str, int], str]:
     }
 
 
-def environment(host: GitHub, gate: str) -> Plan:
-    """Plan an environment with its reviewers (Deployments / Environments: get, create or update)."""
-    names = host.approvers(gate)
+def environment(host: GitHub, name: str) -> Plan:
+    """Plan the reviewers of an environment, and that only the main branch uses it (Environments: get, update)."""
+    names = host.approvers(name) if name in gates() else []
     if len(names) > MOST_REVIEWERS:
-        raise HostError(f"GitHub asks at most {MOST_REVIEWERS} reviewers, {gate} has {len(names)}", "name a team")
-    wanted = {_identity(host, name): name for name in names}
-    path = host.path("environments", gate)
+        raise HostError(f"GitHub asks at most {MOST_REVIEWERS} reviewers, {name} has {len(names)}", "name a team")
+    wanted = {_identity(host, each): each for each in names}
+    path, main = host.path("environments", name), host.wanted.branch.name
     found = host.api.get(path, ADMIN, optional=True)
-    asked = reviewers(found or {})
-    if asked.keys() == wanted.keys():
-        return Plan("ok", f"asks {', '.join(asked.values())}")
-    rules = {rule["type"]: rule for rule in (found or {}).get("protection_rules") or []}
+    asked, rules, policy = reviewers(found or {}), rules_of(found or {}), (found or {}).get("deployment_branch_policy")
+    prevents = rules.get("required_reviewers", {}).get("prevent_self_review", False)
+    text = f"asks {', '.join(names)}, only on {main}" if names else f"only on {main}"
+    # A policy of protected branches is the team's own, and counts; it does not know rulesets, so we do not set it.
+    is_listed = policy is not None and (policy["protected_branches"] or main in branches(host, name))
+    if found and asked.keys() == wanted.keys() and is_listed and (prevents or not asks_several(names)):
+        return Plan("ok", text)
     body = {
         # A PUT replaces everything, so settings of others are sent again.
         "wait_timer": rules.get("wait_timer", {}).get("wait_timer", 0),
-        "prevent_self_review": rules.get("required_reviewers", {}).get("prevent_self_review", False),
-        "deployment_branch_policy": (found or {}).get("deployment_branch_policy"),
+        # If one person approves, nobody else could: so this only counts if there are several.
+        "prevent_self_review": prevents or asks_several(names),
+        "deployment_branch_policy": policy or {"protected_branches": False, "custom_branch_policies": True},
         "reviewers": [{"type": kind, "id": number} for kind, number in wanted],
     }
-    return Plan(
-        "change" if found else "create",
-        f"asks {', '.join(names)}",
-        lambda: host.api.send("PUT", path, ADMIN, body),
-    )
+
+    def apply() -> None:
+        host.api.send("PUT", path, ADMIN, body)
+        if not is_listed:
+            branch = {"name": main, "type": "branch"}
+            host.api.send("POST", f"{path}/deployment-branch-policies", ADMIN, branch)
+
+    return Plan("change" if found else "create", text, apply)
+
+
+def rules_of(found: Document) -> dict[str, Document]:
+    """Return the protection rules of an environment by their types."""
+    return {rule["type"]: rule for rule in found.get("protection_rules") or []}
+
+
+def branches(host: GitHub, name: str) -> list[str]:
+    """Return the branches that may use an environment (Deployments / Branch policies: list)."""
+    path = host.path("environments", name, "deployment-branch-policies")
+    return [each["name"] for each in host.api.pages(path, READ, "branch_policies", per_page=100)]
+
+
+def gaps(found: Document) -> tuple[str, ...]:
+    """Return the ways around the approval of an environment."""
+    name, texts = found["name"], []
+    if not found.get("deployment_branch_policy"):
+        texts.append(f"each branch may use the environment {name}, with workflows of its own: run poe host-setup")
+    prevents = rules_of(found).get("required_reviewers", {}).get("prevent_self_review", False)
+    if asks_several([*reviewers(found).values()]) and not prevents:
+        texts.append(f"whoever starts a run may approve it in the environment {name}: run poe host-setup")
+    return tuple(texts)
 
 
 def _identity(host: GitHub, name: str) -> tuple[str, int]:

@@ -118,7 +118,13 @@ class GitLab(Base):
         given = {"FLOW": flow, **{f"OPERATION_{name.upper()}": value for name, value in inputs.items()}}
         variables = [{"key": key, "value": value} for key, value in given.items()]
         body = {"ref": self.wanted.branch.name, "variables": variables}
-        made = self.api.send("POST", self.path("pipeline"), "run pipelines (role Developer, scope api)", body)
+        try:
+            made = self.api.send("POST", self.path("pipeline"), "run pipelines (role Developer, scope api)", body)
+        except HostError as error:
+            if "set pipeline variables" not in str(error):
+                raise
+            text = "this project lets nobody start a flow by its name, the pipeline variable FLOW"
+            raise HostError(text, "uv run poe host-setup, on your laptop") from None
         return str(made["web_url"])
 
     def find_run(self, reference: str) -> Run:
@@ -151,37 +157,51 @@ class GitLab(Base):
         return Kept(id, file.get("size") or 0, not file, (f"build/{id}/",), save)
 
     def protection(self, gate: str) -> Protection | None:
-        """Read a protected environment (Protected environments: get).
+        """Read the approval rules of this job's deployment (Deployments: get), which role Developer may.
 
-        Either its approval rules name the approvers, or the list of those who may start a manual job."""
-        found = self.api.get(self.path("protected_environments", gate), "read environments (scope api)", optional=True)
-        if not found:
-            return None
-        rules = [rule for rule in found.get("approval_rules") or [] if rule.get("required_approvals", 0) > 0]
-        if not rules and self.var("CI_JOB_MANUAL") == "true":
-            rules = found.get("deploy_access_levels") or []
-        people = {rule.get("access_level_description") or "somebody" for rule in rules}
-        return Protection(tuple(sorted(people))) if people else None
+        An environment without rules may have a list of those who start a manual job (Protected environments: get),
+        which only role Maintainer may read."""
+        summary = (self._deployment(gate) or {}).get("approval_summary") or {}
+        asked = [rule for rule in summary.get("rules") or [] if rule.get("required_approvals", 0) > 0]
+        if not asked:
+            right = "read who may deploy (role Maintainer; with approval rules on the environment, Developer is enough)"
+            found = self.api.get(self.path("protected_environments", gate), right, optional=True) or {}
+            asked = [rule for rule in found.get("approval_rules") or [] if rule.get("required_approvals", 0) > 0]
+            if not asked and self.var("CI_JOB_MANUAL") == "true":
+                asked = found.get("deploy_access_levels") or []
+        people = {rule.get("access_level_description") or "somebody" for rule in asked}
+        return Protection(tuple(sorted(people)), self._gaps()) if people else None
+
+    def _gaps(self) -> tuple[str, ...]:
+        """Look whether the token could open the gates itself (Projects: get)."""
+        rights = (self.api.get(self.path(), RUNS) or {}).get("permissions") or {}
+        roles = [(rights.get(key) or {}).get("access_level", 0) for key in ("project_access", "group_access")]
+        if max(roles) < gitlab_settings.MAINTAINERS:
+            return ()
+        return ("HOST_TOKEN has the role Maintainer, so a job could open every gate with it: role Developer is enough",)
 
     def approval(self, gate: str) -> Approval | None:
-        """Find this job's deployment (Deployments: list, get); GITLAB_USER_LOGIN started a manual job."""
+        """Read this job's deployment (Deployments: get); GITLAB_USER_LOGIN started a manual job."""
         if self.var("CI_ENVIRONMENT_NAME") != gate:
             text = f"this job deploys to {self.var('CI_ENVIRONMENT_NAME') or 'no environment'}, not to {gate}"
             raise HostError(text, f"environment: name: {gate} in its job")
-        right = "read deployments (scope read_api)"
-        query: Document = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
-        # The newest comes first, so that this job's deployment is on the first page.
-        listed = self.api.get(self.path("deployments"), right, **query)
-        for each in listed or []:
-            if str((each.get("deployable") or {}).get("id")) == self.need("CI_JOB_ID"):
-                found = self.api.get(self.path("deployments", each["id"]), right)
-                given = [one for one in found.get("approvals") or [] if one.get("status") == "approved"]
-                if given:
-                    who = ", ".join(sorted({one["user"]["username"] for one in given}))
-                    how = f"approval of environment {gate} on GitLab"
-                    return Approval(who, how, max(one.get("created_at") or "" for one in given))
+        found = self._deployment(gate) or {}
+        given = [one for one in found.get("approvals") or [] if one.get("status") == "approved"]
+        if given:
+            who = ", ".join(sorted({one["user"]["username"] for one in given}))
+            how = f"approval of environment {gate} on GitLab"
+            return Approval(who, how, max(one.get("created_at") or "" for one in given))
         if self.var("CI_JOB_MANUAL") == "true":
             return Approval(self.need("GITLAB_USER_LOGIN"), f"started the manual job of environment {gate} on GitLab")
+        return None
+
+    def _deployment(self, gate: str) -> Document | None:
+        """Find this job's deployment (Deployments: list, get)."""
+        query: Document = {"environment": gate, "order_by": "id", "sort": "desc", "per_page": 20}
+        # The newest comes first, so that this job's deployment is on the first page.
+        for each in self.api.get(self.path("deployments"), RUNS, **query) or []:
+            if str((each.get("deployable") or {}).get("id")) == self.need("CI_JOB_ID"):
+                return dict(self.api.get(self.path("deployments", each["id"]), RUNS))
         return None
 
     def settings(self) -> list[Setting]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from copier_mlops.hosts.base import matches, part
+from copier_mlops.hosts.api import Document
+from copier_mlops.hosts.base import asks_several, matches, part
 from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import HostError, Plan, Setting
 
@@ -13,18 +14,27 @@ if TYPE_CHECKING:
     from copier_mlops.hosts.gitlab import GitLab
 
 MAINTAIN = "maintain the project (role Maintainer, scope api)"
-NOBODY, DEVELOPERS = 0, 30
+NOBODY, DEVELOPERS, MAINTAINERS = 0, 30, 40
+# A start by hand, a schedule and `monitor` name their flow by the pipeline variable FLOW, and projects of new groups on
+# GitLab.com allow it to nobody. Developer is the least role that lets HOST_TOKEN do it. Inputs (`spec: inputs`) would
+# need no such right, but a newer GitLab, and no test here could show that GitLab takes them from the API and schedules.
+VARIABLES = {"ci_pipeline_variables_minimum_override_role": "developer"}
+# The variables of CI, and whether only runs of protected branches get them.
+TOKENS = {"HOST_TOKEN": True, "COMMENT_TOKEN": False}
 APPROVALS = "Approvals of the template"
 
 
 def settings(host: GitLab) -> list[Setting]:
-    """Return one setting for each gate, label and schedule, and three for the main branch."""
+    """Return one setting for each gate, label and schedule, three for the main branch and four for pipelines."""
     branch = host.wanted.branch.name
     return [
         *[Setting(f"environment {gate}", partial(environment, host, gate)) for gate in gates()],
         Setting(f"branch {branch}", lambda: branch_rules(host)),
         Setting(f"approvals on branch {branch}", lambda: approvals(host)),
         Setting(f"check on branch {branch}", lambda: check(host)),
+        Setting("pipeline variables", lambda: project(host, VARIABLES, "Developers may start a flow by its name")),
+        Setting("self-approval", lambda: self_approval(host)),
+        *[Setting(f"variable {name}", partial(variable, host, name)) for name in TOKENS],
         *[Setting(f"label {name}", partial(label, host, name)) for name in host.wanted.labels],
         *[Setting(f"schedule {flow}", partial(schedule, host, flow)) for flow in host.wanted.schedules],
     ]
@@ -110,11 +120,34 @@ def approvals(host: GitLab) -> Plan:
 
 def check(host: GitLab) -> Plan:
     """Plan that a pipeline must pass before a merge (Projects: get and edit one)."""
-    wanted = {"only_allow_merge_if_pipeline_succeeds": True}
-    text = "a pipeline must pass before a merge"
-    if matches(wanted, host.api.get(host.path(), MAINTAIN)):
+    return project(host, {"only_allow_merge_if_pipeline_succeeds": True}, "a pipeline must pass before a merge")
+
+
+def self_approval(host: GitLab) -> Plan:
+    """Plan that nobody approves a pipeline of their own, if every gate has a second person to ask."""
+    if not all(asks_several(getattr(host.wanted.approvers, gate)) for gate in gates()):
+        return Plan("ok", "a gate has only one approver, so that it is not prevented")
+    return project(host, {"allow_pipeline_trigger_approve_deployment": False}, "is prevented")
+
+
+def project(host: GitLab, wanted: Document, text: str) -> Plan:
+    """Plan attributes of the project, but only those that this GitLab knows (Projects: get and edit one)."""
+    found = host.api.get(host.path(), MAINTAIN)
+    if matches({key: value for key, value in wanted.items() if key in found}, found):
         return Plan("ok", text)
     return Plan("change", text, lambda: host.api.send("PUT", host.path(), MAINTAIN, wanted))
+
+
+def variable(host: GitLab, name: str) -> Plan:
+    """Plan who gets a token of CI (Project-level CI/CD variables: get and update one)."""
+    path = host.path("variables", name)
+    found = host.api.get(path, MAINTAIN, optional=True)
+    runs = "protected: only runs of protected branches get it" if TOKENS[name] else "for the comments of merge requests"
+    if found is None:
+        return Plan("by hand", f"add it in Settings, CI/CD, Variables, masked and {runs}")
+    if found["protected"] or not TOKENS[name]:
+        return Plan("ok", runs)
+    return Plan("change", runs, lambda: host.api.send("PUT", path, MAINTAIN, {"protected": True}))
 
 
 def label(host: GitLab, name: str) -> Plan:

@@ -35,9 +35,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Protection:
-    """The approvers whom the host asks before a job of a gate runs."""
+    """The approvers whom the host asks before a job of a gate runs, and the ways around them, a sentence each."""
 
     approvers: tuple[str, ...]
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

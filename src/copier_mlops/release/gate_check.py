@@ -76,6 +76,8 @@ def approval_on_host(host: Host, gate: str) -> Approval:
     if found is None:
         text = f"{host.name} has no approval of {gate} in this run, so the gate is closed"
         raise HostError(text, f"run the job in the environment {gate}")
+    for gap in protection.gaps:
+        print(f"gate-check: warning: {gap}")
     return found
 
 

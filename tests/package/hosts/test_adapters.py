@@ -94,6 +94,8 @@ def test_the_request_of_a_fork_is_not_that_of_the_branch(place):
 def test_a_flow_is_started_on_the_main_branch(place):
     if place.name == "azure_devops":
         place.state.definitions.append({"id": 0, "process": {"yamlFilename": "/azure_pipelines/cd.yml"}})
+    if place.name == "gitlab":
+        place.state.project["ci_pipeline_variables_minimum_override_role"] = "developer"
     assert place.adapter().start("cd", {"environment": "stage"}).startswith("http")
     (started,) = place.state.started
     assert started.pop("ref").removeprefix("refs/heads/") == "main"

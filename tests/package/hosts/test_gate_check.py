@@ -156,3 +156,35 @@ def test_nobody_approves_what_is_not_there(place):
 @pytest.mark.parametrize("host", ["github"], indirect=True)
 def test_an_unknown_gate_is_refused(place):
     assert "invalid choice" in place.run("gate-check", "moon", code=2)
+
+
+def test_a_token_that_only_reads_opens_no_gate_but_passes_an_approved_one(place):
+    if place.name == "gitlab":
+        place.state.role = 30  # Developer: as GitLab's own code has it, not enough to read protected environments
+    if place.name == "bitbucket":
+        place.state.admin = False
+    assert "so the gate is closed" in place.run("gate-check", "prod", code=1) or place.name == "gitlab"
+    place.fake.protect(place.state, "prod")
+    place.fake.approve(place.state, "prod")
+    write(place, "release", "release", RELEASE)
+    printed = place.run("gate-check", "prod")
+    assert "HOST_TOKEN" not in printed and approval(place, "deploy-prod")
+
+
+@pytest.mark.parametrize("host", ["gitlab", "bitbucket"], indirect=True)
+def test_a_token_that_could_open_the_gate_itself_is_told(place):
+    place.fake.protect(place.state, "prod")
+    place.fake.approve(place.state, "prod")
+    write(place, "release", "release", RELEASE)
+    assert "warning: HOST_TOKEN has " in place.run("gate-check", "prod")
+
+
+@pytest.mark.parametrize("host", ["github", "azure_devops"], indirect=True)
+def test_a_gate_that_each_branch_may_walk_through_is_told(place):
+    place.fake.protect(place.state, "prod")
+    place.fake.approve(place.state, "prod")
+    write(place, "release", "release", RELEASE)
+    assert "warning: each branch may use the environment prod" in place.run("gate-check", "prod")
+    place.state.environments.clear()
+    place.run("host-setup", "--yes")
+    assert "warning" not in place.run("gate-check", "prod")

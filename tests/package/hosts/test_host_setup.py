@@ -1,6 +1,7 @@
 """`poe host-setup`: shows first, changes what is wanted, and the second time nothing."""
 
 import json
+import re
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_a_setting_that_fails_does_not_hide_the_others(place):
     for route in routes:
         route.answer = lambda _: Reply({"message": "Must have admin rights"}, 403)
     printed = place.run("host-setup", "--yes", code=1)
-    assert printed.count(" FAILED environment ") == 3
+    assert printed.count(" FAILED environment ") == (4 if place.name == "github" else 3)
     assert "Must have admin rights" in printed
     assert "   done " in printed
 
@@ -102,6 +103,75 @@ def test_what_others_set_on_an_environment_stays(place):
     sent = next(each.body for each in place.server.writes() if each.path.endswith("/environments/prod"))
     assert (sent["wait_timer"], sent["deployment_branch_policy"]) == (30, policy)
     assert {"type": "Team", "id": 70} in sent["reviewers"]
+
+
+@pytest.mark.parametrize("host", ["github", "azure_devops"], indirect=True)
+def test_only_the_main_branch_uses_a_gate_and_nobody_approves_a_run_of_their_own(place):
+    place.run("host-setup", "--yes")
+    if place.name == "github":
+        names = ("model", "prod", "infrastructure", "template-update")
+        assert place.state.allowed == {name: ["main"] for name in names}
+        rules = place.state.environments["prod"]["protection_rules"]
+        assert rules[0]["prevent_self_review"] is True
+        assert [each["type"] for each in place.state.environments["template-update"]["protection_rules"]] == [
+            "branch_policy"
+        ]
+        place.state.allowed["prod"] = []
+    else:
+        control = [each for each in place.state.checks if "inputs" in each["settings"]]
+        assert [each["settings"]["inputs"]["allowedBranches"] for each in control] == ["refs/heads/main"] * 3
+        approvals = [each for each in place.state.checks if "approvers" in each["settings"]]
+        assert all(each["settings"]["requesterCannotBeApprover"] for each in approvals)
+        control[1]["isDisabled"] = True
+    found = states(place.run("host-setup", "--json"))
+    assert [name for name, state in found.items() if state != "ok" and "prod" in name]
+    place.run("host-setup", "--yes")
+    assert set(states(place.run("host-setup", "--json")).values()) == {"ok"}
+
+
+@pytest.mark.parametrize("host", ["github", "azure_devops", "gitlab"], indirect=True)
+def test_the_only_approver_may_approve_a_run_of_their_own(place):
+    person = "ada@example.org" if place.name == "azure_devops" else "ada"
+    settings = place.tree / "operation" / "configuration" / "host.yaml"
+    before = settings.read_text(encoding="utf-8")
+    try:
+        settings.write_text(re.sub(r"(?m)^  (model|prod|infrastructure): .*$", rf"  \1: [{person}]", before), "utf-8")
+        place.run("host-setup", "--yes")
+    finally:
+        settings.write_text(before, encoding="utf-8")
+    if place.name == "github":
+        rules = place.state.environments["prod"]["protection_rules"]
+        assert rules[0]["prevent_self_review"] is False
+    elif place.name == "azure_devops":
+        approvals = [each for each in place.state.checks if "approvers" in each["settings"]]
+        assert not any(each["settings"]["requesterCannotBeApprover"] for each in approvals)
+    else:
+        assert place.state.project["allow_pipeline_trigger_approve_deployment"] is True
+
+
+@pytest.mark.parametrize("host", ["gitlab"], indirect=True)
+def test_gitlab_lets_a_flow_be_started_by_its_name_and_keeps_its_token_on_protected_branches(place):
+    place.state.role = 30
+    with pytest.raises(SystemExit, match="lets nobody start a flow by its name"):
+        place.adapter().start("cd", {})
+    place.state.role = 40
+    place.run("host-setup", "--yes")
+    place.state.role = 30
+    assert place.adapter().start("cd", {}).startswith("http")
+    assert [each["protected"] for each in place.state.variables.values()] == [True, False]
+    assert place.state.project["allow_pipeline_trigger_approve_deployment"] is False
+    place.state.role = 40
+    place.state.variables.clear()
+    found = states(place.run("host-setup", "--json"))
+    assert (found["variable HOST_TOKEN"], found["variable COMMENT_TOKEN"]) == ("by hand", "by hand")
+
+
+@pytest.mark.parametrize("host", ["gitlab"], indirect=True)
+def test_a_gitlab_that_does_not_know_an_attribute_is_left_alone(place):
+    for name in ("ci_pipeline_variables_minimum_override_role", "allow_pipeline_trigger_approve_deployment"):
+        del place.state.project[name]
+    place.run("host-setup", "--yes")
+    assert "ci_pipeline_variables_minimum_override_role" not in place.state.project
 
 
 @pytest.mark.parametrize("host", ["bitbucket"], indirect=True)

@@ -138,6 +138,7 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
     same(depth, None, "0")
     builds = {key: own.pop(key, None) for key in BUILDS}
     same(builds, BUILDS, dict.fromkeys(BUILDS))
+    same(own.pop("HOST_TOKEN", None), "$COMMENT_TOKEN" if only == "change_request" else None)
     inputs = {key: f"input {text[1:].lower()}" for key, text in own.items() if text[1:] in asked}
     if tokens:
         audience = take(take(tokens, "HOST_ID_TOKEN")[0], "aud")[0]

@@ -17,6 +17,8 @@ class State:
         self.config = {"enabled": False}
         self.started: list[dict] = []
         self.premium = True
+        # Whether the token has the scope repository:admin.
+        self.admin = True
 
 
 def install(server: Server) -> State:
@@ -116,7 +118,10 @@ def _settings(server: Server, state: State, root: str, page) -> None:
         return state.rules[int(request.parts["id"])]
 
     fields = exactly("kind", "branch_match_kind", "pattern", optional="value")
-    server.on("GET", f"{root}/branch-restrictions", lambda _: page(state.rules), "kind pattern pagelen")
+    forbidden = Reply({"type": "error", "error": {"message": "Your credentials lack one or more scopes"}}, 403)
+    rules = f"{root}/branch-restrictions"
+    server.on("GET", rules, lambda _: page(state.rules) if state.admin else forbidden, "kind pattern pagelen")
+    server.on("GET", rules, lambda _: page(state.rules[:1]) if state.admin else forbidden, "pagelen")
     server.on("POST", f"{root}/branch-restrictions", add_rule, body=fields)
     server.on("PUT", rf"{root}/branch-restrictions/(?P<id>\d+)", change_rule, body=fields)
 

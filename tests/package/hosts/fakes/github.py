@@ -21,6 +21,8 @@ class State:
         self.comments: list[dict] = []
         self.pulls: list[dict] = []
         self.environments: dict[str, dict] = {}
+        # The branches that may use an environment.
+        self.allowed: dict[str, list[str]] = {}
         self.labels: dict[str, dict] = {}
         self.rulesets: list[dict] = []
         self.reviews: list[dict] = []
@@ -114,14 +116,29 @@ def install(server: Server) -> State:
             }
             for each in request.body["reviewers"]
         ]
-        rule = {"type": "required_reviewers", "prevent_self_review": False, "reviewers": asked}
-        made = {"name": request.parts["name"], "protection_rules": [rule], "deployment_branch_policy": None}
+        prevents = request.body["prevent_self_review"]
+        rule = {"type": "required_reviewers", "prevent_self_review": prevents, "reviewers": asked}
+        policy = request.body["deployment_branch_policy"]
+        rules = [rule] * bool(asked) + [{"type": "branch_policy"}] * bool(policy)
+        made = {"name": request.parts["name"], "protection_rules": rules, "deployment_branch_policy": policy}
         state.environments[request.parts["name"]] = made
         return made
 
+    def allow_branch(request: Request) -> dict:
+        assert state.environments[request.parts["name"]]["deployment_branch_policy"]["custom_branch_policies"]
+        state.allowed.setdefault(request.parts["name"], []).append(request.body["name"])
+        return request.body
+
+    def allowed(request: Request) -> dict:
+        names = state.allowed.get(request.parts["name"], [])
+        return {"total_count": len(names), "branch_policies": [{"id": 1, "name": name} for name in names]}
+
+    policies = rf"{root}/environments/(?P<name>[\w-]+)/deployment-branch-policies"
+    server.on("GET", policies, allowed, "per_page")
+    server.on("POST", policies, allow_branch, body=exactly("name", "type"))
     all_of_it = exactly("wait_timer", "prevent_self_review", "reviewers", "deployment_branch_policy")
-    server.on("GET", rf"{root}/environments/(?P<name>\w+)", environment)
-    server.on("PUT", rf"{root}/environments/(?P<name>\w+)", set_environment, body=all_of_it)
+    server.on("GET", rf"{root}/environments/(?P<name>[\w-]+)", environment)
+    server.on("PUT", rf"{root}/environments/(?P<name>[\w-]+)", set_environment, body=all_of_it)
     server.on(
         "GET",
         r"/users/(?P<name>[\w%-]+)",

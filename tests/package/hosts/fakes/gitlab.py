@@ -8,6 +8,10 @@ PEOPLE = {"ada": 7, "grace": 8}
 GROUPS = {"acme%2Frisk": 70}
 
 
+ROLES = {"developer": 30, "maintainer": 40, "owner": 50, "no_one_allowed": 99}
+FORBIDDEN = Reply({"message": "403 Forbidden"}, 403)
+
+
 class State:
     """What the host knows."""
 
@@ -18,7 +22,15 @@ class State:
         self.environments: list[str] = []
         self.branches: dict[str, dict] = {}
         self.rules: list[dict] = []
-        self.project: dict = {"only_allow_merge_if_pipeline_succeeds": False}
+        # As a project in a new group on GitLab.com is born.
+        self.project: dict = {
+            "only_allow_merge_if_pipeline_succeeds": False,
+            "ci_pipeline_variables_minimum_override_role": "no_one_allowed",
+            "allow_pipeline_trigger_approve_deployment": True,
+        }
+        self.variables = {name: {"protected": False, "masked": True} for name in ("HOST_TOKEN", "COMMENT_TOKEN")}
+        # The role of the token: 40 is Maintainer, 30 Developer, 20 Reporter.
+        self.role = 40
         self.labels: dict[str, dict] = {}
         self.schedules: list[dict] = []
         self.deployments: list[dict] = []
@@ -75,6 +87,8 @@ def install(server: Server) -> State:
     server.on("PUT", f"{root}/merge_requests/5", change_request, body=exactly("title", "description", "add_labels"))
 
     def start(request: Request) -> Reply:
+        if state.role < ROLES[state.project["ci_pipeline_variables_minimum_override_role"]]:
+            return Reply({"message": {"base": ["Insufficient permissions to set pipeline variables"]}}, 400)
         variables = {each["key"]: each["value"] for each in request.body["variables"]}
         state.started.append({"ref": request.body["ref"], **variables})
         return Reply({"web_url": f"{server.url}/pipelines/9"}, 201)
@@ -103,13 +117,22 @@ def _environments(server: Server, state: State, root: str) -> None:
             found[key] = [each for each in found[key] if each["id"] not in gone] + new
         return found
 
+    def one(request: Request) -> object:
+        # GitLab lets only maintainers read how an environment is protected.
+        return (state.protected.get(request.parts["name"]) or missing()) if state.role >= 40 else FORBIDDEN
+
+    def deployment(request: Request) -> dict:
+        found = state.deployments[int(request.parts["id"])]
+        rules = state.protected.get(found["environment"]["name"], {}).get("approval_rules")
+        return found | ({"approval_summary": {"rules": rules}} if rules else {})
+
     def add_environment(request: Request) -> Reply:
         state.environments.append(request.body["name"])
         return Reply({"id": 1, **request.body}, 201)
 
     path = f"{root}/protected_environments"
     levels = ("deploy_access_levels", "approval_rules")
-    server.on("GET", rf"{path}/(?P<name>\w+)", lambda request: state.protected.get(request.parts["name"]) or missing())
+    server.on("GET", rf"{path}/(?P<name>\w+)", one)
     server.on("POST", path, protect_one, body=exactly("name", *levels))
     server.on("PUT", rf"{path}/(?P<name>\w+)", change_one, body=exactly(*levels))
     server.on(
@@ -120,7 +143,7 @@ def _environments(server: Server, state: State, root: str) -> None:
     )
     server.on("POST", f"{root}/environments", add_environment, body=exactly("name"))
     server.on("GET", f"{root}/deployments", lambda _: state.deployments, "environment order_by sort per_page")
-    server.on("GET", rf"{root}/deployments/(?P<id>\d+)", lambda request: state.deployments[int(request.parts["id"])])
+    server.on("GET", rf"{root}/deployments/(?P<id>\d+)", deployment)
     server.on(
         "GET",
         "/users",
@@ -159,14 +182,25 @@ def _rules(server: Server, state: State, root: str) -> None:
         state.rules.append({"id": 3, **request.body})
         return Reply(state.rules[-1], 201)
 
+    def project(_: Request) -> dict:
+        return state.project | {"permissions": {"project_access": {"access_level": state.role}, "group_access": None}}
+
+    def protect_variable(request: Request) -> dict:
+        state.variables[request.parts["key"]].update(request.body)
+        return state.variables[request.parts["key"]]
+
+    variable = rf"{root}/variables/(?P<key>\w+)"
+    server.on("GET", variable, lambda request: state.variables.get(request.parts["key"]) or missing())
+    server.on("PUT", variable, protect_variable, body=exactly("protected"))
+
     def change_project(request: Request) -> dict:
         state.project.update(request.body)
         return state.project
 
     server.on("GET", f"{root}/approval_rules", lambda _: state.rules)
     server.on("POST", f"{root}/approval_rules", add_rule, body=exactly("name", "approvals_required"))
-    server.on("GET", root, lambda _: state.project)
-    server.on("PUT", root, change_project, body=exactly("only_allow_merge_if_pipeline_succeeds"))
+    server.on("GET", root, project)
+    server.on("PUT", root, change_project, body=lambda body: len(body) == 1 and set(body) <= set(state.project))
 
     def add_label(request: Request) -> Reply:
         state.labels[request.body["name"]] = dict(request.body)
