@@ -1,8 +1,10 @@
 """A level renders what it promises, and what lies above it is not there."""
 
+import tomllib
+
 import pytest
 
-from tests.project import ANSWERS, answers_of, files, matches, registry, team_files
+from tests.project import ANSWERS, TEMPLATE, answers_of, files, matches, registry, team_files
 
 LEVELS = registry("levels")
 YOURS = team_files()
@@ -21,6 +23,17 @@ def test_full_automation_adds_the_flow_that_watches(render):
     assert below.keys() < here.keys()
     assert sorted(here.keys() - below.keys()) == sorted(own.match_files(here))
     assert answers_of(render(maturity_level=4))["maturity_level"] == 4
+
+
+@pytest.mark.parametrize("cloud", registry("clouds"))
+def test_a_project_with_a_cloud_has_the_library_that_reads_its_login(render, cloud):
+    tested = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"]
+    library = registry("clouds")[cloud]["library"]
+    # test_login.py asks this library, or the one below it, for the credentials.
+    assert library.replace("boto3", "botocore") in tested
+    for chosen in registry("clouds"):
+        project = tomllib.loads((render(maturity_level=3, cloud=chosen) / "pyproject.toml").read_text(encoding="utf-8"))
+        assert (library in project["dependency-groups"]["dev"]) == (chosen == cloud)
 
 
 def test_only_a_project_with_a_cloud_logs_in(render):
