@@ -130,6 +130,8 @@ def task(step: Step, answers: Answers) -> dict[str, Any]:
             found["env"]["TEMPLATE_TOKEN"] = "$(TEMPLATE_TOKEN)"  # noqa: S105
         if step.cloud:
             found["env"]["SYSTEM_OIDCREQUESTURI"] = "$(System.OidcRequestUri)"
+    if tracker := login.tracker(step, answers, "$(NAME)"):
+        found["env"] = found.get("env", {}) | tracker
     return found
 
 

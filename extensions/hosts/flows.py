@@ -23,6 +23,7 @@ class Answers:
         heavy: Whether heavy steps have a runner of their own, from level 3 on.
         template_on_server: Whether git reads the template over HTTP, and so needs a login if it is private.
         package_index: Whether the package of the template comes from an index.
+        tracks: Whether the tracking server is reached over HTTP, and so may need a login.
     """
 
     level: int
@@ -30,6 +31,7 @@ class Answers:
     heavy: bool = False
     template_on_server: bool = False
     package_index: bool = False
+    tracks: bool = False
 
     @property
     def installs_from_server(self) -> bool:
@@ -47,6 +49,7 @@ class Step:
     cloud: bool = False
     token: bool = False
     template: bool = False
+    tracks: bool = False
     yours: bool = False
 
 

@@ -161,6 +161,8 @@ def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
         found["env"] = {"HOST_TOKEN": OWN_TOKEN if "propose" in each.may else "${{ github.token }}"}
         if step.template and answers.template_on_server:
             found["env"]["TEMPLATE_TOKEN"] = "${{ secrets.TEMPLATE_TOKEN }}"  # noqa: S105
+    if tracker := login.tracker(step, answers, "${{ secrets.NAME }}"):
+        found["env"] = found.get("env", {}) | tracker
     return found
 
 

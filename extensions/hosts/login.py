@@ -5,7 +5,7 @@ from typing import Any
 from ruamel.yaml.scalarstring import FoldedScalarString, SingleQuotedScalarString
 
 from extensions.hosts.document import folded, quoted
-from extensions.hosts.flows import load
+from extensions.hosts.flows import Answers, Step, load
 from extensions.hosts.variants import answer
 
 WHY_INSTALL = "Later steps need the package as well. Git uses the token only if the template is private."
@@ -29,6 +29,18 @@ def variables(token: str) -> dict[str, Any]:
         "GIT_CONFIG_KEY_0": f"credential.{answer('template_server')}.helper",
         "GIT_CONFIG_VALUE_0": SingleQuotedScalarString(load("commands")["helper"]),
     }
+
+
+def tracker(step: Step, answers: Answers, token: str) -> dict[str, Any]:
+    """Return the login to the tracking server as variables of a step that uses it, of the host's secrets.
+
+    Args:
+        step: The step.
+        answers: The answers of the project.
+        token: What the host replaces with a secret, with NAME in place of its name.
+    """
+    names = load("trackers")["https"]["secrets"] if step.tracks and answers.tracks else []
+    return {name: token.replace("NAME", name) for name in names}
 
 
 def command() -> FoldedScalarString:

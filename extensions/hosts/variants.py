@@ -21,6 +21,7 @@ CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "heavy_runner": lambda answers: answers.heavy,
     "installs_from_server": lambda answers: answers.installs_from_server,
     "template_server": lambda answers: answers.template_on_server,
+    "tracks_on_server": lambda answers: answers.tracks,
 }
 
 AnswerSet = frozenset[Answers]
@@ -30,12 +31,12 @@ Place = tuple[str, ...]
 
 
 def all_answers() -> list[Answers]:
-    """Return every combination of answers that changes a file; cloud and runner are asked from level 3 on."""
+    """Return every combination of answers that changes a file; cloud, runner and tracker count from level 3 on."""
     both, only_no = (False, True), (False,)
     return [
-        Answers(level, cloud, heavy, server, index)
+        Answers(level, cloud, heavy, server, index, tracks)
         for level in (1, 2, 3, 4)
-        for cloud, heavy in product(*[both if level >= 3 else only_no] * 2)
+        for cloud, heavy, tracks in product(*[both if level >= 3 else only_no] * 3)
         for server, index in product(both, both)
     ]
 

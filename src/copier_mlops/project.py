@@ -275,6 +275,10 @@ def answered_tracking_uri() -> str:
 
 def _tracking_uri_of_this_machine() -> str:
     """Return MLFLOW_TRACKING_URI; MLflow reads its user and password from variables, so that no address has them."""
+    for name in registry("trackers")["https"]["secrets"]:
+        # Without such a secret, GitHub sets an empty text, and Azure DevOps the text in parentheses.
+        if os.environ.get(name) in ("", f"$({name})"):
+            del os.environ[name]
     uri, user, password = without_login(os.environ.get("MLFLOW_TRACKING_URI", ""))
     if user:
         login = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}

@@ -1,5 +1,6 @@
 """Where a project's things are: settings from YAML and the environment, and the team's package."""
 
+import os
 import shutil
 import sys
 
@@ -143,3 +144,13 @@ def test_two_projects_in_one_environment_are_named(copied, team_project):
         said, command = str(end.value).splitlines()
         assert f"{PACKAGE} comes from {team_project / 'src' / PACKAGE}, not from {copied}" in said
         assert command == "  fix: unset VIRTUAL_ENV UV_PROJECT_ENVIRONMENT && uv sync"
+
+
+@pytest.mark.parametrize("unset", ["", "$(MLFLOW_TRACKING_TOKEN)"])
+def test_a_secret_that_a_host_does_not_have_is_no_login(monkeypatch, unset):
+    """GitHub sets an empty text, and Azure DevOps its own syntax, which a server would take for a token."""
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", unset)
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    project._tracking_uri_of_this_machine()
+    assert "MLFLOW_TRACKING_TOKEN" not in os.environ
+    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "ada"

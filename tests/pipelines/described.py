@@ -12,12 +12,16 @@ LOCKED = {"UV_LOCKED": "1"}
 
 
 @functools.cache
-def described(level: int, cloud: str = "none", heavy_runner: str = "", server: str = "") -> dict[str, Flow]:
+def described(
+    level: int, cloud: str = "none", heavy_runner: str = "", server: str = "", tracker: str = ""
+) -> dict[str, Flow]:
     """The flows that a project of this level has, whatever its host; `server` has its template."""
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
     missing = {"cloud"} if cloud == "none" else set()
-    return {name: described_flow(name, flow, level, missing, heavy_runner, server) for name, flow in flows.items()}
+    return {
+        name: described_flow(name, flow, level, missing, heavy_runner, server, tracker) for name, flow in flows.items()
+    }
 
 
 def choices(described: list[str] | str) -> list[str]:
@@ -25,7 +29,9 @@ def choices(described: list[str] | str) -> list[str]:
     return [each["name"] for each in registry(described)] if isinstance(described, str) else described
 
 
-def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str) -> Flow:
+def described_flow(
+    name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str, tracker: str
+) -> Flow:
     when = flow["when"]
     inputs = {name: each | {"choices": choices(each["choices"])} for name, each in when.get("manual", {}).items()}
     variables = LOCKED | {each["variable"]: f"input {name}" for name, each in inputs.items()}
@@ -35,7 +41,7 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
         kept = [each for each in job["steps"] if each["level"] <= level and missing.isdisjoint(each)]
         if kept:
             jobs[id_] = Job(
-                steps=[described_step(each, server) for each in kept],
+                steps=[described_step(each, server, tracker) for each in kept],
                 name=job["name"],
                 minutes=job["minutes"],
                 needs=set(job.get("needs", [])),
@@ -65,9 +71,9 @@ def described_flow(name: str, flow: dict, level: int, missing: set[str], heavy_r
     )
 
 
-def described_step(step: dict, server: str) -> Step:
-    reads = bool(server) and step.get("template", False)
-    return Step(f"uv run poe {step['run']}", step["name"], step.get("token", False), reads)
+def described_step(step: dict, server: str, tracker: str) -> Step:
+    reads, tracks = bool(server) and step.get("template", False), bool(tracker) and step.get("tracks", False)
+    return Step(f"uv run poe {step['run']}", step["name"], step.get("token", False), reads, tracks)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def with_own_environment(job: Job) -> str:
 
 
 def tokenless(job: Job) -> list[Step]:
-    return [replace(step, token=False, template=False) for step in job.steps]
+    return [replace(step, token=False, template=False, tracks=False) for step in job.steps]
 
 
 def packaging_with_token(job: Job) -> list[Step]:

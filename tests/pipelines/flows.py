@@ -14,11 +14,14 @@ class Step:
     token: bool = False
     template: bool = False
     """Whether it gets TEMPLATE_TOKEN, which reads a private template."""
+    tracks: bool = False
+    """Whether it gets the login to the tracking server."""
 
     def __str__(self) -> str:
         name = f" ({self.name})" if self.name else ""
         token = " with its token" if self.token else ""
-        return f"`{self.run}`{name}{token}{' with the token of the template' if self.template else ''}"
+        tracks = " with the login of the tracker" if self.tracks else ""
+        return f"`{self.run}`{name}{token}{tracks}{' with the token of the template' if self.template else ''}"
 
 
 @dataclass

@@ -26,6 +26,14 @@ def test_what_is_read_is_what_is_described(render, host, level, cloud):
 
 
 @pytest.mark.parametrize("host", READERS)
+def test_the_login_to_a_tracking_server_reaches_the_steps_that_use_it(render, host):
+    uri = "https://mlflow.example.org"
+    project = render(git_host=host, maturity_level=4, cloud="aws", tracking_uri=uri)
+    assert faults(host, project, 4, "aws", tracker=uri) == []
+    assert bool(faults(host, project, 4, "aws")) == (host in ("github", "azure_devops"))
+
+
+@pytest.mark.parametrize("host", READERS)
 def test_heavy_steps_run_where_the_team_wants_them(render, host):
     project = render(git_host=host, maturity_level=4, heavy_runner="gpu")
     assert faults(host, project, 4, heavy_runner="gpu") == []

@@ -230,9 +230,10 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
         elif name.startswith("Prune"):
             same((run, env, found.steps), ("uv cache prune --ci", None, []))
         else:
+            env, tracks = login.of_tracker(env, "$(NAME)")
             logs_in = run.startswith("uv run poe login")
             same(env, *([TOKEN | IDENTITY] if logs_in else [None, TOKEN, TOKEN | TEMPLATE]))
-            found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items()))
+            found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks))
             found.may |= {"cloud"} if logs_in else set()
     else:
         understand_task(step, found, values)

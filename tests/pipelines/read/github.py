@@ -83,9 +83,10 @@ def job(project: Path, name: str, document: dict) -> Job:
             install(each, found, TEMPLATE["TEMPLATE_TOKEN"])
         elif "run" in each:
             title, run, env = take(each, "name", "run", "env")
+            env, tracks = login.of_tracker(env, "${{ secrets.NAME }}")
             own = PUSHING if permissions.get("contents") == "write" else TOKEN
             same(env, None, own, own | TEMPLATE)
-            found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items()))
+            found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks))
         else:
             use(project, each, found, name)
     same(permissions.get("packages"), None, "write")

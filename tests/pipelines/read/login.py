@@ -31,3 +31,14 @@ def server_of(key: str) -> str:
     if not match:
         raise UnreadableError(f"{key} is no helper for one server")
     return match.group(1)
+
+
+TRACKER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+def of_tracker(env: dict | None, token: str) -> tuple[dict | None, bool]:
+    """The other variables of a step, and whether it gets the whole login to the tracking server."""
+    wanted = {name: token.replace("NAME", name) for name in TRACKER}
+    if not env or not wanted.items() <= env.items():
+        return env, False
+    return {name: value for name, value in env.items() if name not in wanted} or None, True
