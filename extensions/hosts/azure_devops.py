@@ -32,7 +32,7 @@ def pipeline(flow: Flow, answers: Answers) -> str:
     head = text_of(*sections, {"variables": [{"template": "variables.yml"}, *own]}, POOL)
     if flow.has_gate:
         about = "# A stage per job: Azure asks for every approval of a stage before the stage starts.\n"
-        stages = [stage(each, answers) for each in flow.jobs.values()]
+        stages = [stage(each, flow, answers) for each in flow.jobs.values()]
         return f"# {flow.title}\n{head}\n{about}{text_below('stages', *stages, as_list=True)}"
     jobs = [job(each, answers, is_stage=False) for each in flow.jobs.values()]
     return f"# {flow.title}\n{head}\n{text_below('jobs', *jobs, as_list=True)}"
@@ -72,11 +72,15 @@ def triggers(flow: Flow) -> CommentedMap:
     return found
 
 
-def stage(each: Job, answers: Answers) -> CommentedMap:
+def stage(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
     """Return a stage of one job."""
     found = CommentedMap(stage=plain(each.id), displayName=each.name)
     if each.needs:
         found["dependsOn"] = inline([plain(other) for other in each.needs])
+    if each.only_if:
+        other, task = flow.teller(each)
+        told = f"dependencies.{plain(other)}.outputs['{plain(other)}.{plain(task)}.{each.only_if}']"
+        found["condition"] = f"and(succeeded(), eq({told}, 'true'))"
     found["jobs"] = [job(each, answers, is_stage=True)]
     return found
 
@@ -124,6 +128,8 @@ def steps(each: Job, answers: Answers) -> CommentedSeq:
 def task(step: Step, answers: Answers) -> dict[str, Any]:
     """Return a step that runs a task, with the tokens that it needs."""
     found: dict[str, Any] = {"script": f"uv run poe {step.run}", "displayName": step.name}
+    if step.says:
+        found["name"] = plain(step.task)
     if step.token:
         found["env"] = {"HOST_TOKEN": "$(System.AccessToken)"}
         if step.template and answers.template_on_server:

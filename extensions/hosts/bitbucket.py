@@ -76,6 +76,8 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
         found["trigger"] = "manual"
     if job.environment:
         found["deployment"] = job.environment
+    if condition := flow.condition(job.id):
+        found["condition"] = {"state": f"{condition} == true"}
     if not flow.replaces:
         found["concurrency-group"] = job.stage or flow.id
     if job.heavy and answers.heavy:
@@ -94,6 +96,8 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
     for each in job.steps:
         found["script"] += [f"uv run poe {each.run}", *([YOURS] * each.yours)]
     found["after-script"] = inline([load("commands")["prune"]])
+    if said := [each.says for each in job.steps if each.says]:
+        found["output-variables"] = inline(said)
     if kept := artifacts(job, flow):
         found["artifacts"] = kept
     return found
@@ -124,7 +128,9 @@ def on_main(flows: Flows, shared: Steps) -> CommentedSeq:
             changed = anchored(f"{flow.id}-paths", CommentedMap(changesets={"includePaths": flow.push}))
             start = len(found)
             for id in flow.jobs:
-                found.append({"step": merged(shared[id], CommentedMap(condition=changed))})
+                # Without the paths nothing says that a later job may run, so its own condition is enough.
+                bare = shared[id] if flow.condition(id) else merged(shared[id], CommentedMap(condition=changed))
+                found.append({"step": bare})
             before(found, start, f"{flow.name}, only if one of its paths has changed.", 6)
     return found
 

@@ -51,6 +51,12 @@ class Step:
     template: bool = False
     tracks: bool = False
     yours: bool = False
+    says: str = ""
+
+    @property
+    def task(self) -> str:
+        """The name of the task, without arguments."""
+        return self.run.split()[0]
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Job:
     stage: str = ""
     may: list[str] = field(default_factory=list)
     only: str = ""
+    only_if: str = ""
     heavy: bool = False
     history: bool = False
 
@@ -118,6 +125,15 @@ class Flow:
     def has_gate(self) -> bool:
         """Whether one of its jobs waits for an approval."""
         return any(job.gate for job in self.jobs.values())
+
+    def teller(self, job: Job) -> tuple[str, str]:
+        """Return the job that says what `only_if` of a job names, and the task of its step."""
+        return next((id, step.task) for id in job.needs for step in self.jobs[id].steps if step.says == job.only_if)
+
+    def condition(self, id: str) -> str:
+        """Return the condition of a job: its own, or that of a job that it needs; empty if it always runs."""
+        job = self.jobs[id]
+        return job.only_if or next(filter(None, map(self.condition, job.needs)), "")
 
 
 def flows_of(answers: Answers) -> dict[str, Flow]:

@@ -98,6 +98,9 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
     if each.only == "change_request":
         found["if"] = "github.event.pull_request.head.repo.full_name == github.repository"
         before(found, "if", "A pull request from a fork may not comment.", 4)
+    elif each.only_if:
+        other, _ = flow.teller(each)
+        found["if"] = f"needs.{other}.outputs.{each.only_if} == 'true'"
     found["runs-on"] = answer("heavy_runner") if each.heavy and answers.heavy else "ubuntu-24.04"
     found["timeout-minutes"] = each.minutes
     if each.environment:
@@ -106,6 +109,10 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
         found["environment"] = "template-update"
         after(found, "environment", "has the token that may push workflows")
     found["permissions"] = permissions(each)
+    if said := {
+        step.says: quoted(f"${{{{ steps.{step.task}.outputs.{step.says} }}}}") for step in each.steps if step.says
+    }:
+        found["outputs"] = inline(said)
     found["env"] = {input.variable: f"${{{{ inputs.{input.name} }}}}" for input in flow.inputs} | {
         "UV_LOCKED": quoted("1")
     }
@@ -156,7 +163,8 @@ def prepare(answers: Answers) -> CommentedMap:
 
 def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
     """Return a step that runs a task, with the tokens that it needs."""
-    found = CommentedMap(name=step.name, run=f"uv run poe {step.run}")
+    found = CommentedMap({"name": step.name} | ({"id": step.task} if step.says else {}))
+    found["run"] = f"uv run poe {step.run}"
     if step.token or each.builds:
         found["env"] = {"HOST_TOKEN": OWN_TOKEN if "propose" in each.may else "${{ github.token }}"}
         if step.template and answers.template_on_server:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tests.pipelines.flows import Flow, Job, Login, Step
+from tests.pipelines.flows import Flow, Job, Login, Step, skipped_together
 from tests.project import registry
 
 UV = registry("tested")["uv"]
@@ -52,6 +52,8 @@ def described_flow(
                 manual="gate" in job,
                 lock="" if flow.get("replaces") else job.get("stage", lock),
                 only=job.get("only", ""),
+                only_if=job.get("only_if", ""),
+                tells={step["says"] for step in kept if "says" in step},
                 runner=heavy_runner if job.get("heavy") else "",
                 history=job.get("history", False),
                 may=set(job.get("may", [])) - missing,
@@ -60,6 +62,7 @@ def described_flow(
                 uv=UV,
                 login=Login(server) if server else None,
             )
+    skipped_together(jobs)
     return Flow(
         jobs=jobs,
         push=when.get("push"),
@@ -155,6 +158,9 @@ DIFFERENCES = {
         Difference("The token is a variable of the project: every job could read it.", jobs(steps=tokenless)),
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
         Difference("A schedule is a setting of the project.", flows(schedule="")),
+        Difference(
+            "No rule can read what an earlier job found: that job cancels others.", jobs(only_if="", tells=set())
+        ),
         Difference("Every flow can be started by hand.", ci_by_hand_beside_others),
     ],
     "bitbucket": [

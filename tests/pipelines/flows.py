@@ -46,6 +46,9 @@ class Job:
     manual: bool = False
     lock: str = ""
     only: str = ""
+    only_if: str = ""
+    """What an earlier job must have told, true or false, or the host skips it and asks nobody."""
+    tells: set[str] = field(default_factory=set)
     runner: str = ""
     history: bool = False
     may: set[str] = field(default_factory=set)
@@ -78,6 +81,19 @@ def ancestors(jobs: dict[str, Job], name: str) -> set[str]:
     if name in found:
         raise UnreadableError(f"{name} waits for itself")
     return found
+
+
+def skipped_together(jobs: dict[str, Job]) -> None:
+    """Give each job the condition of a job that it needs: if that one is skipped, this one is, too."""
+    for name, job in jobs.items():
+        above = [jobs[other].only_if for other in ancestors(jobs, name)]
+        job.only_if = job.only_if or next(filter(None, above), "")
+
+
+def must_tell(jobs: dict[str, Job], job: Job, told: str, by: str) -> None:
+    """A condition reads what a job tells that this job needs; otherwise it never holds."""
+    if by not in job.needs or told not in jobs[by].tells:
+        raise UnreadableError(f"{job.name} waits for {told}, which {by} does not tell it")
 
 
 def reduced(jobs: dict[str, Job]) -> dict[str, set[str]]:

@@ -87,6 +87,10 @@ def strict_bitbucket(folder: Path) -> Path:
         parts[name] = {"not": {}}  # nothing that a render has
     strictly = strict(schema)
     strictly["definitions"]["pipelines_configuration"]["properties"]["definitions"]["properties"]["steps"] = {}
+    # Bitbucket runs both, and its schema knows neither: https://jira.atlassian.com/browse/BCLOUD-24035 (November 2026).
+    strictly["definitions"]["step"]["properties"]["output-variables"] = {"type": "array", "items": {"type": "string"}}
+    strictly["definitions"]["condition"]["properties"]["state"] = {"type": "string"}
+    del strictly["definitions"]["condition"]["required"]
     target = folder / "schema.json"
     target.write_text(json.dumps(strictly), encoding="utf-8")
     return target

@@ -9,7 +9,7 @@ from copier_mlops.hosts.interface import Host, HostError
 from copier_mlops.hosts.settings import load
 from copier_mlops.registry import registry
 
-__all__ = ["Host", "HostError", "connect"]
+__all__ = ["Host", "HostError", "connect", "tell"]
 
 
 def connect() -> Host:
@@ -26,3 +26,16 @@ def connect() -> Host:
         raise HostError(text, f"uvx copier update --data git_host={next(iter(known))}")
     host: Host = importlib.import_module(f"copier_mlops.hosts.{name}").ADAPTER(load())
     return host
+
+
+def tell(name: str, value: bool) -> None:
+    """Tell the host, in a run, whether the jobs whose `only_if` has this name run; a refusal is only printed.
+
+    Without an answer they ask for an approval, and then find that there is nothing to do.
+    """
+    try:
+        host = connect()
+        if host.on_runner():
+            host.tell(name, value)
+    except HostError as error:
+        print(f"{error}\n  until then, the jobs behind the gate wait for an approval, even if there is nothing to do")

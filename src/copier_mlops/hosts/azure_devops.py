@@ -42,6 +42,10 @@ class AzureDevOps(Base):
     example_run = "https://dev.azure.com/ORGANISATION/PROJECT/_build/results?buildId=NUMBER"
     runner = ("TF_BUILD", "true")
 
+    def tell(self, name: str, value: bool) -> None:
+        """Print the command of the log that sets an output variable (Pipelines: logging commands)."""
+        print(f"##vso[task.setvariable variable={name};isOutput=true]{str(value).lower()}", flush=True)
+
     @cached_property
     def place(self) -> tuple[str, str, str]:
         """Collection, project and repository, from the run, from ORG/PROJECT/REPOSITORY, or from the git remote."""

@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
@@ -33,6 +34,8 @@ class Base(ABC):
     name = "the host"
     # A variable that only this host's runners set.
     runner = ("", "")
+    # The variable with the path of the file that hands values to later jobs.
+    outputs = ""
     # The host's own term for a change request.
     request = "pull request"
     # An example of a run's address, for error messages.
@@ -62,6 +65,12 @@ class Base(ABC):
         """Return whether this process is a step of a run on the host, without calling the API."""
         variable, value = self.runner
         return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
+
+    def tell(self, name: str, value: bool) -> None:
+        """Write the value where this host's conditions read it: the file of `outputs`, if it has one."""
+        if self.outputs:
+            with Path(self.need(self.outputs)).open("a", encoding="utf-8") as file:
+                file.write(f"{name}={str(value).lower()}\n")
 
     @abstractmethod
     def change_request(self) -> ChangeRequest | None:

@@ -39,6 +39,7 @@ class GitHub(Base):
     name = "GitHub"
     example_run = "https://github.com/OWNER/NAME/actions/runs/NUMBER"
     runner = ("GITHUB_ACTIONS", "true")
+    outputs = "GITHUB_OUTPUT"
 
     @property
     def repository(self) -> str:

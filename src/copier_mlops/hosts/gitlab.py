@@ -127,6 +127,17 @@ class GitLab(Base):
             raise HostError(text, "uv run poe host-setup, on your laptop") from None
         return str(made["web_url"])
 
+    def tell(self, name: str, value: bool) -> None:
+        """Cancel the jobs that the value closes (Jobs: cancel): rules are read before a pipeline starts."""
+        if value:
+            return
+        known = flows(level())
+        closed = {job for job, (flow, id) in job_ids().items() if known[flow]["jobs"][id].get("only_if") == name}
+        right = "cancel jobs (a role that may merge into the main branch, scope api)"
+        for each in self.api.pages(self.path("pipelines", self.need("CI_PIPELINE_ID"), "jobs"), right, per_page=100):
+            if each["name"] in closed and each["status"] == "created":
+                self.api.send("POST", self.path("jobs", each["id"], "cancel"), right, {})
+
     def find_run(self, reference: str) -> Run:
         """Get a pipeline and list its jobs, which have their artifacts (Pipelines: get; Jobs: list those of one)."""
         number = self.run_number(reference, RUN, self.repository)

@@ -127,6 +127,9 @@ class Host(Protocol):
     def find_run(self, reference: str) -> Run:
         """Return a run and its artifacts, by its number or by its address in a browser."""
 
+    def tell(self, name: str, value: bool) -> None:
+        """Tell the jobs of this run whose `only_if` has this name whether they run."""
+
     def protection(self, gate: str) -> Protection | None:
         """Return the approvers of this gate, or None if it has none."""
 

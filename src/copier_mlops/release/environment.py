@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from copier_mlops import handover
+from copier_mlops import handover, hosts
 from copier_mlops.command import CommandError
 from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval, context, runner
@@ -99,6 +99,7 @@ def plan(arguments: list[str] | None = None) -> None:
     names = [each.name for each, _ in changes(settings, options.teardown)]
     document = {"environment": settings.environment, "teardown": options.teardown, "resources": names}
     handover.write("plan", "plan", document)
+    hosts.tell("changes", bool(names))
     verb = "take down" if options.teardown else "make"
     print(f"plan: {settings.environment}: " + ("nothing to do" if not names else f"{verb} {len(names)}"))
     for name in names:

@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from copier_mlops import handover
+from copier_mlops import handover, hosts
 from copier_mlops.project import load_settings
 from copier_mlops.release import settings as release
 from copier_mlops.tracking import models, server
@@ -117,6 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
     require_run(client, run["run_id"])
     document = verdict(client, run)
     handover.write("judge", "verdict", document)
+    hosts.tell("promoted", document["promoted"])
     print(f"judge: {'promoted' if document['promoted'] else 'not promoted'}: {document['reason']}")
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.flows import Flow, Job, Step, UnreadableError, must_tell, skipped_together
 from tests.pipelines.read import login
 from tests.pipelines.read.text import load, same, take
 
@@ -21,6 +21,8 @@ IDENTITY = {"SYSTEM_OIDCREQUESTURI": "$(System.OidcRequestUri)"}
 SOURCES = "$(Build.SourcesDirectory)/"
 # Variables that only this host has.
 OWN = {"UV_VERSION", "UV_CACHE_DIR", "HEAVY_POOL"}
+# A stage has one job of its name, and a step has the name of its task.
+TOLD = re.compile(r"and\(succeeded\(\), eq\(dependencies\.(\w+)\.outputs\['\1\.(\w+)\.(\w+)'\], 'true'\)\)")
 EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 
 
@@ -61,11 +63,27 @@ def staged(folder: Path, stages: list, values: dict[str, str]) -> dict[str, Job]
     """Stages of one job each: all approvals of a stage are asked for before it starts."""
     found = {}
     for stage in stages:
-        id_, name, needs, (one,) = take(stage, "stage", "displayName", "dependsOn", "jobs")
+        id_, name, needs, condition, (one,) = take(stage, "stage", "displayName", "dependsOn", "condition", "jobs")
         key, read = job(folder, one, values)
         same((key.replace("-", "_"), read.name, read.needs), (id_, name, set()))
         found[key] = replace(read, needs={each.replace("_", "-") for each in needs or []})
+        if condition:
+            found[key].only_if = told(found, found[key], condition)
+    if unread := [name for job in found.values() for name in job.tells if name.endswith(".")]:
+        raise UnreadableError(f"no condition reads what {unread} tell")
+    skipped_together(found)
     return found
+
+
+def told(found: dict[str, Job], job: Job, condition: str) -> str:
+    """What a condition reads; a file does not say what a step tells, only by which name it is asked."""
+    match = TOLD.fullmatch(condition)
+    if not match:
+        raise UnreadableError(f"nobody knows when `{condition}` holds")
+    by, step, name = match.groups()
+    must_tell(found, job, f"{step}.", by.replace("_", "-"))
+    found[by.replace("_", "-")].tells = {name}
+    return name
 
 
 def ungated(folder: Path, jobs: list, values: dict[str, str]) -> dict[str, Job]:
@@ -219,7 +237,7 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
         same((path, artifact), (f"{SOURCES}build/{id_}", id_))
         found.keeps = True
     elif "script" in step:
-        run, name, env = take(step, "script", "displayName", "env")
+        run, name, called, env = take(step, "script", "displayName", "name", "env")
         if name == "Install uv":
             same((run, env), ("python -m pip install uv==$(UV_VERSION)", None))
             found.uv = values["UV_VERSION"]
@@ -233,6 +251,9 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
             env, tracks = login.of_tracker(env, "$(NAME)")
             logs_in = run.startswith("uv run poe login")
             same(env, *([TOKEN | IDENTITY] if logs_in else [None, TOKEN, TOKEN | TEMPLATE]))
+            if called:
+                same(run.replace("-", "_").split()[:4], ["uv", "run", "poe", called])
+                found.tells.add(f"{called}.")
             found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks))
             found.may |= {"cloud"} if logs_in else set()
     else:

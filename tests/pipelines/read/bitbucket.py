@@ -60,11 +60,12 @@ def pushed(items: list, flows: dict[str, Flow], version: str) -> None:
             raise UnreadableError(f"nobody knows the step {step.get('name')}")
         parts.setdefault(homes[step["name"]], []).append(step)
     for name, steps in parts.items():
-        conditions = [step.get("condition") for step in steps]
+        # A step that waits for what an earlier one tells needs no paths: without the earlier one, nothing is told.
+        conditions = [step.get("condition") for step in steps if "state" not in (step.get("condition") or {})]
         if conditions.count(conditions[0]) < len(conditions):
             raise UnreadableError(f"the steps of {name} have different conditions on a push")
         paths = take(take(conditions[0], "changesets")[0], "includePaths")[0] if conditions[0] else []
-        bare = [{"step": {key: value for key, value in step.items() if key != "condition"}} for step in steps]
+        bare = [{"step": {key: value for key, value in step.items() if value != conditions[0]}} for step in steps]
         flow = flows[name]
         here = jobs(bare, version)
         alone = {id_: job for id_, job in flow.jobs.items() if id_ not in here}
@@ -76,6 +77,14 @@ def pushed(items: list, flows: dict[str, Flow], version: str) -> None:
         flow.push = paths
 
 
+def told(condition: dict | None) -> str:
+    """What an earlier step must have told."""
+    state = take(condition, "state")[0] if condition else " == true"
+    name, _, value = state.partition(" == ")
+    same(value, "true")
+    return name
+
+
 def jobs(items: list, version: str) -> dict[str, Job]:
     """The steps of a pipeline, each of which waits for the one before."""
     found: dict[str, Job] = {}
@@ -83,6 +92,8 @@ def jobs(items: list, version: str) -> dict[str, Job]:
     for position, item in enumerate(items):
         id_, job = understand(take(item, "step")[0], kept, version)
         job.needs = set(list(found)[-1:])
+        if job.only_if and not any(job.only_if in other.tells for other in found.values()):
+            raise UnreadableError(f"{job.name} waits for {job.only_if}, which no step before it tells")
         if job.manual and not position:
             raise UnreadableError("the first step of a pipeline cannot wait for a person")
         found[id_] = job
@@ -91,10 +102,11 @@ def jobs(items: list, version: str) -> dict[str, Job]:
 
 
 def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
-    keys = "name trigger deployment concurrency-group runs-on max-time oidc clone services"
-    name, trigger, deployment, group, runner, minutes, oidc, clone, services, caches, script, after, artifacts = take(
-        step, *keys.split(), "caches", "script", "after-script", "artifacts"
+    keys = "name trigger deployment condition concurrency-group runs-on max-time oidc clone services caches script"
+    name, trigger, deployment, condition, group, runner, minutes, oidc, clone, services, caches, script, *ends = take(
+        step, *keys.split(), "after-script", "output-variables", "artifacts"
     )
+    after, tells, artifacts = ends
     same(trigger, None, "manual")
     same(clone, None, {"depth": "full"})
     same(oidc, None, "true")
@@ -121,6 +133,8 @@ def understand(step: dict, kept: set[str], version: str) -> tuple[str, Job]:
         environment=deployment or "",
         manual=trigger == "manual",
         lock=group or "",
+        only_if=told(condition),
+        tells=set(tells or []),
         runner=runner[2] if runner else "",
         history=bool(clone),
         may={"cloud"} if oidc else set(),

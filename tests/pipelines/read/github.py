@@ -1,14 +1,16 @@
 """GitHub's workflows, read back without the help of what wrote them."""
 
+import re
 from pathlib import Path
 
-from tests.pipelines.flows import Flow, Job, Step, UnreadableError
+from tests.pipelines.flows import Flow, Job, Step, UnreadableError, must_tell, skipped_together
 from tests.pipelines.read import login
 from tests.pipelines.read.text import load, pinned, same, take
 from tests.project import registry
 
 PINS = {pin["uses"]: pin["commit"] for pin in registry("hosts")["github"]["actions"].values()}
 OWN_BRANCH = "github.event.pull_request.head.repo.full_name == github.repository"
+TOLD = re.compile(r"needs\.(?P<by>[\w-]+)\.outputs\.(?P<told>\w+) == 'true'")
 TOKEN = {"HOST_TOKEN": "${{ github.token }}"}
 # GitHub's own token may not push a change of workflows.
 PUSHING = {"HOST_TOKEN": "${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}"}
@@ -35,6 +37,11 @@ def workflow(project: Path, document: dict) -> Flow:
     same(group, "-".join(["${{ github.workflow }}", "${{ github.ref }}", *("${{ inputs." + n + " }}" for n in inputs)]))
     same(cancel, "true", "false")
     found = {name: job(project, name, each) for name, each in jobs.items()}
+    for name, each in found.items():
+        if told := TOLD.fullmatch(jobs[name].get("if", "")):
+            must_tell(found, each, told["told"], told["by"])
+            each.only_if = told["told"]
+    skipped_together(found)
     for name in inputs:
         variables = {key for each in found.values() for key, text in each.variables.items() if text == f"input {name}"}
         inputs[name]["variable"] = ", ".join(variables)
@@ -63,16 +70,19 @@ def asked(each: dict) -> dict:
 
 
 def job(project: Path, name: str, document: dict) -> Job:
-    keys = ["name", "needs", "if", "runs-on", "timeout-minutes", "environment", "permissions", "env", "steps"]
-    title, needs, condition, runner, minutes, environment, permissions, variables, steps = take(document, *keys)
-    same(condition, None, OWN_BRANCH)
+    keys = "name needs if runs-on timeout-minutes environment permissions outputs env steps"
+    title, needs, condition, runner, minutes, environment, permissions, outputs, variables, steps = take(
+        document, *keys.split()
+    )
+    if not TOLD.fullmatch(condition or ""):
+        same(condition, None, OWN_BRANCH)
     found = Job(
         steps=[],
         name=title,
         minutes=int(minutes or 0),
         needs=set(needs or []),
         environment=environment or "",
-        only="change_request" if condition else "",
+        only="change_request" if condition == OWN_BRANCH else "",
         runner="" if runner == "ubuntu-24.04" else runner,
         variables={key: text.replace("${{ inputs.", "input ").replace(" }}", "") for key, text in variables.items()},
     )
@@ -82,8 +92,9 @@ def job(project: Path, name: str, document: dict) -> Job:
         if each.get("name") == "Install":
             install(each, found, TEMPLATE["TEMPLATE_TOKEN"])
         elif "run" in each:
-            title, run, env = take(each, "name", "run", "env")
+            title, id_, run, env = take(each, "name", "id", "run", "env")
             env, tracks = login.of_tracker(env, "${{ secrets.NAME }}")
+            found.tells |= told_by(id_, run, outputs or {})
             own = PUSHING if permissions.get("contents") == "write" else TOKEN
             same(env, None, own, own | TEMPLATE)
             found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks))
@@ -91,8 +102,16 @@ def job(project: Path, name: str, document: dict) -> Job:
             use(project, each, found, name)
     same(permissions.get("packages"), None, "write")
     found.builds = permissions.pop("packages", "") == "write"
+    same(found.tells, set(outputs or {}))
     found.may = rights(permissions, any("gate-check" in step.run for step in found.steps))
     return found
+
+
+def told_by(id_: str | None, run: str, outputs: dict[str, str]) -> set[str]:
+    """The outputs of a job that one of its steps writes; a step is called as its task."""
+    if id_:
+        same(run.split()[:4], ["uv", "run", "poe", id_])
+    return {name for name, value in outputs.items() if id_ and value == f"${{{{ steps.{id_}.outputs.{name} }}}}"}
 
 
 def rights(permissions: dict, is_gated: bool) -> set[str]:

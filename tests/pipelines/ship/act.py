@@ -40,7 +40,8 @@ def run(shop: Shop, flow: str, store: Path) -> Result:
     variables = shop.variables()
     readable(clone.path, variables["HOST_TOKEN"])
     kept = {"UV_PROJECT_ENVIRONMENT": clone.environment["UV_PROJECT_ENVIRONMENT"], "STORE": str(store)}
-    given = {name: value for name, value in variables.items() if name != "HOST_TOKEN"} | kept
+    # act has a file of its own for what a step tells later jobs.
+    given = {name: value for name, value in variables.items() if name not in ("HOST_TOKEN", "GITHUB_OUTPUT")} | kept
     environment = [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
     try:
         done = subprocess.run(

@@ -3,6 +3,7 @@
 Each job gets a fresh copy of the commit, with what the jobs that it takes have left and with nothing else.
 """
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from tests.pipelines.ship.result import Result
 from tests.pipelines.ship.shop import Shop
 from tests.project import registry
 
+# How a job tells later ones something, where it is not a line of a file.
+IN_THE_LOG = {"azure_devops": r"^##vso\[task\.setvariable variable=(\w+);isOutput=true\](\w+)$"}
 # What a host's runner tells a job, beside what it tells all of them: by the job's id and its environment.
 Told = Callable[[str, str], dict[str, str]]
 
@@ -25,7 +28,10 @@ def runner(host: str, told: Told, approved: set[str]) -> Callable[[Shop, str, Pa
     def run(shop: Shop, flow: str, store: Path) -> Result:
         store.mkdir(parents=True)
         result = Result()
+        heard: dict[str, str] = {}
         for name, job in READERS[host](shop.project.path)[flow].jobs.items():
+            if job.only_if and heard.get(job.only_if) != "true":
+                continue
             if job.environment in registry("gates") and job.environment not in approved:
                 break
             result.jobs.append(job.name)
@@ -33,9 +39,17 @@ def runner(host: str, told: Told, approved: set[str]) -> Callable[[Shop, str, Pa
             if not run_job(shop, name, job, store, variables, result):
                 result.failed = True
                 break
+            heard |= told_by(host, job, result.printed, shop.folder / "outputs")
         return result
 
     return run
+
+
+def told_by(host: str, job: Job, printed: str, outputs: Path) -> dict[str, str]:
+    """What a job has told later ones; a host hands on only what the job declares."""
+    in_file = outputs.read_text(encoding="utf-8") if outputs.exists() else ""
+    found = re.findall(IN_THE_LOG[host], printed, re.M) if host in IN_THE_LOG else re.findall(r"(\w+)=(\w+)", in_file)
+    return {name: value for name, value in found if name in job.tells}
 
 
 def without_token(variables: dict[str, str]) -> dict[str, str]:

@@ -149,6 +149,7 @@ def runner(server: Server, folder) -> dict[str, str]:
         "BITBUCKET_PR_DESTINATION_BRANCH": "main",
         "BITBUCKET_DEPLOYMENT_ENVIRONMENT": "prod",
         "BITBUCKET_STEP_TRIGGERER_UUID": "{u-1}",
+        "BITBUCKET_PIPELINES_VARIABLES_PATH": str(folder / "outputs"),
         "HOST_API": server.url,
         "HOST_TOKEN": TOKEN,
     }

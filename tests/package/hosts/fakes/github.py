@@ -238,6 +238,7 @@ def runner(server: Server, folder) -> dict[str, str]:
         "GITHUB_REPOSITORY": REPOSITORY,
         "GITHUB_RUN_ID": "99",
         "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_OUTPUT": str(folder / "outputs"),
         "HOST_TOKEN": TOKEN,
     }
 

@@ -35,6 +35,8 @@ class State:
         self.schedules: list[dict] = []
         self.deployments: list[dict] = []
         self.started: list[dict] = []
+        self.waiting = {50: "train", 51: "release", 52: "package", 53: "deploy-prod", 54: "provision-apply"}
+        self.canceled: list[str] = []
         self.archives = {job: zipped(files, f"build/{job}/") for job, files in KEPT.items()}
         self.expired: set[str] = set()
         self.run = True
@@ -261,6 +263,17 @@ def _artifacts(server: Server, state: State, root: str) -> None:
     server.on("GET", f"{root}/pipelines/{NUMBER}", found)
     server.on("GET", f"{root}/pipelines/7", lambda _: missing())
     server.on("GET", f"{root}/pipelines/{NUMBER}/jobs", jobs, "per_page")
+
+    def cancel(request: Request) -> Reply:
+        state.canceled.append(state.waiting[int(request.parts["id"])])
+        return Reply({"status": "canceled"}, 201)
+
+    def of_this_run(_: Request) -> list:
+        states = {"train": "success", "release": "created"}
+        return [{"id": id_, "name": name, "status": states.get(name, "created")} for id_, name in state.waiting.items()]
+
+    server.on("GET", f"{root}/pipelines/9/jobs", of_this_run, "per_page")
+    server.on("POST", rf"{root}/jobs/(?P<id>\d+)/cancel", cancel, body=exactly())
     server.on("GET", f"{root}/jobs/90", lambda _: {"id": 90, "pipeline": {"id": int(NUMBER)}})
     server.on("GET", f"{root}/jobs/7", lambda _: missing())
     server.on("GET", rf"{root}/jobs/(?P<id>\d+)/artifacts", archive)
@@ -277,6 +290,7 @@ def runner(server: Server, folder) -> dict[str, str]:
         "CI_PROJECT_URL": f"{server.url}/acme/kredit",
         "CI_PIPELINE_URL": "https://gitlab.com/acme/kredit/-/pipelines/99",
         "CI_JOB_ID": "77",
+        "CI_PIPELINE_ID": "9",
         "CI_ENVIRONMENT_NAME": "prod",
         "CI_MERGE_REQUEST_IID": "5",
         "CI_MERGE_REQUEST_PROJECT_ID": PROJECT,
