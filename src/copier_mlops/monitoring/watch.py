@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
+from copier_mlops.command import CommandError, run
 from copier_mlops.hosts import connect
 from copier_mlops.monitoring.settings import load
-from copier_mlops.project import Settings, answer, entry, load_settings, root
-from copier_mlops.registry import registry
+from copier_mlops.project import Settings, answer, entry, level, load_settings, root
+from copier_mlops.registry import flows, registry
 from copier_mlops.release import verify
 from copier_mlops.tracking import models, server
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 # The team's file, which may check more than `problems` does.
 ENTRY = "operation/monitoring/prediction_monitoring.py"
 DAY = 24 * 60 * 60
+COMMIT = re.compile("[0-9a-f]{40,64}")
+# The newest runs that are compared with HEAD.
+RUNS = 100
 # A healthy service answers at once.
 SECONDS = 10
 
@@ -28,6 +34,27 @@ SECONDS = 10
 def age_in_days(version: ModelVersion) -> float:
     """Return the days since a version was registered."""
     return (time.time() - version.creation_timestamp / 1000) / DAY
+
+
+def trained_before(client: MlflowClient, version: ModelVersion) -> str:
+    """Return the commit of a run that had the data, code and parameters of HEAD; empty if there is no such run.
+
+    A commit that this clone does not have counts as a change, and so does a run with uncommitted changes.
+    """
+    experiment = client.get_run(str(version.run_id)).info.experiment_id
+    runs = client.search_runs([experiment], "tags.`git.dirty` = 'false'", max_results=RUNS)
+    commits = dict.fromkeys(each.data.tags.get("git.commit", "") for each in runs)
+    return next((each for each in commits if COMMIT.fullmatch(each) and _is_as_head(each)), "")
+
+
+def _is_as_head(commit: str) -> bool:
+    # A push of these paths to main starts cd: they decide the model.
+    paths = flows(level())["cd"]["when"]["push"]
+    try:
+        run("git", "diff", "--quiet", commit, "HEAD", "--", *(path.removesuffix("/**") for path in paths))
+    except CommandError:
+        return False
+    return True
 
 
 def problems(version: ModelVersion, settings: Settings, seconds: float = SECONDS) -> list[str]:
@@ -68,16 +95,24 @@ def look(version: ModelVersion, settings: Settings) -> list[str]:
 def watch(environment: str) -> dict[str, Any]:
     """Return the problems of the service, the age of its model, and whether training is due."""
     settings, monitoring = load_settings(environment), load(environment)
-    version = models.current(server.connect(settings), settings)
+    client = server.connect(settings)
+    version = models.current(client, settings)
     if version is None:
         return {"environment": environment, "version": None, "problems": ["nothing is released yet"], "due": False}
     age = age_in_days(version)
+    old = age > monitoring.max_age_days
+    before = trained_before(client, version) if old else ""
     return {
         "environment": environment,
         "version": str(version.version),
         "problems": look(version, settings),
         "age_in_days": round(age, 2),
-        "due": age > monitoring.max_age_days,
+        "due": old and not before,
+        **(
+            {"reason": f"the model is old, but nothing has changed since commit {before[:12]} was trained"}
+            if before
+            else {}
+        ),
     }
 
 

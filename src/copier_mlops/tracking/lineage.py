@@ -17,11 +17,14 @@ LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "mlflow", "d
 
 
 def git_state(root: Path) -> dict[str, str]:
-    """`commit`, `branch` and `dirty` (true or false) of the work tree; all empty if there is no commit."""
+    """`commit`, `branch` and `dirty` (true or false) of the work tree; all empty if there is no commit.
+
+    A dvc.lock that the run itself wrote makes nothing dirty.
+    """
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if not commit:
         return {"commit": "", "branch": "", "dirty": ""}
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock")
     return {
         "commit": commit,
         "branch": _git(root, "rev-parse", "--abbrev-ref", "HEAD"),

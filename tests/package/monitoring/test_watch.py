@@ -8,8 +8,9 @@ import pytest
 from copier_mlops import handover
 from copier_mlops.monitoring import problems, watch
 from copier_mlops.project import Settings, load_settings, root
-from copier_mlops.tracking import models, register
+from copier_mlops.tracking import lineage, models, register
 from tests.package.shared import new_database, tracked, uri
+from tests.project import commit, run
 
 OWN = """
 from copier_mlops.monitoring import problems
@@ -90,3 +91,66 @@ def test_a_deployment_that_does_not_answer_is_a_problem(prod):
     version.tags["deployed.prod"] = json.dumps(document)
     (problem,) = problems(version, prod, seconds=0)
     assert problem.startswith("version 1 does not answer at http://127.0.0.1:9 after 0 seconds")
+
+
+def head() -> str:
+    return run(root(), "git", "rev-parse", "HEAD").strip()
+
+
+@pytest.fixture
+def trained(prod, tmp_path, monkeypatch) -> str:
+    """The commit that was trained last, in a project whose model is old."""
+    monkeypatch.setenv("MONITORING_MAX_AGE_DAYS", "0.000001")
+    tracked(prod, tmp_path / "model.skops", **{"git.commit": head(), "git.dirty": "false"})
+    return head()
+
+
+def change(monkeypatch, path: str, text: str) -> None:
+    """Commit a change, in a clone of the project, and go there."""
+    clone = root().with_name(f"clone-{len(list(root().parent.iterdir()))}")
+    run(root().parent, "git", "clone", "--quiet", str(root()), str(clone))
+    (clone / path).write_text((clone / path).read_text() + text)
+    commit(clone)
+    monkeypatch.chdir(clone)
+
+
+def test_an_old_model_on_unchanged_data_code_and_parameters_starts_no_training(prod, trained, monkeypatch, capsys):
+    monkeypatch.setattr(watch, "start_training", lambda: pytest.fail("it was started"))
+    with pytest.raises(SystemExit):
+        watch.main([])
+    printed = capsys.readouterr().out
+    assert "monitor: due: False" in printed
+    assert f"nothing has changed since commit {trained[:12]} was trained" in printed
+
+
+@pytest.mark.parametrize(
+    ("path", "is_due"), [("params.yaml", True), ("data/raw/german_credit.csv.dvc", True), ("README.md", False)]
+)
+def test_what_decides_the_model_makes_an_old_one_due(prod, trained, monkeypatch, path, is_due):
+    change(monkeypatch, path, "# changed\n")
+    assert head() != trained
+    assert watch.watch("prod")["due"] == is_due
+
+
+@pytest.mark.parametrize(
+    ("commit_id", "dirty"), [("1" * 40, "false"), ("--help", "false"), ("", "false"), (None, "true")]
+)
+def test_a_run_that_says_nothing_about_head_hides_no_training(prod, tmp_path, monkeypatch, commit_id, dirty):
+    here = root()
+    change(monkeypatch, "params.yaml", f"# {commit_id} {dirty}\n")
+    there = root()
+    tags = {"git.commit": head() if commit_id is None else commit_id, "git.dirty": dirty}
+    monkeypatch.chdir(here)
+    tracked(prod, tmp_path / "model.skops", **tags)
+    monkeypatch.chdir(there)
+    monkeypatch.setenv("MONITORING_MAX_AGE_DAYS", "0.000001")
+    assert watch.watch("prod")["due"]
+
+
+@pytest.mark.parametrize(("path", "dirty"), [("dvc.lock", "false"), ("params.yaml", "true")])
+def test_only_what_a_run_did_not_write_itself_makes_it_dirty(prod, monkeypatch, path, dirty):
+    change(monkeypatch, "params.yaml", f"# {path}\n")
+    (root() / "dvc.lock").touch()
+    commit(root())
+    (root() / path).write_text("schema: '2.0'\n")
+    assert lineage.git_state(root())["dirty"] == dirty

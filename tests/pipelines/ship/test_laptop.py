@@ -71,6 +71,9 @@ def test_production_is_watched_and_an_old_model_is_trained_again(shop):
     assert "problems: []" in shop.project.run("uv run poe monitor")
     shop.project.run("uv run poe monitor --dry-run", MONITORING_MAX_AGE_DAYS="0.000001", **shop.variables())
     assert shop.state.started == []
+    printed = shop.project.run("uv run poe monitor", MONITORING_MAX_AGE_DAYS="0.000001", **shop.variables())
+    assert "nothing has changed since commit" in printed and shop.state.started == []
+    shop.edit("params.yaml", "seed: 42", "seed: 43")
     shop.project.run("uv run poe monitor", MONITORING_MAX_AGE_DAYS="0.000001", **shop.variables())
     assert [each["ref"] for each in shop.state.started] == ["main"]
 
