@@ -147,7 +147,7 @@ def variables(answers: Answers) -> str:
         UV_VERSION=load("tested")["uv"], UV_LOCKED=quoted("1"), UV_CACHE_DIR="$(Pipeline.Workspace)/.uv-cache"
     )
     if answers.heavy:
-        found["HEAVY_POOL"] = answer("heavy_runner")
+        found["HEAVY_POOL"] = quoted(answer("heavy_runner"))
         before(found, "HEAVY_POOL", "The agent pool of heavy steps.", 2)
     return f"# Variables of every pipeline in this folder. Managed by the template.\n{text_of({'variables': found})}"
 

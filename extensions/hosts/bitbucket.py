@@ -81,7 +81,7 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
     if not flow.replaces:
         found["concurrency-group"] = job.stage or flow.id
     if job.heavy and answers.heavy:
-        found["runs-on"] = inline(["self.hosted", "linux", answer("heavy_runner")])
+        found["runs-on"] = inline(["self.hosted", "linux", quoted(answer("heavy_runner"))])
     found["max-time"] = job.minutes
     if "cloud" in job.may:
         found["oidc"] = True

@@ -57,6 +57,7 @@ def triggers(flow: Flow) -> CommentedMap:
         found["push"] = {"branches": inline(["main"])} | ({"paths": flow.push} if flow.push else {})
     if flow.change_request:
         found["pull_request"] = None
+        found["merge_group"] = None
     if flow.schedule:
         found["schedule"] = [{"cron": flow.schedule}]
     if flow.manual:
@@ -101,7 +102,7 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
     elif each.only_if:
         other, _ = flow.teller(each)
         found["if"] = f"needs.{other}.outputs.{each.only_if} == 'true'"
-    found["runs-on"] = answer("heavy_runner") if each.heavy and answers.heavy else "ubuntu-24.04"
+    found["runs-on"] = quoted(answer("heavy_runner")) if each.heavy and answers.heavy else "ubuntu-24.04"
     found["timeout-minutes"] = each.minutes
     if each.environment:
         found["environment"] = each.environment

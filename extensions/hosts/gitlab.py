@@ -126,7 +126,7 @@ def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
     if needs or flow.push:
         found["needs"] = inline(needs)
     if each.heavy and answers.heavy:
-        found["tags"] = inline([answer("heavy_runner")])
+        found["tags"] = inline([quoted(answer("heavy_runner"))])
     found["timeout"] = f"{each.minutes} minutes"
     if each.environment:
         found["environment"] = each.environment

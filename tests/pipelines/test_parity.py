@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import pytest
+import yaml
 
 from tests.pipelines.described import DIFFERENCES, described
 from tests.pipelines.hosts import READERS, faults
@@ -38,6 +39,23 @@ def test_heavy_steps_run_where_the_team_wants_them(render, host):
     project = render(git_host=host, maturity_level=4, heavy_runner="gpu")
     assert faults(host, project, 4, heavy_runner="gpu") == []
     assert bool(faults(host, project, 4)) == (host != "forgejo")
+
+
+def scalars(document: object) -> list:
+    """All keys and values of a document, as YAML's own types."""
+    if isinstance(document, dict):
+        return [each for pair in document.items() for part in pair for each in scalars(part)]
+    return [each for part in document for each in scalars(part)] if isinstance(document, list) else [document]
+
+
+@pytest.mark.parametrize("host", [host for host in READERS if host != "forgejo"])
+@pytest.mark.parametrize("runner", ["3.10", "on", "0777", "1e3"])
+def test_a_runner_whose_name_looks_like_a_number_stays_text(render, host, runner):
+    project = render(git_host=host, maturity_level=3, heavy_runner=runner)
+    paths = [path for path in matches(HOSTS[host]["paths"]).match_files(files(project)) if path.endswith(".yml")]
+    every = [each for path in paths for each in scalars(yaml.safe_load((project / path).read_text(encoding="utf-8")))]
+    assert runner in every
+    assert faults(host, project, 3, heavy_runner=runner) == []
 
 
 @pytest.mark.parametrize("host", READERS)

@@ -25,8 +25,12 @@ def read(project: Path) -> dict[str, Flow]:
 def workflow(project: Path, document: dict) -> Flow:
     _, on, permissions, concurrency, jobs = take(document, "name", "on", "permissions", "concurrency", "jobs")
     same(permissions, {})
-    push, request, schedule, manual = take(on, "push", "pull_request", "schedule", "workflow_dispatch")
+    push, request, queue, schedule, manual = take(
+        on, "push", "pull_request", "merge_group", "schedule", "workflow_dispatch"
+    )
     same(request, None, "")
+    # A merge queue waits for the checks of a change request.
+    same(("merge_group" in on, queue), ("pull_request" in on, request))
     inputs, paths = {}, None
     if push is not None:
         branches, paths = take(push, "branches", "paths")
