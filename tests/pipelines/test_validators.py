@@ -90,7 +90,7 @@ def strict_bitbucket(folder: Path) -> Path:
     # Bitbucket runs both, and its schema knows neither: https://jira.atlassian.com/browse/BCLOUD-24035 (November 2026).
     strictly["definitions"]["step"]["properties"]["output-variables"] = {"type": "array", "items": {"type": "string"}}
     strictly["definitions"]["condition"]["properties"]["state"] = {"type": "string"}
-    del strictly["definitions"]["condition"]["required"]
+    strictly["definitions"]["condition"].pop("required", None)
     target = folder / "schema.json"
     target.write_text(json.dumps(strictly), encoding="utf-8")
     return target
