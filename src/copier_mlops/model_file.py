@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from copier_mlops.pipeline.queued import refuse_other_code
+
 # Types of the candidates that skops does not trust by default. A file with any other type is refused.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 # Zeros shrink to a thousandth in an archive. A forest takes about 80 bytes a node: 12 million nodes are allowed.
@@ -45,7 +47,11 @@ def save(model: Any, path: Path) -> None:
 
     skops names objects by their memory address and stores the time in its archive. Here both become constants, so that
     the file changes only if the model changes.
+
+    Raises:
+        SystemExit: DVC runs a queued experiment, with code that is not the queued code.
     """
+    refuse_other_code()
     # Imported late: skops and scikit-learn take a second, and a hash needs neither.
     import skops.io  # type: ignore[import-untyped]
 
