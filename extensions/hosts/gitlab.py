@@ -150,7 +150,7 @@ def job_variables(each: Job) -> CommentedMap:
     if "comment" in each.may:
         found["HOST_TOKEN"] = "$COMMENT_TOKEN"  # noqa: S105
     if each.builds:
-        found |= {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        found |= {"BUILDAH_ISOLATION": "chroot", "BUILDAH_LAYERS": quoted("false"), "STORAGE_DRIVER": "vfs"}
     return found
 
 

@@ -117,5 +117,12 @@ def test_a_flow_has_the_steps_of_its_level_and_its_cloud():
     assert "smoke" in runs[Answers(2)]
     assert "login" not in [step.run for step in flows_of(Answers(3))["cd"].jobs["train"].steps]
     steps = [step.run for step in flows_of(Answers(3, cloud=True))["cd"].jobs["train"].steps]
-    assert steps == ["login", "train --no-track", "login", "track", "push"]  # tokens expire while it trains
+    assert steps == [
+        "deploy --check",
+        "login",
+        "train --no-track",
+        "login",
+        "track",
+        "push",
+    ]  # tokens expire while it trains
     assert "report" not in flows_of(Answers(2))["ci"].jobs

@@ -32,6 +32,8 @@ def build(program: str, context: Path, image: str, labels: dict[str, str]) -> No
         SystemExit: The build or the push failed.
     """
     named = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
-    show("package", program, "build", f"--tag={image}", *named, str(context))
+    # podman's own format keeps no HEALTHCHECK, for which compose waits.
+    form = ["--format=docker"] if program == "podman" else []
+    show("package", program, "build", *form, f"--tag={image}", *named, str(context))
     if is_elsewhere(image):
         show("package", program, "push", image)

@@ -72,6 +72,13 @@ def test_an_image_is_pushed_if_its_name_begins_with_a_registry(programs, image, 
     assert push == ([f"docker push {image}"] if pushed else [])
 
 
+def test_podman_keeps_the_health_check_of_the_image(programs):
+    """Its own format has none, and compose waits for it."""
+    asked = programs("podman")
+    containers.build("podman", Path("context"), "credit:3", {})
+    assert asked.read_text() == "podman build --format=docker --tag=credit:3 context\n"
+
+
 def test_a_build_that_fails_is_named(programs):
     programs("docker", failing="build")
     with pytest.raises(SystemExit, match=r"package: `docker build .*` ended with 1"):

@@ -17,7 +17,7 @@ OWN_BRANCH = f"{REQUEST} && $CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQ
 GIVEN = "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"
 AUDIENCES = ("sts.amazonaws.com", "api://AzureADTokenExchange", "iam.googleapis.com")
 IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
-BUILDS = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+BUILDS = {"BUILDAH_ISOLATION": "chroot", "BUILDAH_LAYERS": "false", "STORAGE_DRIVER": "vfs"}
 CACHE = {"key": {"files": ["uv.lock"]}, "paths": [".uv-cache"]}
 PRUNE = ["uv cache prune --ci"]
 
