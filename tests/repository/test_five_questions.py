@@ -46,7 +46,7 @@ def test_each_engine_has_a_module_of_its_name():
     """An addition of one is in tests/render/test_additions.py."""
     folder = TEMPLATE / "src" / "copier_mlops" / "pipeline" / "engines"
     assert {path.stem for path in folder.glob("[!_]*.py")} == set(registry("engines"))
-    assert '"dvc", "repro"' in (folder / "local.py").read_text(encoding="utf-8")
+    assert '"repro", "--pull"' in (folder / "local.py").read_text(encoding="utf-8")
 
 
 def test_a_change_of_the_description_arrives_in_gitlabs_yaml(tmp_path):

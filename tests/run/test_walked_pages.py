@@ -44,7 +44,7 @@ def test_an_update_a_new_name_and_a_level(copier, history, tmp_path):
     def follow(lines: list[str], **words: object) -> list[str]:
         return [project.run(typed(line, history, **words)) for line in lines]
 
-    update, rename, deleted = blocks(page("how-to/updates.md"))
+    update, _, rename, deleted = blocks(page("how-to/updates.md"))
     follow(commands(page("how-to/setup.md")))
     follow(update)
     assert project.answers["_commit"] == NOW

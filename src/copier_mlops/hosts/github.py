@@ -177,7 +177,10 @@ class GitHub(Base):
 
     def _artifacts(self) -> list[Setting]:
         """Name a server that does not run the artifact actions of the flows (README of actions/upload-artifact)."""
-        server = "github.com" if self.wanted.repository else self.remote.server
+        try:
+            server = "github.com" if self.wanted.repository else self.remote.server
+        except HostError:  # the other settings say it
+            return []
         if server in ("github.com", "ssh.github.com") or server.endswith(".ghe.com"):
             return []
 

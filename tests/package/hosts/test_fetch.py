@@ -14,6 +14,8 @@ from tests.package.hosts.server import SIGNATURE, TOKEN, Reply
 from tests.platforms import on_posix, require_links
 from tests.project import commit, registry
 
+# The steps of the job `train`, as a person types them.
+TRAIN = " && ".join(f"uv run poe {each}" for each in ("deploy --check", "train --no-track", "track", "push"))
 ADDRESSES = {
     "github": (
         "https://github.com/acme/kredit/actions/runs/99",
@@ -144,7 +146,7 @@ def test_what_has_expired_is_said(laptop):
     assert built(laptop) == expected("judge")
     printed = laptop.run("fetch", "99", "--job", "train", code=1)
     assert "what train kept in run 99 has expired" in printed
-    assert "fix: uv run poe train && uv run poe push" in printed
+    assert f"fix: {TRAIN}" in printed
 
 
 @on_three
@@ -153,7 +155,7 @@ def test_a_run_that_kept_nothing_names_the_commands(laptop):
     laptop.state.failed = ["Train" if laptop.name == "github" else "train"]
     printed = laptop.run("fetch", "99", code=1)
     assert "no job of run 99 kept anything" in printed
-    assert printed.endswith("fix: uv run poe train && uv run poe push\n")
+    assert printed.endswith(f"fix: {TRAIN}\n")
     assert built_nothing(laptop)
 
 
@@ -162,7 +164,7 @@ def test_a_run_that_was_stopped_before_anything_failed_names_all_its_commands(la
     laptop.state.archives.clear()
     laptop.state.failed.clear()
     printed = laptop.run("fetch", "99", code=1)
-    assert "fix: uv run poe train && uv run poe push && uv run poe judge && " in printed
+    assert f"fix: {TRAIN} && uv run poe judge && " in printed
 
 
 @on_three

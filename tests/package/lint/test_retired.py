@@ -79,7 +79,9 @@ def test_what_replaces_a_file_is_there(fresh):
         tasks = re.findall(r"`mlops ([\w-]+)`", replacement)
         names = re.findall(r"copier_mlops[\w.]+", replacement)
         places = re.findall(r"\b(?:docs|operation)/[\w./-]+", replacement)
-        assert tasks or names or places, path
+        files = re.findall(r"`(\.\w+)`", replacement)
+        assert tasks or names or places or files, path
+        assert set(files) <= now, path
         assert set(tasks) <= TASKS.keys(), path
         assert all(is_module(name) for name in names), path
         assert set(places) <= now, path
