@@ -35,7 +35,7 @@ def runner(node: Callable[..., subprocess.CompletedProcess], approved: set[str])
         folder.mkdir()
         shop.project.run(f"git clone --quiet --bare . {folder / 'remote.git'}")
         shop.project.run(f"git clone --quiet {folder / 'remote.git'} {folder / 'clone'}")
-        # gitlab-ci-local gives `after_script` a fresh folder, and keeps the artifacts of that one. GitLab has one folder.
+        # gitlab-ci-local gives `after_script` a fresh folder, and keeps the artifacts of that one.
         replace(folder / "clone" / ".gitlab-ci.yml", "  after_script: [uv cache prune --ci]\n", "")
         variables = shop.variables() | {"FLOW": flow, "CI_PIPELINE_SOURCE": "web"}
         del variables["CI_ENVIRONMENT_NAME"], variables["CI"]
