@@ -42,7 +42,7 @@ def first_record(project: Path) -> dict[str, object]:
     with (project / "operation" / "tests" / "sample.csv").open(newline="", encoding="utf-8") as file:
         row = next(csv.DictReader(file))
     del row["credit_risk"]
-    return {name.replace("/", "_"): int(value) if value.isdigit() else value for name, value in row.items()}
+    return {name: int(value) if value.isdigit() else value for name, value in row.items()}
 
 
 def ask(project: Path, port: int) -> object:

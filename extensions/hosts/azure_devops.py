@@ -6,7 +6,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, quoted, text_below, text_of
-from extensions.hosts.flows import Answers, Flow, Input, Job, Step, flows_of, load
+from extensions.hosts.flows import COVERAGE, TEST_REPORTS, Answers, Flow, Input, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
 FOLDER = "azure_pipelines"
@@ -118,11 +118,27 @@ def steps(each: Job, answers: Answers) -> CommentedSeq:
     found = CommentedSeq([first])
     for step in each.steps:
         found.append(task(step, answers))
-        found += [YOURS] * step.yours
+        if step.yours:
+            # A team's steps may be the last ones: no line of ours comes after them.
+            found += [YOURS, *(reports() if each.reports else [])]
     if each.keeps:
         kept = f"$(Build.SourcesDirectory)/build/{each.id}"
         found.append({"publish": kept, "artifact": each.id, "displayName": f"Keep what {each.id} made"})
     return found
+
+
+def reports() -> list[dict[str, Any]]:
+    """Return the steps that show the results of tests, also of those that failed, and what they covered."""
+    results = {"testResultsFormat": "JUnit", "testResultsFiles": f"{TEST_REPORTS}/*.xml"}
+    covered = {"summaryFileLocation": f"$(Build.SourcesDirectory)/{COVERAGE}"}
+    shown = [
+        ("PublishTestResults@2", "Show the results of the tests", results),
+        ("PublishCodeCoverageResults@2", "Show the coverage of the tests", covered),
+    ]
+    return [
+        {"task": task, "displayName": title, "condition": "succeededOrFailed()", "inputs": inputs}
+        for task, title, inputs in shown
+    ]
 
 
 def task(step: Step, answers: Answers) -> dict[str, Any]:
@@ -136,8 +152,8 @@ def task(step: Step, answers: Answers) -> dict[str, Any]:
             found["env"]["TEMPLATE_TOKEN"] = "$(TEMPLATE_TOKEN)"  # noqa: S105
         if step.cloud:
             found["env"]["SYSTEM_OIDCREQUESTURI"] = "$(System.OidcRequestUri)"
-    if tracker := login.tracker(step, answers, "$(NAME)"):
-        found["env"] = found.get("env", {}) | tracker
+    if secrets := login.servers(step, answers, "$(NAME)"):
+        found["env"] = found.get("env", {}) | secrets
     return found
 
 

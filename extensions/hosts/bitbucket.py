@@ -14,6 +14,8 @@ from extensions.hosts.variants import answer, image
 Flows = dict[str, Flow]
 # Bitbucket reuses a step by a YAML anchor, so a job of a flow that can start in several ways is an anchor.
 Steps = dict[str, CommentedMap]
+# A group has no variable in its name, so all jobs that change an environment share one.
+ENVIRONMENTS = "environments"
 SECTION = re.compile("^(?=definitions:|pipelines:)", re.MULTILINE)
 
 
@@ -79,7 +81,7 @@ def step(job: Job, flow: Flow, answers: Answers, log_in: Any) -> CommentedMap:
     if condition := flow.condition(job.id):
         found["condition"] = {"state": f"{condition} == true"}
     if not flow.replaces:
-        found["concurrency-group"] = job.stage or flow.id
+        found["concurrency-group"] = ENVIRONMENTS if job.stage else flow.id
     if job.heavy and answers.heavy:
         found["runs-on"] = inline(["self.hosted", "linux", quoted(answer("heavy_runner"))])
     found["max-time"] = job.minutes

@@ -11,6 +11,11 @@ from typing import Any
 import yaml
 
 EXTENSIONS = Path(__file__).resolve().parents[1]
+# Where a job with `reports` leaves the results of its tests, and what they covered.
+TEST_REPORTS = "build/test-reports"
+COVERAGE = "build/coverage.xml"
+# How long a host keeps what jobs leave. Bitbucket's own limit is 14 days; on Azure DevOps, it is a setting.
+KEPT_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Answers:
         template_on_server: Whether git reads the template over HTTP, and so needs a login if it is private.
         package_index: Whether the package of the template comes from an index.
         tracks: Whether the tracking server is reached over HTTP, and so may need a login.
+        s3_by_key: Whether the data remote is on S3 and the login to the cloud does not open it.
     """
 
     level: int
@@ -32,6 +38,7 @@ class Answers:
     template_on_server: bool = False
     package_index: bool = False
     tracks: bool = False
+    s3_by_key: bool = False
 
     @property
     def installs_from_server(self) -> bool:
@@ -50,6 +57,8 @@ class Step:
     token: bool = False
     template: bool = False
     tracks: bool = False
+    data: bool = False
+    address: bool = False
     yours: bool = False
     says: str = ""
 
@@ -73,6 +82,7 @@ class Job:
     builds: bool = False
     gate: str = ""
     stage: str = ""
+    reports: bool = False
     may: list[str] = field(default_factory=list)
     only: str = ""
     only_if: str = ""
@@ -83,6 +93,11 @@ class Job:
     def environment(self) -> str:
         """The environment of the git host in which the job runs: its gate, or the one that it changes, or empty."""
         return self.gate or self.stage
+
+    @property
+    def address_task(self) -> str:
+        """The task that tells the host the address of what it deployed, or empty."""
+        return next((step.task for step in self.steps if step.address), "")
 
 
 @dataclass(frozen=True)

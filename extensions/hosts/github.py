@@ -3,10 +3,11 @@
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import LiteralScalarString
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, after, before, inline, quoted, text_below, text_of
-from extensions.hosts.flows import Answers, Flow, Job, Step, flows_of, load
+from extensions.hosts.flows import COVERAGE, KEPT_DAYS, TEST_REPORTS, Answers, Flow, Job, Step, flows_of, load
 from extensions.hosts.variants import answer
 
 # GitHub's own token may not push a change of workflows, and its pushes start no CI.
@@ -104,11 +105,15 @@ def job(each: Job, flow: Flow, answers: Answers) -> CommentedMap:
         found["if"] = f"needs.{other}.outputs.{each.only_if} == 'true'"
     found["runs-on"] = quoted(answer("heavy_runner")) if each.heavy and answers.heavy else "ubuntu-24.04"
     found["timeout-minutes"] = each.minutes
-    if each.environment:
+    if told := each.address_task:
+        found["environment"] = inline({"name": each.environment, "url": quoted(f"${{{{ steps.{told}.outputs.url }}}}")})
+    elif each.environment:
         found["environment"] = each.environment
     elif "propose" in each.may:
         found["environment"] = "template-update"
         after(found, "environment", "has the token that may push workflows")
+    if each.stage:
+        found["concurrency"] = "${{ inputs.environment }}" if each.stage == "input" else each.stage
     found["permissions"] = permissions(each)
     if said := {
         step.says: quoted(f"${{{{ steps.{step.task}.outputs.{step.says} }}}}") for step in each.steps if step.says
@@ -132,11 +137,21 @@ def steps(each: Job, answers: Answers) -> CommentedSeq:
         found.append(use("take", f"Take what {other} left", {"name": other, "path": f"build/{other}"}))
     for step in each.steps:
         found.append(task(step, each, answers))
-        found += [YOURS] * step.yours
+        if step.yours:
+            # A team's steps may be the last ones: no line of ours comes after them.
+            found += [YOURS, *([reports()] if each.reports else [])]
     if each.keeps:
         kept = {"name": each.id, "path": f"build/{each.id}", "if-no-files-found": "error"}
-        found.append(use("keep", f"Keep what {each.id} made", kept))
+        found.append(use("keep", f"Keep what {each.id} made", kept | {"retention-days": KEPT_DAYS}))
     return found
+
+
+def reports() -> CommentedMap:
+    """Return the step that keeps the results of tests, also of those that failed."""
+    paths = LiteralScalarString(f"{TEST_REPORTS}\n{COVERAGE}\n")
+    kept = use("keep", "Keep the results of the tests", {"name": "tests", "path": paths, "retention-days": KEPT_DAYS})
+    kept.insert(1, "if", "${{ !cancelled() }}")
+    return kept
 
 
 def use(action: str, title: str, inputs: dict[str, Any]) -> CommentedMap:
@@ -164,14 +179,14 @@ def prepare(answers: Answers) -> CommentedMap:
 
 def task(step: Step, each: Job, answers: Answers) -> CommentedMap:
     """Return a step that runs a task, with the tokens that it needs."""
-    found = CommentedMap({"name": step.name} | ({"id": step.task} if step.says else {}))
+    found = CommentedMap({"name": step.name} | ({"id": step.task} if step.says or step.address else {}))
     found["run"] = f"uv run poe {step.run}"
     if step.token or each.builds:
         found["env"] = {"HOST_TOKEN": OWN_TOKEN if "propose" in each.may else "${{ github.token }}"}
         if step.template and answers.template_on_server:
             found["env"]["TEMPLATE_TOKEN"] = "${{ secrets.TEMPLATE_TOKEN }}"  # noqa: S105
-    if tracker := login.tracker(step, answers, "${{ secrets.NAME }}"):
-        found["env"] = found.get("env", {}) | tracker
+    if secrets := login.servers(step, answers, "${{ secrets.NAME }}"):
+        found["env"] = found.get("env", {}) | secrets
     return found
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from extensions.hosts import login, work
 from extensions.hosts.document import YOURS, before, inline, mapping, quoted, text_of
-from extensions.hosts.flows import Answers, Flow, Job, flows_of, load
+from extensions.hosts.flows import COVERAGE, KEPT_DAYS, TEST_REPORTS, Answers, Flow, Job, flows_of, load
 from extensions.hosts.variants import answer, image
 
 Flows = dict[str, Flow]
@@ -128,17 +129,32 @@ def job(flow: Flow, each: Job, flows: Flows, answers: Answers) -> CommentedMap:
     if each.heavy and answers.heavy:
         found["tags"] = inline([quoted(answer("heavy_runner"))])
     found["timeout"] = f"{each.minutes} minutes"
-    if each.environment:
+    if each.address_task:
+        found["environment"] = inline({"name": each.environment, "url": "$SERVICE_URL"})
+    elif each.environment:
         found["environment"] = each.environment
     if each.stage:
-        found["resource_group"] = each.stage
+        found["resource_group"] = f"${flow.inputs[0].variable}" if each.stage == "input" else each.stage
     if variables := job_variables(each):
         found["variables"] = variables
     if each.builds:
         before(found, "variables", "podman builds in a container, without a daemon of docker.", 2)
     found["script"] = [line for step in each.steps for line in [f"uv run poe {step.run}", *([YOURS] * step.yours)]]
-    if each.keeps:
-        found["artifacts"] = {"paths": inline([f"build/{each.id}"])}
+    if each.reports:
+        found["coverage"] = SingleQuotedScalarString(r"/Coverage of src: \d+(\.\d+)?%/")
+    if kept := artifacts(each):
+        found["artifacts"] = kept | {"expire_in": f"{KEPT_DAYS} days"}
+    return found
+
+
+def artifacts(each: Job) -> dict[str, Any]:
+    """Return what a job leaves, and what GitLab reads of it: the address of a service, results of tests, coverage."""
+    found: dict[str, Any] = {"paths": inline([f"build/{each.id}"])} if each.keeps else {}
+    if each.address_task:
+        found["reports"] = {"dotenv": f"build/{each.id}/service.env"}
+    if each.reports:
+        covered = inline({"coverage_format": "cobertura", "path": COVERAGE})
+        found |= {"when": "always", "reports": {"junit": f"{TEST_REPORTS}/*.xml", "coverage_report": covered}}
     return found
 
 

@@ -31,16 +31,17 @@ def variables(token: str) -> dict[str, Any]:
     }
 
 
-def tracker(step: Step, answers: Answers, token: str) -> dict[str, Any]:
-    """Return the login to the tracking server as variables of a step that uses it, of the host's secrets.
+def servers(step: Step, answers: Answers, token: str) -> dict[str, Any]:
+    """Return the logins to the tracking server and the data remote as variables of a step that uses one of them.
 
     Args:
         step: The step.
         answers: The answers of the project.
         token: What the host replaces with a secret, with NAME in place of its name.
     """
-    names = load("trackers")["https"]["secrets"] if step.tracks and answers.tracks else []
-    return {name: token.replace("NAME", name) for name in names}
+    data = load("remotes")["s3"]["secrets"] if step.data and answers.s3_by_key else []
+    tracker = load("trackers")["https"]["secrets"] if step.tracks and answers.tracks else []
+    return {name: token.replace("NAME", name) for name in [*data, *tracker]}
 
 
 def command() -> FoldedScalarString:

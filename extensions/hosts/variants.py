@@ -22,6 +22,7 @@ CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "installs_from_server": lambda answers: answers.installs_from_server,
     "template_server": lambda answers: answers.template_on_server,
     "tracks_on_server": lambda answers: answers.tracks,
+    "reaches_s3_by_key": lambda answers: answers.s3_by_key,
 }
 
 AnswerSet = frozenset[Answers]
@@ -31,13 +32,15 @@ Place = tuple[str, ...]
 
 
 def all_answers() -> list[Answers]:
-    """Return every combination of answers that changes a file; cloud, runner and tracker count from level 3 on."""
+    """Return combinations of answers that hold every pair of values; some answers count from level 3 on."""
     both, only_no = (False, True), (False,)
     return [
-        Answers(level, cloud, heavy, server, index, tracks)
+        Answers(level, cloud, heavy, server, index, tracks, s3_by_key)
         for level in (1, 2, 3, 4)
-        for cloud, heavy, tracks in product(*[both if level >= 3 else only_no] * 3)
+        for cloud, heavy, tracks, s3_by_key in product(*[both if level >= 3 else only_no] * 4)
         for server, index in product(both, both)
+        # A condition has at most two names, so three answers at once say nothing new.
+        if sum((cloud, heavy, server, index, tracks, s3_by_key)) not in (3, 4)
     ]
 
 
@@ -122,6 +125,8 @@ def condition(having: AnswerSet, context: AnswerSet) -> str:
         for other, others in named:
             if those & others == having:
                 return f"{name} and {other}"
+            if those | others == having:
+                return f"{name} or {other}"
     raise ValueError(f"no condition says: {sorted(having, key=repr)}")
 
 
@@ -138,10 +143,13 @@ def _named(context: AnswerSet) -> Iterator[tuple[str, AnswerSet]]:
 
 def merged(texts: dict[Answers, str]) -> list[Line]:
     """Return the lines of all variants in order, each once and with the answers that have it."""
-    lines: list[tuple[Place, AnswerSet]] = []
+    having: dict[str, set[Answers]] = {}
     for each, text in texts.items():
-        lines = list(_with(lines, list(placed(text.splitlines())), each))
-    return [(place[-1], having) for place, having in lines]
+        having.setdefault(text, set()).add(each)
+    lines: list[tuple[Place, AnswerSet]] = []
+    for text, those in having.items():
+        lines = list(_with(lines, list(placed(text.splitlines())), frozenset(those)))
+    return [(place[-1], those) for place, those in lines]
 
 
 def placed(lines: list[str]) -> Iterator[Place]:
@@ -168,15 +176,15 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _with(lines: list[tuple[Place, AnswerSet]], new: list[Place], having: Answers) -> Iterator[Any]:
-    """Yield the lines with those of one more variant among them."""
+def _with(lines: list[tuple[Place, AnswerSet]], new: list[Place], having: AnswerSet) -> Iterator[Any]:
+    """Yield the lines with those of one more variant among them, which some answers have."""
     matcher = SequenceMatcher(None, [place for place, _ in lines], new, autojunk=False)
     for kind, start, end, new_start, new_end in matcher.get_opcodes():
         if kind == "equal":
-            yield from ((place, seen | {having}) for place, seen in lines[start:end])
+            yield from ((place, seen | having) for place, seen in lines[start:end])
         else:
             yield from lines[start:end]
-            yield from ((place, frozenset({having})) for place in new[new_start:new_end])
+            yield from ((place, having) for place in new[new_start:new_end])
 
 
 def _jinja(line: str) -> str:

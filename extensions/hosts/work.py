@@ -40,7 +40,7 @@ def _form(item: dict[str, Any], about: str) -> str:
             "type": "textarea",
             "id": id,
             "attributes": {"label": label, "description": hint},
-            "validations": {"required": True},
+            "validations": inline({"required": True}),
         }
         for id, label, hint in [*asks, ("done", "Done when", DONE)]
     ]

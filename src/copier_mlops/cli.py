@@ -24,6 +24,8 @@ _TASKS = (
     Task("doctor", "setup.prepare:doctor", "Check what setup prepares and change nothing"),
     Task("lint", "lint.cli:main", "Check that a repository is what its template promises"),
     Task("maturity", "maturity.cli:main", "Report which maturity level a repository has, with evidence"),
+    Task("adopt-data", "adoption.cli:main", "Take a file of records into the project, with its contract", "data"),
+    Task("from-notebook", "notebooks.cli:main", "Turn cells of a notebook into a module and a stage of dvc.yaml"),
     Task("train", "tracking.train:main", "Run the pipeline of dvc.yaml and track it in MLflow", "tracking"),
     Task("track", "tracking.track:main", "Track the last run of the pipeline in MLflow", "tracking"),
     Task("evaluate", "reporting.evaluate:main", "Compare the candidates and the served model", "tracking"),

@@ -19,22 +19,25 @@ class CommandError(RuntimeError):
         self.printed = printed
 
 
-def run(*command: str, cwd: Path | None = None, timeout: float | None = None, **variables: str) -> str:
+def run(*command: str, cwd: Path | None = None, timeout: float | None = None, typed: str = "", **variables: str) -> str:
     """Run a program and return what it printed.
 
     Args:
         command: The program and its arguments, not a line for a shell.
         cwd: Where it runs; the project's root if none is given.
         timeout: Seconds after which the program is stopped.
+        typed: The text of its standard input.
         variables: Environment variables to add to the current ones.
 
     Raises:
         CommandError: It is not installed, ended with an error or took longer than `timeout`.
     """
-    return run_bytes(*command, cwd=cwd, timeout=timeout, **variables).decode("utf-8", "replace").strip()
+    return run_bytes(*command, cwd=cwd, timeout=timeout, typed=typed, **variables).decode("utf-8", "replace").strip()
 
 
-def run_bytes(*command: str, cwd: Path | None = None, timeout: float | None = None, **variables: str) -> bytes:
+def run_bytes(
+    *command: str, cwd: Path | None = None, timeout: float | None = None, typed: str = "", **variables: str
+) -> bytes:
     """Run a program as `run` does, but return bytes, for names that are not UTF-8.
 
     Raises:
@@ -45,7 +48,7 @@ def run_bytes(*command: str, cwd: Path | None = None, timeout: float | None = No
             command,
             cwd=cwd or _root(),
             env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
+            input=typed.encode(),
             capture_output=True,
             timeout=timeout,
             check=False,
@@ -61,16 +64,27 @@ def run_bytes(*command: str, cwd: Path | None = None, timeout: float | None = No
 
 
 def show(task: str, *command: str) -> None:
-    """Run a program in the project's root and show its output as it comes.
+    """Run a program in the project's root and show its output line by line, without secrets in addresses.
 
     Raises:
         SystemExit: It is not installed, or ended with an error. The text begins with the task's name.
     """
     if shutil.which(command[0]) is None:
         raise SystemExit(f"{task}: {command[0]} is not installed\n  fix: install it, or choose another target")
-    done = subprocess.run(command, cwd=_root(), check=False)
-    if done.returncode:
-        raise SystemExit(f"{task}: `{' '.join(command)}` ended with {done.returncode}\n  fix: see its output above")
+    with subprocess.Popen(
+        command,
+        cwd=_root(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            print(redacted(line), end="", flush=True)
+    if process.returncode:
+        line = redacted(" ".join(command))
+        raise SystemExit(f"{task}: `{line}` ended with {process.returncode}\n  fix: see its output above")
 
 
 def _root() -> Path:

@@ -27,6 +27,8 @@ ANSWERS = ".copier-answers.yml"
 PACKAGED_ANSWERS = "copier-answers.yml"
 CONFIGURATION = Path("operation", "configuration")
 PREFIX = "environment_"
+# From this level on, models are released to environments; below, only an alias moves.
+DEPLOYS = 3
 
 
 def root() -> Path:
@@ -101,17 +103,32 @@ def team(module: str) -> ModuleType:
     return found
 
 
+def team_folder() -> Path:
+    """Return the folder of the team's package: in the project, or where an image has it installed.
+
+    Raises:
+        SystemExit: The package is not installed, or comes from another project.
+    """
+    return Path(_team_origin()).parent
+
+
 def check_virtual_environment() -> None:
     """Refuse a virtual environment that is not the one of this project.
 
     Raises:
         SystemExit: The team's package is not installed in it, or comes from another project.
     """
+    _team_origin()
+
+
+def _team_origin() -> str:
     package = str(answer("package_name"))
     found = importlib.util.find_spec(package)
     if found is None:
         raise SystemExit(f"mlops: {package} is not installed in the environment {sys.prefix}\n  fix: uv sync")
-    _own(Path(found.origin or next(iter(found.submodule_search_locations or [""]))), package)
+    origin = found.origin or f"{next(iter(found.submodule_search_locations or ['']))}/__init__.py"
+    _own(Path(origin), package)
+    return origin
 
 
 def _own(file: Path, package: str) -> None:

@@ -41,7 +41,9 @@ NOTES = {
         "Python, a module of the standard library, or a package that the project imports",
     ),
     "description": Note(
-        "README and package metadata", "Estimates what a house is worth.", "a line of text, at most 100 characters"
+        "README and package metadata",
+        "Estimates what a house is worth.",
+        "empty, or a line of text, at most 100 characters",
     ),
     "author_name": Note(
         "licence and package metadata", "Team Prices", "empty, or a line of text, at most 100 characters"
@@ -71,6 +73,8 @@ NOTES = {
         "gpu",
         "empty, or one label of letters, digits, dots, dashes and underscores",
     ),
+    "devcontainer": Note("`.devcontainer/devcontainer.json`", True),
+    "coding_agents": Note("`CLAUDE.md`, and the skills in `.agents/skills` and `.claude/skills`", ["claude_code"]),
     "package_index": Note("a version bound in the place of the pin to a commit, in `pyproject.toml`", True),
 }
 REGISTRIES = {"data_remote": "remotes", "tracking_uri": "trackers"}
@@ -109,6 +113,10 @@ def default(question: dict[str, Any], answered: object) -> str:
     value = question["default"]
     if value == "":
         return "empty"
+    if isinstance(value, str) and "UNSET" in value:
+        return f"`{answered}` with `--defaults`; a terminal asks until you type one"
+    if isinstance(value, str) and "_copier_conf.defaults" in value:
+        return f"`{answered}` with `--defaults`, if the answers above are the defaults; otherwise empty"
     if isinstance(value, str) and "{" in value:
         return f"`{answered}`, if the answers above are the defaults"
     return f"`{said(value)}`"

@@ -45,6 +45,10 @@ def page(projects: list[Path]) -> str:
         (entry["name"], ", ".join(f"`{path.removeprefix('/')}`" for path in entry["paths"]))
         for entry in registry("hosts").values()
     ]
+    agents = [
+        (f"`{name}`", ", ".join(f"`{path.removeprefix('/')}`" for path in entry["paths"]))
+        for name, entry in registry("coding_agents").items()
+    ]
     parts = [
         start("Files and who owns them", "`extensions/yours.yml` and rendered projects", INTRODUCTION),
         table(("managed without the header", "because"), ((f"`{path}`", why) for path, why in BARE.items())),
@@ -58,5 +62,9 @@ def page(projects: list[Path]) -> str:
         "## Files of the git host",
         "These are managed, except `CODEOWNERS`. You have those of your host, from level 1 on.",
         table(("host", "paths"), hosts),
+        "## Files for coding agents",
+        "These are managed. You have those that the answer `coding_agents` names, without the skills that your level\n"
+        "cannot use.",
+        table(("answer", "paths"), agents),
     ]
     return "\n\n".join(parts) + "\n"

@@ -49,7 +49,7 @@ def rows(host: str) -> Iterator[tuple[str, str, str]]:
     for claim in claims():
         found = entry(claim, host)
         how = proof(found)
-        by = f"{found['by']}" if "by" in found else ""
+        by = found.get("by", "")
         if how == "run":
             path, _, name = found["run"].partition("::")
             said = f"{by}: `{name}` in [{path.removeprefix('tests/')}](../../{path})"

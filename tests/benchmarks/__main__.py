@@ -12,13 +12,15 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from . import copying, linting, measure, project, rendering, size, updating
+from . import copying, linting, measure, own_data, project, rendering, size, updating
 
 BENCHMARKS = {
     "copy": "generate the default project, beside copying the same files as they are",
     "update": "update a project, beside the same update of as many plain files",
     "render": "render every pair of answers, as the tests do",
     "project": "from an empty folder to a registered model, beside Kedro's starter (minutes)",
+    "own-data": "eight files of teams, each from copier copy to a registered model, beside skrub (minutes)",
+    "adopt": "adopt-data on a table of 1,000,000 rows and 20 columns (minutes)",
     "lint": "the lint of generated repositories on a fresh project of level 4",
     "size": "files and lines of projects, and what this repository costs its readers",
 }
@@ -34,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
             "update": lambda: updating.compare(workspace, options.runs),
             "render": lambda: rendering.compare(workspace, options.runs),
             "project": lambda: project.compare(workspace, options.project_runs, dict(options.peer)),
+            "own-data": lambda: own_data.compare_way(workspace, options.project_runs),
+            "adopt": lambda: own_data.compare_adopt(workspace, options.project_runs),
             "lint": lambda: linting.compare(workspace / "lint", options.runs),
             "size": lambda: size.compare(workspace),
         }
@@ -54,8 +58,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("benchmarks", nargs="*", metavar="NAME", help="which to run (default: all)", type=_benchmark)
-    parser.add_argument("--runs", type=_count, default=5, metavar="N", help="measured runs of all others (default: 5)")
-    parser.add_argument("--project-runs", type=_count, default=3, metavar="N", help="those of `project` (default: 3)")
+    parser.add_argument("--runs", type=_count, default=5, metavar="N", help="runs of what takes seconds (default: 5)")
+    parser.add_argument(
+        "--project-runs",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="runs of what takes minutes (default: 3)",
+    )
     parser.add_argument(
         "--peer",
         action="append",

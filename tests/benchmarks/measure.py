@@ -189,3 +189,8 @@ def copy(source: Path, target: Path, *options: str) -> float:
 def files_of(project: Path) -> list[Path]:
     """Every file below a folder, in a stable order."""
     return sorted(path for path in project.rglob("*") if path.is_file())
+
+
+def script(environment: Path, name: str) -> Path:
+    """A program of a virtual environment."""
+    return environment / ("Scripts" if os.name == "nt" else "bin") / name

@@ -97,14 +97,14 @@ def _kedro(workspace: Path, starters: Path | None) -> Callable[[Path], dict[str,
     def walk(folder: Path) -> dict[str, float]:
         measure.note("project: kedro new")
         new = ("new", "--starter", starter, "--name", "Spaceflights", "--telemetry", "no")
-        seconds = {GENERATE: measure.run(_script(tool, "kedro"), *new, cwd=folder)}
+        seconds = {GENERATE: measure.run(measure.script(tool, "kedro"), *new, cwd=folder)}
         project, environment = folder / "spaceflights", folder / "spaceflights" / ".venv"
         measure.note("project: uv venv, uv pip install")
         requirements = ("install", "--python", environment, "-r", "requirements.txt")
         seconds[INSTALL] = measure.run("uv", "venv", "--python", python, environment, cwd=project)
         seconds[INSTALL] += measure.run("uv", "pip", *requirements, cwd=project, UV_EXCLUDE_NEWER=day)
         measure.note("project: kedro run")
-        seconds[TRAIN] = measure.run(_script(environment, "kedro"), "run", cwd=project)
+        seconds[TRAIN] = measure.run(measure.script(environment, "kedro"), "run", cwd=project)
         return seconds
 
     return walk
@@ -136,7 +136,3 @@ def _as_url(source: str) -> str:
 def _tested() -> tuple[str, str]:
     """The Python and the day of the default project: a peer gets the same."""
     return registry("copier")["python_version"]["default"], registry("tested")["day"]
-
-
-def _script(environment: Path, name: str) -> Path:
-    return environment / ("Scripts" if os.name == "nt" else "bin") / name

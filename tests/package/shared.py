@@ -16,9 +16,10 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from copier_mlops import model_file
-from copier_mlops.machine import MACHINES
+from copier_mlops import model_file, problems
+from copier_mlops.contract import of_project
 from copier_mlops.project import Settings, load_settings, team
+from copier_mlops.release.runner import MACHINES
 from copier_mlops.tracking import mlflow_model, server
 from tests.project import ANSWERS, TEMPLATE, commit, copy_project, run
 
@@ -63,9 +64,14 @@ def table(inside) -> pd.DataFrame:
 
 def fitted(strength: float = 1.0) -> object:
     """A small model of the team's."""
-    schema, train, records = team("schema"), team("train"), team("ingest").ingest(SAMPLE)
-    model = train.build(train.candidate("logistic_regression", strength, 1, 1, 1), threshold=1 / 6)
-    return model.fit(records[schema.COLUMNS], records[schema.TARGET])
+    train = team("train")
+    model = train.build(train.candidate("linear", 1 / strength, 0.1, leaf=1, seed=1), threshold=1 / 6)
+    return train.fit(model, team("ingest").ingest(SAMPLE))
+
+
+def columns() -> list[str]:
+    """The names of the features."""
+    return [field.name for field in of_project().features]
 
 
 def new_database(folder: Path, settings: Settings) -> MlflowClient:
@@ -77,13 +83,14 @@ def new_database(folder: Path, settings: Settings) -> MlflowClient:
 
 def tracked(settings: Settings, file: Path, strength: float = 1.0, **tags: str) -> mlflow.entities.Run:
     """A finished run with a model file of its own, as `mlops track` leaves it."""
-    schema = team("schema")
-    records = team("ingest").ingest(SAMPLE).head(3).astype(dict.fromkeys(schema.NUMBERS, "float64"))
+    records = team("ingest").ingest(SAMPLE).head(3)
+    numbers = list(records.select_dtypes("number"))
+    inputs = records.astype(dict.fromkeys(numbers, "float64"))[columns()]
     client = server.connect(settings)
     model_file.save(fitted(strength), file)
     experiment = server.experiment(client, settings).experiment_id
     with mlflow.start_run(experiment_id=experiment, tags=TAGS | tags) as started:
-        logged = mlflow_model.log(file, records[schema.COLUMNS], records[schema.TARGET], ["skops"])
+        logged = mlflow_model.log(file, inputs, problems.targets(records, of_project()), ["skops"])
         mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": model_file.sha256(file)})
     return client.get_run(started.info.run_id)
 

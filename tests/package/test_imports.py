@@ -17,6 +17,8 @@ from tests.package.shared import loaded
         ("monitoring", ["problems"]),
         ("tracking", ["TrackingError", "connect", "current", "predictor"]),
         ("release", []),
+        ("problems", ["PROBLEMS", "of", "predict"]),
+        ("splits", ["folds", "hold_out"]),
         ("model_file", ["load", "save", "sha256"]),
         ("tracking.server", []),
         ("tracking.track", []),

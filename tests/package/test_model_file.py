@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from copier_mlops import model_file
+from copier_mlops import model_file, model_types
 from copier_mlops.model_file import ModelFileError
 
 MB = 1_000_000
@@ -72,7 +72,7 @@ def test_a_model_of_usual_size_is_read(tmp_path):
 
 
 def test_a_sparse_matrix_in_a_model_is_read_and_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_file, "TRUSTED", ["scipy.sparse._csr.csr_matrix"])
+    monkeypatch.setattr(model_types, "TRUSTED", ["scipy.sparse._csr.csr_matrix"])
     matrix = sparse.csr_matrix((np.zeros(MB), (np.zeros(MB, int), np.arange(MB))), shape=(1, MB))
     model_file.save(matrix, tmp_path / "model.skops")
     assert (tmp_path / "model.skops").stat().st_size < 2 * MB

@@ -116,7 +116,7 @@ def test_answers_that_cannot_be_read_are_named(copied, text):
 
 
 def test_the_teams_package_is_imported_by_its_answer(inside):
-    assert project.team("schema").TARGET in project.team("ingest").__dict__["TARGET"]
+    assert project.team("score").CONTRACT is project.team("ingest").CONTRACT
     project.check_virtual_environment()
     with pytest.raises(
         SystemExit, match=rf"mlops: {PACKAGE}.no_such cannot be imported; it is src/{PACKAGE}/no_such.py"
@@ -133,12 +133,12 @@ def test_a_package_that_is_not_installed_is_named(copied):
         project.check_virtual_environment()
     assert str(end.value) == f"mlops: elsewhere is not installed in the environment {sys.prefix}\n  fix: uv sync"
     with pytest.raises(SystemExit, match="mlops: elsewhere cannot be imported; it is src/elsewhere\n  fix: uv sync"):
-        project.team("schema")
+        project.team("score")
 
 
 def test_two_projects_in_one_environment_are_named(copied, team_project):
     (copied / "src" / PACKAGE).mkdir(parents=True)
-    for refused in (project.check_virtual_environment, lambda: project.team("schema")):
+    for refused in (project.check_virtual_environment, lambda: project.team("score")):
         with pytest.raises(SystemExit) as end:
             refused()
         said, command = str(end.value).splitlines()

@@ -14,8 +14,9 @@ from plumbum import local
 
 from tests.project import TEMPLATE, commit, copy_project, copy_template
 from tests.render.conftest import Render, render, template
+from tests.run.conftest import compiled
 
-__all__ = ["node", "published", "render", "template"]
+__all__ = ["compiled", "node", "published", "render", "template"]
 
 # A template that git reads over HTTP, and its server.
 SERVER = "https://git.example.org"

@@ -13,14 +13,15 @@ LOCKED = {"UV_LOCKED": "1"}
 
 @functools.cache
 def described(
-    level: int, cloud: str = "none", heavy_runner: str = "", server: str = "", tracker: str = ""
+    level: int, cloud: str = "none", heavy_runner: str = "", server: str = "", tracker: str = "", keys: bool = False
 ) -> dict[str, Flow]:
     """The flows that a project of this level has, whatever its host; `server` has its template."""
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
     missing = {"cloud"} if cloud == "none" else set()
     return {
-        name: described_flow(name, flow, level, missing, heavy_runner, server, tracker) for name, flow in flows.items()
+        name: described_flow(name, flow, level, missing, heavy_runner, server, tracker, keys)
+        for name, flow in flows.items()
     }
 
 
@@ -30,7 +31,7 @@ def choices(described: list[str] | str) -> list[str]:
 
 
 def described_flow(
-    name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str, tracker: str
+    name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str, tracker: str, keys: bool
 ) -> Flow:
     when = flow["when"]
     inputs = {name: each | {"choices": choices(each["choices"])} for name, each in when.get("manual", {}).items()}
@@ -41,16 +42,18 @@ def described_flow(
         kept = [each for each in job["steps"] if each["level"] <= level and missing.isdisjoint(each)]
         if kept:
             jobs[id_] = Job(
-                steps=[described_step(each, server, tracker) for each in kept],
+                steps=[described_step(each, server, tracker, keys) for each in kept],
                 name=job["name"],
                 minutes=job["minutes"],
                 needs=set(job.get("needs", [])),
                 takes=set(job.get("takes", [])),
                 keeps=job.get("keeps", False),
                 builds=job.get("builds", False),
+                reports=job.get("reports", False),
                 environment=job.get("gate") or job.get("stage", ""),
+                address=any(step.get("address") for step in kept),
                 manual="gate" in job,
-                lock="" if flow.get("replaces") else job.get("stage", lock),
+                lock="" if flow.get("replaces") else changed(job.get("stage", ""), inputs) or lock,
                 only=job.get("only", ""),
                 only_if=job.get("only_if", ""),
                 tells={step["says"] for step in kept if "says" in step},
@@ -74,9 +77,15 @@ def described_flow(
     )
 
 
-def described_step(step: dict, server: str, tracker: str) -> Step:
+def changed(stage: str, inputs: dict[str, dict]) -> str:
+    """The environment that a job changes, which a person may have chosen by the only input."""
+    return f"input {', '.join(inputs)}" if stage == "input" else stage
+
+
+def described_step(step: dict, server: str, tracker: str, keys: bool) -> Step:
     reads, tracks = bool(server) and step.get("template", False), bool(tracker) and step.get("tracks", False)
-    return Step(f"uv run poe {step['run']}", step["name"], step.get("token", False), reads, tracks)
+    data = keys and step.get("data", False)
+    return Step(f"uv run poe {step['run']}", step["name"], step.get("token", False), reads, tracks, data)
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,19 @@ def with_own_environment(job: Job) -> str:
 
 
 def tokenless(job: Job) -> list[Step]:
-    return [replace(step, token=False, template=False, tracks=False) for step in job.steps]
+    return [replace(step, token=False, template=False, tracks=False, data=False) for step in job.steps]
+
+
+def is_of_environment(lock: str) -> bool:
+    return lock == "input environment" or lock in [each["name"] for each in registry("environments")]
+
+
+def only_of_environment(job: Job) -> str:
+    return job.lock if is_of_environment(job.lock) else ""
+
+
+def of_all_environments(job: Job) -> str:
+    return "environments" if is_of_environment(job.lock) else job.lock.split("-input ")[0]
 
 
 def packaging_with_token(job: Job) -> list[Step]:
@@ -135,7 +156,10 @@ def ci_without_rights(them: dict[str, Flow]) -> dict[str, Flow]:
 DIFFERENCES = {
     "github": [
         Difference("An approval is a setting of the environment.", jobs(manual=False)),
-        Difference("A flow waits as a whole, not job by job.", jobs(lock="")),
+        Difference(
+            "A flow waits as a whole; of its jobs, only those that change an environment do.",
+            jobs(lock=only_of_environment),
+        ),
         Difference(
             "The job that proposes updates has an environment, which keeps its token.",
             jobs(environment=with_own_environment),
@@ -150,6 +174,7 @@ DIFFERENCES = {
         Difference("Only at an environment with an exclusive lock does a run wait for another.", jobs(lock="")),
         Difference("Every pipeline can be started by hand.", flows(manual=True)),
         Difference("What the token may do is a setting of the project's build service.", jobs(may=cloud_alone)),
+        Difference("An environment shows no address of what runs in it.", jobs(address=False)),
         Difference("Every job's machine has docker, so no job asks for it.", jobs(builds=False)),
     ],
     "gitlab": [
@@ -171,8 +196,12 @@ DIFFERENCES = {
         Difference("A schedule is a setting of the repository.", flows(schedule="")),
         Difference("A newer run does not end an older one.", flows(replaces=False)),
         Difference(
-            "A flow's runs wait for each other whatever environment was chosen.",
-            jobs(lock=lambda job: job.lock.split("-input ")[0]),
+            "Jobs wait for each other whatever environment they change.",
+            jobs(lock=of_all_environments),
+        ),
+        Difference("An environment shows no address of what runs in it.", jobs(address=False)),
+        Difference(
+            "Results of tests are found by the name of their folder; coverage has no place.", jobs(reports=False)
         ),
         Difference(
             "Variables that hold for every step are settings of the repository.",
@@ -181,6 +210,7 @@ DIFFERENCES = {
     ],
     "forgejo": [
         Difference("Only the flow CI is there, without its comment.", ci_without_rights),
+        Difference("Results of tests and coverage are only in the log.", jobs(reports=False)),
     ],
 }
 

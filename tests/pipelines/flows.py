@@ -16,12 +16,15 @@ class Step:
     """Whether it gets TEMPLATE_TOKEN, which reads a private template."""
     tracks: bool = False
     """Whether it gets the login to the tracking server."""
+    data: bool = False
+    """Whether it gets the keys of the data remote."""
 
     def __str__(self) -> str:
         name = f" ({self.name})" if self.name else ""
         token = " with its token" if self.token else ""
         tracks = " with the login of the tracker" if self.tracks else ""
-        return f"`{self.run}`{name}{token}{tracks}{' with the token of the template' if self.template else ''}"
+        data = " with the keys of the data" if self.data else ""
+        return f"`{self.run}`{name}{token}{tracks}{data}{' with the token of the template' if self.template else ''}"
 
 
 @dataclass
@@ -42,7 +45,11 @@ class Job:
     takes: set[str] = field(default_factory=set)
     keeps: bool = False
     builds: bool = False
+    reports: bool = False
+    """Whether the host gets the results of its tests."""
     environment: str = ""
+    address: bool = False
+    """Whether the host shows the address of what it deployed."""
     manual: bool = False
     lock: str = ""
     only: str = ""

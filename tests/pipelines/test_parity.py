@@ -35,6 +35,22 @@ def test_the_login_to_a_tracking_server_reaches_the_steps_that_use_it(render, ho
 
 
 @pytest.mark.parametrize("host", READERS)
+@pytest.mark.parametrize(
+    ("answers", "keys"),
+    [
+        ({"cloud": "none"}, True),
+        ({"cloud": "azure"}, True),
+        ({"cloud": "aws"}, False),
+        ({"cloud": "aws", "data_endpoint": "https://minio.example.org"}, True),
+    ],
+)
+def test_the_keys_of_an_s3_remote_reach_the_steps_that_use_it_if_no_login_opens_it(render, host, answers, keys):
+    project = render(git_host=host, maturity_level=3, data_remote="s3://bucket/path", **answers)
+    assert faults(host, project, 3, answers["cloud"], keys=keys) == []
+    assert bool(faults(host, project, 3, answers["cloud"], keys=not keys)) == (host in ("github", "azure_devops"))
+
+
+@pytest.mark.parametrize("host", READERS)
 def test_heavy_steps_run_where_the_team_wants_them(render, host):
     project = render(git_host=host, maturity_level=4, heavy_runner="gpu")
     assert faults(host, project, 4, heavy_runner="gpu") == []

@@ -24,7 +24,7 @@ PYPROJECT = """\
 [project]
 name = "ours"
 version = "0.1.0"
-requires-python = ">=3.11,<3.14"
+requires-python = ">=3.11,<3.15"
 dependencies = ["copier-mlops"]
 
 [tool.uv.sources.copier-mlops]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copier_mlops.machine import MACHINES
+from copier_mlops.release.runner import MACHINES
 from tests.project import TEMPLATE, commit, copy_project, copy_template, files, replace
 
 HOST = """
@@ -213,7 +213,9 @@ def test_a_gate(package, checkout, touched, tmp_path):
     assert touched() == {"extensions/gates.yml", "extensions/flows/cd.yml"}
     render_flows(checkout)
     project = copy_project(checkout, tmp_path / "project", maturity_level=3)
-    assert "environment: rehearsal\n" in (project / ".github" / "workflows" / "cd.yml").read_text(encoding="utf-8")
+    assert "environment: {name: rehearsal, url:" in (project / ".github" / "workflows" / "cd.yml").read_text(
+        encoding="utf-8"
+    )
     tasks = (project / "poe_tasks.toml").read_text(encoding="utf-8")
     assert "(model, prod, infrastructure, rehearsal)" in tasks
     assert '  "gate-check rehearsal",\n  "deploy --env stage",\n' in tasks

@@ -18,7 +18,7 @@ from tests.render.answers import ODD, pairs
 # Templates that the project itself renders when it reports, or Renovate for a title; and data as it was delivered.
 RUNTIME, DATA = (".j2", "renovate.json"), (".csv",)
 # Addresses that every project may name; all others come from an answer.
-PUBLIC = {"creativecommons.org", "docs.astral.sh", "doi.org", "www.apache.org"}
+PUBLIC = {"creativecommons.org", "datapackage.org", "docs.astral.sh", "doi.org", "www.apache.org"}
 # The git hosts, the clouds and where both document what is asked of them.
 PUBLIC |= {"api.github.com", "dev.azure.com", "vssps.dev.azure.com", "api.bitbucket.org", "bitbucket.org", "github.com"}
 PUBLIC |= {"docs.github.com", "learn.microsoft.com", "docs.gitlab.com", "developer.atlassian.com"}
@@ -44,6 +44,8 @@ def parse(path: str, content: bytes) -> object:
         return yaml.safe_load(content)
     if path.endswith(".toml"):
         return tomllib.loads(content.decode())
+    if path.endswith("devcontainer.json"):  # comments are allowed in it
+        content = re.sub(rb"(?m)^ *//.*$", b"", content)
     return json.loads(content) if path.endswith(".json") else None
 
 

@@ -1,16 +1,18 @@
 """Which files a project has: exactly those that its answers ask for."""
 
 import itertools
+import json
 import re
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from tests.project import TEMPLATE, files, matches, registry, run, team_files
+from tests.render.answers import ODD, VALUES
 from tests.render.default_files import LIST
 
 # A folder of template/ that only some projects get is named for its condition.
-CONDITION = re.compile(r"{{ ((?:on|from_level|serves)_\w+) }}")
+CONDITION = re.compile(r"{{ ((?:on|from_level|serves|for)_\w+) }}")
 # Names that are an answer of every project.
 NAMES = ("{{ package_name }}", "{{ _copier_conf.answers_file }}.jinja")
 
@@ -61,7 +63,12 @@ def test_a_path_has_at_most_one_folder_with_a_condition_and_windows_can_check_it
 
 def registered_patterns() -> list[str]:
     managed = [pattern for level in registry("levels") for pattern in level["managed"]]
-    others = [pattern for name in ("hosts", "serving") for each in registry(name).values() for pattern in each["paths"]]
+    others = [
+        pattern
+        for name in ("coding_agents", "hosts", "serving")
+        for each in registry(name).values()
+        for pattern in each["paths"]
+    ]
     return [*managed, *itertools.chain.from_iterable(team_files()), *others]
 
 
@@ -73,6 +80,8 @@ def test_every_registered_path_is_a_file_of_the_template(pattern):
 def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_serving_mode():
     hosts = {f"on_{name}": matches(host["paths"]) for name, host in registry("hosts").items()}
     modes = {f"serves_{name}": matches(mode["paths"]) for name, mode in registry("serving").items()}
+    modes |= {f"for_{name}": matches(agent["paths"]) for name, agent in registry("coding_agents").items()}
+    modes["for_devcontainer"] = matches(["/.devcontainer"])
     levels = {
         f"from_level_{number}": matches(level["managed"] + team_files()[number])
         for number, level in enumerate(registry("levels"))
@@ -98,6 +107,21 @@ def test_a_host_or_a_serving_mode_that_was_not_chosen_leaves_nothing_behind(rend
         found = list(matches(entry["paths"]).match_files(files(render(serving=[mode]))))
         assert bool(found) == bool(entry["paths"])
     assert not any("serve" in path for path in files(render(serving=[])))
+
+
+@pytest.mark.parametrize("python", VALUES["python_version"])
+def test_a_dev_container_has_the_image_of_ci(render, python):
+    assert not list(render(python_version=python).glob(".devcontainer"))
+    project = render(python_version=python, devcontainer=True, git_host="gitlab", project_name=ODD)
+    path = project / ".devcontainer" / "devcontainer.json"
+    text = re.sub(r"(?m)^ *//.*$", "", path.read_text(encoding="utf-8"))
+    described = json.loads(text)
+    assert described["name"] == ODD
+    assert f"image: {described['image']}\n" in (project / ".gitlab-ci.yml").read_text(encoding="utf-8")
+    assert described["postCreateCommand"] == "uv run poe setup"
+    assert described["forwardPorts"] == [8000]
+    without = render(devcontainer=True, maturity_level=0) / ".devcontainer" / "devcontainer.json"
+    assert "forwardPorts" not in without.read_text(encoding="utf-8")
 
 
 def test_without_a_licence_there_is_none(render):

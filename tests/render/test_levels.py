@@ -70,4 +70,4 @@ def test_the_second_level_adds_ci_and_nothing_else(render):
     assert {path for path in here if path not in below} == {".github/workflows/ci.yml"}
     assert below.keys() <= here.keys()
     different = {path for path in below if below[path] != here[path]}
-    assert different <= {ANSWERS, "README.md", "poe_tasks.toml"}
+    assert different <= {ANSWERS, "AGENTS.md", "README.md", "poe_tasks.toml"}

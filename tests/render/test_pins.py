@@ -31,7 +31,7 @@ def test_a_package_cannot_have_the_name_of_a_folder_or_a_dependency(default):
     settings = pyproject(default)
     needed = chain(settings["project"]["dependencies"], *settings["dependency-groups"].values())
     names = {re.split(r"[\[><=]", each)[0].replace("-", "_") for each in needed}
-    assert names - taken <= {"scikit_learn", "httpx", "pre_commit_hooks"}
+    assert names - taken <= {"scikit_learn", "httpx", "pre_commit_hooks", "detect_secrets", "mypy", "typos"}
 
 
 def test_there_is_one_day_on_which_all_was_tested(default):
@@ -52,6 +52,7 @@ def test_both_allow_the_same_python(default):
 def test_every_choice_that_needs_an_entry_in_a_registry_has_one():
     assert set(VALUES["git_host"]) <= registry("hosts").keys()
     assert ["none", *registry("clouds")] == VALUES["cloud"]
+    assert list(registry("coding_agents")) == VALUES["coding_agents"][-1]
     assert list(registry("serving")) == QUESTIONS["serving"]["default"]
     assert list(range(len(registry("levels")))) == VALUES["maturity_level"]
     for name in VALUES["license"]:

@@ -24,7 +24,7 @@ def missing(folder, platform: str, requirements: str) -> str:
         "--no-binary",
         BUILT,
         "--python-version",
-        "3.13",
+        "3.14",
     ]
     command = ["uv", "pip", "install", *options, "--python-platform", platform, "--requirements", "requirements.txt"]
     done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, encoding="utf-8", check=False)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.run.compiled import keep_compiled
 from tests.run.project import Project
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Let projects have the modules that the tests' own environment has compiled, if their packages are the same."""
+    keep_compiled()
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +27,8 @@ def project(fresh) -> Project:
     """The default project, set up, trained and registered. Tests leave it as they find it."""
     for task in ("setup", "train", "register"):
         fresh.run(f"uv run poe {task}")
+    for packages in fresh.path.glob(".venv/lib/python*/site-packages"):
+        keep_compiled(packages)
     fresh.commit()
     return fresh
 

@@ -1,4 +1,4 @@
-"""A repository of notebooks becomes level 0 by the commands of docs/how-to/adopting.md."""
+"""A repository of notebooks becomes level 0, and gets a pipeline, by the commands of docs/how-to/adopting.md."""
 
 import json
 import re
@@ -14,11 +14,40 @@ from tests.update.conftest import history
 __all__ = ["history"]
 
 PAGE = (TEMPLATE / "docs" / "how-to" / "adopting.md").read_text(encoding="utf-8")
+NOTEBOOKS = (TEMPLATE / "docs" / "how-to" / "notebooks.md").read_text(encoding="utf-8")
 NAME = "House prices"
+CLEANED = "data/interim/clean.csv"
 
-CELL = {"cell_type": "code", "execution_count": 1, "id": "a", "metadata": {}, "source": ["prices.mean()"]}
+CELLS = re.findall(r"^```python\n# tag: (\S+)\n(.*?)^```", NOTEBOOKS, re.DOTALL | re.MULTILINE)
 OUTPUT = {"data": {"text/plain": ["42"]}, "execution_count": 1, "metadata": {}, "output_type": "execute_result"}
-NOTEBOOK = {"cells": [CELL | {"outputs": [OUTPUT]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def notebook(count: int | None, *outputs: dict) -> dict:
+    """The notebook of docs/how-to/notebooks.md; each of its cells has run as often, with the same outputs."""
+    cells = [
+        {
+            "cell_type": "code",
+            "execution_count": count,
+            "id": f"cell{number}",
+            "metadata": {} if tag == "none" else {"tags": [tag]},
+            "outputs": list(outputs),
+            "source": source.splitlines(keepends=True),
+        }
+        for number, (tag, source) in enumerate(CELLS)
+    ]
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def houses() -> str:
+    """Houses and their prices; of one, nobody knows how many rooms it has."""
+    lines = ["house,rooms,district,price"]
+    for number in range(150):
+        rooms, district = 1 + number * 7 % 6, "NSW"[number * 5 % 3]
+        price = 90_000 * rooms + 30_000 * (number % 4) + number
+        lines.append(f"H{number:03},{'' if number == 77 else rooms},{district},{price}")
+    return "\n".join([*lines, ""])
+
+
 WORKFLOW = """\
 on: push
 jobs:
@@ -35,11 +64,11 @@ THEIRS = {
     "LICENSE": b"All rights reserved.\n",
     ".gitignore": b"*.pkl\n/scratch/\n",
     "requirements.txt": b"pandas\nscikit-learn>=1.5\nmatplotlib\n",
-    "notebooks/explore.ipynb": json.dumps(NOTEBOOK, indent=1).encode(),
+    "notebooks/explore.ipynb": json.dumps(notebook(1, OUTPUT), indent=1).encode(),
     "notebooks/README.md": b"Start with explore.\n",
     "scripts/train.py": b"import pandas as pd\nprint( 'training' )\n",
     "src/houses/__init__.py": b"",
-    "data/houses.csv": b"rooms,price\r\n3,300000\r\n4,420000\r\n",
+    "data/houses.csv": houses().encode(),
     "docs/notes.md": "Gespräche mit Käufern\n".encode(),
     ".github/workflows/nightly.yml": WORKFLOW.encode(),
 }
@@ -61,7 +90,7 @@ def take_back(project: Project) -> None:
 
 
 def walk(project: Project, template: Path) -> None:
-    """Every command of the page, with the default answers."""
+    """Every command of the page, with the default answers; the notebook runs before the stage that it becomes."""
     for command in commands(PAGE):
         project.run(typed(command, template).replace(" copy ", f" copy --data 'project_name={NAME}' "))
         found = files(project.path)
@@ -69,8 +98,20 @@ def walk(project: Project, template: Path) -> None:
             assert {path: found.get(path) for path in THEIRS} == THEIRS
         elif command == "git diff":
             take_back(project)
-        elif command.startswith("git commit"):
+        elif "Adopt the template" in command:
             assert_adopted(project, found)
+        elif " adopt-data " in command:
+            run_notebook(project)
+        elif command == "uv run dvc repro clean":
+            assert project.text(CLEANED) == project.text("build/notebook.csv")
+
+
+def run_notebook(project: Project) -> None:
+    """Run the cells in the folder of the notebook, and put what they wrote aside."""
+    code = "import os\nos.chdir('notebooks')\n" + "\n".join(source for _, source in CELLS)
+    project.run(f"uv run python -c {shlex.quote(code)}")
+    (project.path / "build").mkdir(exist_ok=True)
+    (project.path / CLEANED).replace(project.path / "build" / "notebook.csv")
 
 
 def assert_adopted(project: Project, found: dict[str, bytes]) -> None:
@@ -79,9 +120,7 @@ def assert_adopted(project: Project, found: dict[str, bytes]) -> None:
     same = THEIRS.keys() - changed
     assert {path: found.get(path) for path in same} == {path: THEIRS[path] for path in same}
     assert found["data/raw/houses.csv"] == THEIRS["data/houses.csv"]
-    assert json.loads(found["notebooks/explore.ipynb"]) == NOTEBOOK | {
-        "cells": [CELL | {"execution_count": None, "outputs": []}]
-    }
+    assert json.loads(found["notebooks/explore.ipynb"]) == notebook(None)
     needed = tomllib.loads(project.text("pyproject.toml"))["project"]["dependencies"]
     assert "pandas>=2.3,<3.1" in needed and [each for each in needed if each.startswith("matplotlib>=")]
     tracked = project.run("git ls-files data").split()
@@ -99,6 +138,9 @@ def test_a_repository_of_notebooks_becomes_level_0_and_climbs(history, tmp_path)
     commit(project.path)
     walk(project, history)
     answers = project.answers
-    assert (answers["maturity_level"], answers["package_name"]) == (1, "house_prices")
+    assert (answers["maturity_level"], answers["package_name"]) == (2, "house_prices")
     assert project.run("git ls-files --unmerged") == ""
+    shown = re.search(r"^```yaml\n(.*?)^```", NOTEBOOKS, re.DOTALL | re.MULTILINE)
+    assert shown and shown[1] in project.text("dvc.yaml")
+    assert len(project.text(CLEANED).splitlines()) < 150
     project.run("uv run poe ci")

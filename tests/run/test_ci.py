@@ -15,7 +15,7 @@ def test_every_step_passes_in_a_clean_clone_without_data(project, tmp_path):
     variables, commands = steps(clone)
     assert len(commands) == 5
     for command in commands:
-        clone.run(command, **variables)
+        clone.run(command, **variables, CI="true")
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_level_1_passes_its_own_ci(copier, tmp_path):
     variables, commands = steps(clone)
     assert [command.split()[-1] for command in commands] == ["lint-template", "lint", "test", "check-data"]
     for command in commands:
-        clone.run(command, **variables)
+        clone.run(command, **variables, CI="true")

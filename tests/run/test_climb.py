@@ -62,7 +62,7 @@ EDITS = {
     4: {"operation/configuration/environment_prod/monitoring.yaml": ("max_age_days: 90\n", "max_age_days: 30\n")},
 }
 ADDED = {f"{PACKAGE}/ours.py": OURS, "operation/tests/unit/test_ours.py": OUR_TEST, "notebooks/ours.md": "# Ours\n"}
-DELETED = ["docs/code/README.md", "docs/media/.gitkeep"]
+DELETED = ["docs/code/README.md", "docs/data/README.md"]
 
 
 def copier(project: Project, *arguments: str) -> None:

@@ -24,7 +24,7 @@ def test_a_trained_project_has_no_finding(project):
 
 
 def test_a_parameter_that_nobody_trained_with(unchanged):
-    change(unchanged, "params.yaml", "trees: 100", "trees: 7")
+    change(unchanged, "params.yaml", "leaf: 20", "leaf: 7")
     assert lint(unchanged) == ["MLO602", "MLO603"]
 
 
@@ -34,7 +34,7 @@ def test_code_that_nobody_trained_with(unchanged):
 
 
 def test_a_stage_that_nobody_ran(unchanged):
-    change(unchanged, "dvc.yaml", "candidate: [logistic_regression,", "candidate: [more, logistic_regression,")
+    change(unchanged, "dvc.yaml", "candidate: [linear,", "candidate: [more, linear,")
     assert lint(unchanged) == ["MLO601"]
 
 

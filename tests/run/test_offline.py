@@ -14,7 +14,11 @@ CUT = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE) | {
     "NO_PROXY": "127.0.0.1,localhost",
 }
 # What a task needs to be told.
-OPTIONS = {"predict": "--data operation/tests/sample.csv --out build/scored.csv"}
+OPTIONS = {
+    "adopt-data": "data/raw/german_credit.csv --target credit_risk",
+    "from-notebook": "--help",
+    "predict": "--data operation/tests/sample.csv --out build/scored.csv",
+}
 # What asks the template, what runs until one ends it, and what runs nothing but other tasks.
 NOT_HERE = {"serve", "drift", "ci"}
 # What a project with one version of its model refuses.

@@ -6,6 +6,8 @@ import pytest
 
 from tests.project import TEMPLATE
 from tests.run.project import commands
+from tests.run.test_skills import follow as follow_instructions
+from tests.run.test_skills import skills
 
 SERVERS = {"uv run poe serve": "http://127.0.0.1:8000/health", "uv run mlflow ui": "http://127.0.0.1:5000/health"}
 # Asks questions on a terminal; tests/update runs it for every release.
@@ -31,9 +33,11 @@ def test_the_default_project(project):
 
 @pytest.mark.parametrize("level", [0, 1])
 def test_the_levels_below(copier, tmp_path, level):
-    project = copier.copy(tmp_path / "project", maturity_level=level)
-    follow(project, project.text("README.md"))
+    project = copier.copy(tmp_path / "project", maturity_level=level, coding_agents=["agents"])
+    done = set(follow(project, project.text("README.md")))
     project.run("uv run poe check-data")
+    for text in (project.text("AGENTS.md"), skills(project.path)["start"]):
+        follow_instructions(project, text, done | {"uv run poe adopt-data FILE --target COLUMN"}, TASK="doctor")
 
 
 def test_a_file_is_added_to_the_data_as_its_readme_says(unchanged):

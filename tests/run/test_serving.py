@@ -13,11 +13,11 @@ SAMPLE = "operation/tests/sample.csv"
 
 
 def records(project) -> list[dict]:
-    """The sample as a client sends it: names of the schema, numbers as numbers, no outcome."""
+    """The sample as a client sends it: numbers as numbers, no outcome."""
     with (project.path / SAMPLE).open(newline="") as file:
         rows = list(csv.DictReader(file))
     return [
-        {name.replace("/", "_"): int(value) if value.isdigit() else value for name, value in row.items()}
+        {name: int(value) if value.isdigit() else value for name, value in row.items()}
         for row in rows
         if row.pop("credit_risk")
     ]
@@ -72,15 +72,19 @@ def test_a_batch_that_cannot_be_read_is_named_and_overwrites_nothing(project):
     kept = project.path / "build" / "kept.csv"
     kept.write_text("the answers of yesterday")
     (project.path / "build" / "bad.csv").write_text("a,b\n1,2\n")
-    assert "columns missing" in project.run("uv run poe predict --data build/bad.csv --out build/kept.csv", fails=True)
-    assert "No such file" in project.run("uv run poe predict --data build/none.csv --out build/kept.csv", fails=True)
+    assert "a is not a field of the contract" in project.run(
+        "uv run poe predict --data build/bad.csv --out build/kept.csv", fails=True
+    )
+    assert "build/none.csv is missing" in project.run(
+        "uv run poe predict --data build/none.csv --out build/kept.csv", fails=True
+    )
     assert "ends in .csv" in project.run(f"uv run poe predict --data {SAMPLE} --out build/kept.xlsx", fails=True)
     assert kept.read_text() == "the answers of yesterday"
 
 
 def test_a_damaged_model_is_named_and_going_back_mends_it(unchanged):
     params = unchanged.path / "params.yaml"
-    params.write_text(params.read_text().replace("trees: 100", "trees: 20"))
+    params.write_text(params.read_text().replace("regularisation: 1.0", "regularisation: 2.0"))
     unchanged.run("uv run poe train")
     registered = unchanged.run("uv run poe register")
     assert "(was version 1)" in registered

@@ -55,7 +55,7 @@ def tracked(project) -> dict:
 def test_a_run_holds_parameters_metrics_model_code_data_and_libraries(project, tracked):
     lock = yaml.safe_load(project.text("dvc.lock"))
     hashes = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
-    assert tracked["params"]["train.trees"] == "100"
+    assert tracked["params"]["train.leaf"] == "20"
     for name, value in json.loads(project.text("metrics/test.json")).items():
         if name != "candidate":
             assert tracked["metrics"][name] == pytest.approx(value)
@@ -92,7 +92,7 @@ def test_tracking_and_registering_again_makes_nothing_new(project, tracked):
 
 def test_a_dead_server_is_named_and_nothing_is_lost(unchanged):
     params = unchanged.path / "params.yaml"
-    params.write_text(params.read_text().replace("trees: 100", "trees: 10"))
+    params.write_text(params.read_text().replace("regularisation: 1.0", "regularisation: 3.0"))
     printed = unchanged.run("uv run poe train", fails=True, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert "tracking: http://127.0.0.1:9 does not answer" in printed
     assert "nothing is lost" in printed

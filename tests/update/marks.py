@@ -104,6 +104,7 @@ def _managed() -> list[Mark]:
         Mark("a second remote", ".dvc/config", "", REMOTE),
         Mark("a rule of ruff", "ruff.toml", '  "S607", ', '  "S101", # mark\n'),
         Mark("settings of ruff", "ruff.toml", "", '\n[lint.pydocstyle]\nconvention = "google" # mark\n'),
+        Mark("words to coding agents", "AGENTS.md", "", "\n- Mark: ask before you train.\n"),
         Mark("an edited test", "operation/tests/conftest.py", "", "\n\nMARK = 1\n"),
         Mark("a deleted managed file", ".python-version", "", DELETED),
     ]

@@ -1,10 +1,14 @@
 """A team's edits of every kind over every route: each stays, and none is in conflict in a place of the team's."""
 
+import itertools
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.project import answers_of, commit, copy_project, files, replace, run, update_project
+from copier_mlops.cli import main
+from tests.package.contract.eight import CASES, TARGETS
+from tests.project import answers_of, commit, copy_project, files, matches, replace, run, team_files, update_project
 from tests.update.conftest import NOW, RELEASES, change_managed, other_day, replace_template
 from tests.update.marks import DAY, LAYOUTS, STEPS, Mark, mark_all
 from tests.update.marks import NOW as PLACES
@@ -19,11 +23,12 @@ CHANGES = {
         ("        - {name: Smoke", "        - {name: Coming, run: after, level: 1}\n        - {name: Smoke"),
     ],
     "template/pyproject.toml.jinja": [
-        ('  "pandera>=0.26,<1",\n', '  "pandera>=0.27,<1",\n  "coming-dependency>=1",\n'),
+        ('  "pandas>=2.3,<3.1",\n', '  "pandas>=2.4,<3.1",\n  "coming-dependency>=1",\n'),
         ('  "pre-commit-hooks', '  "coming-for-dev>=1",\n  "pre-commit-hooks'),
         ("[tool.poe]\n", "[tool.coming]\nnext = true\n\n[tool.poe]\n"),
     ],
     "template/poe_tasks.toml.jinja": [("[tasks.check-data]", '[tasks.coming]\ncmd = "coming"\n\n[tasks.check-data]')],
+    "template/AGENTS.md.jinja": [("## Of this team", "- A coming rule.\n\n## Of this team")],
     "template/.gitignore.jinja": [("# Editors", "/coming/\n\n# Editors")],
     "template/.pre-commit-config.yaml.jinja": [
         ("      - id: private-key\n", "      - id: coming\n        language: system\n      - id: private-key\n")
@@ -99,6 +104,26 @@ def test_from_a_release(template, tmp_path, version, level):
             assert "run: mark" in left if path in ci else "[tool.mark]" in left
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_own_data_goes_to_the_next_version(template, tmp_path, monkeypatch, name):
+    project = copy_project(template, tmp_path / "project", NOW, maturity_level=4, example="none", project_name="Bare")
+    commit(project)
+    # DVC is not asked here: what it does is tested with real projects.
+    shutil.rmtree(project / ".dvc")
+    monkeypatch.chdir(project)
+    assert main(["adopt-data", str(CASES / name), "--target", TARGETS[name]]) == 0
+    run(project, "git", "checkout", "--", ".dvc")
+    commit(project)
+    adopted = files(project)
+    update_project(project, COMING)
+    assert conflicts(project) == set()
+    assert "Managed by its template" in (project / "pyproject.toml").read_text(encoding="utf-8")
+    found = files(project)
+    yours = [*matches(itertools.chain.from_iterable(team_files())).match_files(adopted), f"data/raw/{name}"]
+    assert len(yours) > 25
+    assert [path for path in yours if found.get(path) != adopted[path]] == []
+
+
 @pytest.mark.parametrize("host", STEPS)
 def test_to_the_next_version(template, tmp_path, host):
     made = marked(template, tmp_path, NOW, maturity_level=4, git_host=host)
@@ -149,6 +174,7 @@ MOVES = {
     "tracking": {"tracking_uri": "https://mlflow.example.org"},
     "cloud": {"cloud": "azure"},
     "serving": {"serving": ["batch"]},
+    "agents": {"coding_agents": ["agents", "claude_code"]},
 }
 
 
@@ -160,11 +186,11 @@ def test_to_other_answers(template, tmp_path, move):
 
 def test_only_a_line_that_both_changed_is_in_conflict(template, tmp_path):
     made = marked(template, tmp_path, NOW, maturity_level=2)
-    replace(tmp_path / "project" / "pyproject.toml", '"pandera>=0.26,<1"', '"pandera>=0.26,<2"')
+    replace(tmp_path / "project" / "pyproject.toml", '"pandas>=2.3,<3.1"', '"pandas>=2.3,<3.0"')
     commit(tmp_path / "project")
     assert go(tmp_path, "an edited line that the version to come changes", made, COMING) == {"pyproject.toml"}
     (left,) = regions(tmp_path / "project" / "pyproject.toml")
-    assert "pandera>=0.26,<2" in left and "pandera>=0.27,<1" in left and "mark" not in left
+    assert "pandas>=2.3,<3.0" in left and "pandas>=2.4,<3.1" in left and "mark" not in left
 
 
 # Edits of this version that had no place in its files, and that 0.3.0 stands beside: docs/how-to/updates.md lists them.

@@ -13,7 +13,9 @@ from tests.update.conftest import BEFORE, DROPPED, LET_GO, NEW_MANAGED, NEW_STAR
 from tests.update.team import work
 from tests.update.updated import (
     assert_no_conflict,
+    born,
     committed,
+    conflicts,
     content,
     expected,
     starters,
@@ -34,7 +36,7 @@ def test_the_releases_can_be_found():
 def test_an_unedited_project_becomes_a_fresh_one(history, tmp_path, version, level):
     project = committed(history, tmp_path / "project", version, maturity_level=level)
     first = content(project)
-    fresh = content(copy_project(history, tmp_path / "fresh", NOW, maturity_level=level))
+    fresh = content(copy_project(history, tmp_path / "fresh", NOW, maturity_level=level, **born(version)))
     update(project)
     assert_no_conflict(project)
     come = starters(history, version, level, level, fresh) - first.keys()
@@ -158,6 +160,18 @@ def test_the_files_of_a_door_come_when_it_is_opened_and_stay_when_it_is_closed(h
         commit(project)
         assert not (project / served[0]).exists()
         assert {(project / path).read_text(encoding="utf-8") for path in served[1:]} == {"# Ours\n"}
+
+
+@pytest.mark.skipif("0.3.0" not in RELEASES, reason="the history of the template is not here")
+def test_instructions_that_a_team_wrote_before_the_template_had_any_are_kept(history, tmp_path):
+    project = copy_project(history, tmp_path / "project", "0.3.0")
+    (project / "AGENTS.md").write_text("# Ours\n\nAsk before you train.\n", encoding="utf-8")
+    commit(project)
+    update(project, coding_agents=["claude_code"])
+    assert conflicts(project) == {"AGENTS.md"}
+    text = (project / "AGENTS.md").read_text(encoding="utf-8")
+    assert "Ask before you train." in text and "## Of this team" in text
+    assert (project / "CLAUDE.md").is_file() and (project / "docs" / "media" / ".gitkeep").is_file()
 
 
 def test_a_cloud_that_is_chosen_later(history, tmp_path):

@@ -16,6 +16,8 @@ from tests.project import ANSWERS, commit, copy_project, files, matches, registr
 from tests.update.conftest import LET_GO
 from tests.update.team import Files
 
+# What the template lets go, and projects that have it keep.
+LEFT = {LET_GO, "docs/media/.gitkeep", "docs/references/.gitkeep"}
 REMOTES, PROJECT = ".dvc/config", "pyproject.toml"
 
 
@@ -38,6 +40,12 @@ def written(contents: Files, path: Path) -> Path:
 def yours(names: Iterable[str], level: int) -> set[str]:
     """The files that belong to the team at a level."""
     return set(matches(chain.from_iterable(team_files()[: level + 1])).match_files(names))
+
+
+def born(version: str) -> dict[str, int]:
+    """Return the answer that makes a fresh project one of a version's layout: older ones keep their stages."""
+    layouts = {"0.1.0": 0, "0.2.0": 0, "0.3.0": 1}
+    return {"first_layout": layouts[version]} if version in layouts else {}
 
 
 def parsed(contents: Files) -> dict[str, object]:
@@ -99,7 +107,7 @@ def starters(history: Path, version: str, level: int, target: int, names: Iterab
 def expected(first: dict, fresh: dict, level: int, come: set[str] = frozenset()) -> dict:
     """The team's files as they were, and those that the template lets go; what is due; all others as rendered now."""
     managed = {path: text for path, text in fresh.items() if path in come or path not in yours(fresh, level)}
-    return managed | {path: first[path] for path in yours(first, level) | ({LET_GO} & first.keys())}
+    return managed | {path: first[path] for path in yours(first, level) | (LEFT & first.keys())}
 
 
 def lint(project: Path, *checks: str) -> list[Finding]:

@@ -4,12 +4,14 @@ Each host of extensions/hosts.yml has a module of its name, which exports `ADAPT
 """
 
 import importlib
+from pathlib import Path
 
+from copier_mlops.address import redacted
 from copier_mlops.hosts.interface import Host, HostError
 from copier_mlops.hosts.settings import load
 from copier_mlops.registry import registry
 
-__all__ = ["Host", "HostError", "connect", "tell"]
+__all__ = ["Host", "HostError", "connect", "show_service", "tell"]
 
 
 def connect() -> Host:
@@ -26,6 +28,21 @@ def connect() -> Host:
         raise HostError(text, f"uvx copier update --data git_host={next(iter(known))}")
     host: Host = importlib.import_module(f"copier_mlops.hosts.{name}").ADAPTER(load())
     return host
+
+
+def show_service(url: str, folder: Path) -> None:
+    """Show, in a run, the address of a deployed service at the host's environment; a refusal is only printed.
+
+    Args:
+        url: The address, whose login nobody sees.
+        folder: build/<job>/ of the job that deployed it.
+    """
+    try:
+        host = connect()
+        if host.on_runner():
+            host.show_service(redacted(url), folder)
+    except (HostError, OSError) as error:
+        print(f"{error}\n  until then, the host shows no address of the service")
 
 
 def tell(name: str, value: bool) -> None:

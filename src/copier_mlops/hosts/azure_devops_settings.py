@@ -159,7 +159,7 @@ def branch_control(host: AzureDevOps, gate: str) -> Plan:
         # The same command has created the environment before.
         made = environment_of(host, gate)
         if made is None:
-            raise HostError(f"there is no environment {gate}", "run it again when its approvers are right")
+            raise HostError(f"the environment {gate} is missing", "run it again when its approvers are right")
         inputs = {"allowedBranches": main, "ensureProtectionOfBranch": "false", "allowUnknownStatusBranch": "false"}
         body = {
             "type": {"id": TASK_CHECK, "name": "Task Check"},

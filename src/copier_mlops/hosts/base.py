@@ -69,8 +69,15 @@ class Base(ABC):
     def tell(self, name: str, value: bool) -> None:
         """Write the value where this host's conditions read it: the file of `outputs`, if it has one."""
         if self.outputs:
-            with Path(self.need(self.outputs)).open("a", encoding="utf-8") as file:
-                file.write(f"{name}={str(value).lower()}\n")
+            self.write_output(name, str(value).lower())
+
+    def write_output(self, name: str, value: str) -> None:
+        """Append an output of this step to the file of `outputs`."""
+        with Path(self.need(self.outputs)).open("a", encoding="utf-8") as file:
+            file.write(f"{name}={value}\n")
+
+    def show_service(self, url: str, folder: Path) -> None:  # noqa: B027 (most hosts have no place for it)
+        """Show nothing: an environment of this host has no address."""
 
     @abstractmethod
     def change_request(self) -> ChangeRequest | None:

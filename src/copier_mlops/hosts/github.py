@@ -49,15 +49,18 @@ class GitHub(Base):
             raise HostError(f"{found!r} is not a repository of GitHub: expected OWNER/NAME", "repository in host.yaml")
         return found
 
+    @property
+    def server(self) -> str:
+        """The server of the repository, for example github.com."""
+        found = "github.com" if self.wanted.repository else self.remote.server
+        return "github.com" if found == "ssh.github.com" else found
+
     @cached_property
     def api(self) -> Api:
         """The REST API, from the runner's variables, the settings, or the server of the git remote."""
         base = (self.on_runner() and self.var("GITHUB_API_URL")) or self.wanted.api
         if not base:
-            server = "github.com" if self.wanted.repository else self.remote.server
-            base = (
-                "https://api.github.com" if server in ("github.com", "ssh.github.com") else f"https://{server}/api/v3"
-            )
+            base = "https://api.github.com" if self.server == "github.com" else f"https://{self.server}/api/v3"
         accept = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": VERSION}
         return self.client(base, {"Authorization": f"Bearer {self.token}", **accept})
 
@@ -132,6 +135,10 @@ class GitHub(Base):
         server = self.var("GITHUB_SERVER_URL") or "https://github.com"
         return f"{server}/{self.repository}/actions/workflows/{flow}.yml"
 
+    def show_service(self, url: str, folder: Path) -> None:
+        """Write the output that the environment of the job reads (Workflow syntax: environment.url)."""
+        self.write_output("url", url)
+
     def find_run(self, reference: str) -> Run:
         """Get a run, its jobs and its artifacts (Actions / Workflow runs, Workflow jobs, Artifacts)."""
         number = self.run_number(reference, RUN, self.repository)
@@ -178,10 +185,10 @@ class GitHub(Base):
     def _artifacts(self) -> list[Setting]:
         """Name a server that does not run the artifact actions of the flows (README of actions/upload-artifact)."""
         try:
-            server = "github.com" if self.wanted.repository else self.remote.server
+            server = self.server
         except HostError:  # the other settings say it
             return []
-        if server in ("github.com", "ssh.github.com") or server.endswith(".ghe.com"):
+        if server == "github.com" or server.endswith(".ghe.com"):
             return []
 
         def see() -> Plan:

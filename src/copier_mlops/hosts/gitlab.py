@@ -6,6 +6,7 @@ The docstring of each method names its pages of https://docs.gitlab.com/api.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 
 from copier_mlops.hosts import gitlab_settings
 from copier_mlops.hosts.api import Api, Document
@@ -27,6 +28,11 @@ LONGEST = 500_000
 RUNS = "read pipelines and artifacts (role Reporter, scope read_api)"
 RUN = re.compile(r"(?P<repository>.+)/-/(?P<kind>pipelines|jobs)/(?P<number>\d+)(/.*)?(\?.*)?")
 REQUESTS = "open merge requests (role Developer, scope api)"
+
+
+def asking(rules: list[Document] | None) -> list[Document]:
+    """Return the approval rules that ask somebody."""
+    return [rule for rule in rules or [] if rule.get("required_approvals", 0) > 0]
 
 
 class GitLab(Base):
@@ -138,6 +144,10 @@ class GitLab(Base):
             if each["name"] in closed and each["status"] == "created":
                 self.api.send("POST", self.path("jobs", each["id"], "cancel"), right, {})
 
+    def show_service(self, url: str, folder: Path) -> None:
+        """Write the report that names the address of an environment (.gitlab-ci.yml: artifacts:reports:dotenv)."""
+        (folder / "service.env").write_text(f"SERVICE_URL={url}\n", encoding="utf-8")
+
     def find_run(self, reference: str) -> Run:
         """Get a pipeline and list its jobs, which have their artifacts (Pipelines: get; Jobs: list those of one)."""
         number = self.run_number(reference, RUN, self.repository)
@@ -173,11 +183,11 @@ class GitLab(Base):
         An environment without rules may have a list of those who start a manual job (Protected environments: get),
         which only role Maintainer may read."""
         summary = (self._deployment(gate) or {}).get("approval_summary") or {}
-        asked = [rule for rule in summary.get("rules") or [] if rule.get("required_approvals", 0) > 0]
+        asked = asking(summary.get("rules"))
         if not asked:
             right = "read who may deploy (role Maintainer; with approval rules on the environment, Developer is enough)"
             found = self.api.get(self.path("protected_environments", gate), right, optional=True) or {}
-            asked = [rule for rule in found.get("approval_rules") or [] if rule.get("required_approvals", 0) > 0]
+            asked = asking(found.get("approval_rules"))
             if not asked and self.var("CI_JOB_MANUAL") == "true":
                 asked = found.get("deploy_access_levels") or []
         people = {rule.get("access_level_description") or "somebody" for rule in asked}

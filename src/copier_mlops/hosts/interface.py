@@ -6,6 +6,7 @@ It is created with the settings of host.yaml and the variables of the run.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 
@@ -129,6 +130,9 @@ class Host(Protocol):
 
     def tell(self, name: str, value: bool) -> None:
         """Tell the jobs of this run whose `only_if` has this name whether they run."""
+
+    def show_service(self, url: str, folder: Path) -> None:
+        """Show the address of a service at the environment of this run; `folder` is build/<job>/ of its job."""
 
     def protection(self, gate: str) -> Protection | None:
         """Return the approvers of this gate, or None if it has none."""

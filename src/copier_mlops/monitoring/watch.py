@@ -37,7 +37,7 @@ def age_in_days(version: ModelVersion) -> float:
 
 
 def trained_before(client: MlflowClient, version: ModelVersion) -> str:
-    """Return the commit of a run that had the data, code and parameters of HEAD; empty if there is no such run.
+    """Return the commit of a run that had the data, code and parameters of HEAD; empty if none had.
 
     A commit that this clone does not have counts as a change, and so does a run with uncommitted changes.
     """
@@ -102,18 +102,16 @@ def watch(environment: str) -> dict[str, Any]:
     age = age_in_days(version)
     old = age > monitoring.max_age_days
     before = trained_before(client, version) if old else ""
-    return {
+    seen = {
         "environment": environment,
         "version": str(version.version),
         "problems": look(version, settings),
         "age_in_days": round(age, 2),
         "due": old and not before,
-        **(
-            {"reason": f"the model is old, but nothing has changed since commit {before[:12]} was trained"}
-            if before
-            else {}
-        ),
     }
+    if before:
+        seen["reason"] = f"the model is old, but nothing has changed since commit {before[:12]} was trained"
+    return seen
 
 
 def start_training() -> str:

@@ -1,13 +1,14 @@
 """DVC's command line, without secrets: its errors show the address of a remote, with a password or a token in it.
 
-DVC runs in this process, so progress bars and exit codes are its own. For example:
-`python -m copier_mlops.pipeline.dvc_cli push`.
+DVC runs in this process, so progress bars and exit codes are its own. After each stage of `repro`, a line says how long
+it took. For example: `python -m copier_mlops.pipeline.dvc_cli push`.
 """
 
 import argparse
 import sys
 
 from copier_mlops.address import redact_logs
+from copier_mlops.pipeline.times import hear
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +24,11 @@ def main(arguments: list[str]) -> int:
             raise
         raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
     redact_logs()
-    return int(dvc(arguments))
+    times = hear(arguments)
+    code = int(dvc(arguments))
+    if times:
+        times.finish(code)
+    return code
 
 
 def push(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from copier_mlops import handover
+from copier_mlops import handover, hosts
 from copier_mlops.hosts.gates import gate_of
 from copier_mlops.model_file import ModelFileError, check
 from copier_mlops.project import Settings, load_settings, root
@@ -129,6 +129,16 @@ def allowed(client: MlflowClient, environment: str, version: str) -> dict[str, A
     return approved
 
 
+def tags_of(client: MlflowClient, settings: Settings, version: str) -> dict[str, str]:
+    """Return the tags of a registered version; none if the registry refuses, as the deployment says itself."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return dict(client.get_model_version(settings.model_name, version).tags)
+    except MlflowException:
+        return {}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Deploy the package, or a registered version, to an environment."""
     parser = argparse.ArgumentParser(
@@ -153,8 +163,12 @@ def main(arguments: list[str] | None = None) -> None:
     approved = allowed(client, settings.environment, version)
     if packaged is None:
         packaged, source = package.of_version(client, settings, version, job), job
-    deploy(client, settings, packaged, source, approved)
+    if settings.environment in lasting.stages():
+        judge.require_committed(tags_of(client, settings, version), settings.environment, "deploy")
+    document = deploy(client, settings, packaged, source, approved)
     approval.use_up(job)
+    if document["target"] != "alias":
+        hosts.show_service(document["url"], handover.folder(job))
 
 
 if __name__ == "__main__":

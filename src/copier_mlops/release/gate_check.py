@@ -14,8 +14,8 @@ from copier_mlops.hosts import connect
 from copier_mlops.hosts.gates import gates
 from copier_mlops.hosts.interface import Approval, Host, HostError
 from copier_mlops.hosts.refusals import one_line
-from copier_mlops.machine import ci_variable
 from copier_mlops.release import approval
+from copier_mlops.release.runner import ci_variable
 
 # Of nested values, only these are printed; the file has all of them.
 EXPLAINED = ("run", "approval")

@@ -43,8 +43,8 @@ def judge(new: float, champion: float | None, gate: release.Gate) -> tuple[bool,
     return False, f"not better than the champion: {values}{needed}"
 
 
-def require_run(client: MlflowClient, run_id: str) -> None:
-    """Check that this machine's tracking server has a run.
+def require_run(client: MlflowClient, run_id: str) -> dict[str, str]:
+    """Return the tags of a run, after a check that this machine's tracking server has it.
 
     Raises:
         SystemExit: It does not have the run.
@@ -52,12 +52,32 @@ def require_run(client: MlflowClient, run_id: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.get_run(run_id)
+        return client.get_run(run_id).data.tags
     except MlflowException as error:
         raise SystemExit(
             f"judge: {client.tracking_uri} has no run {run_id}: {error}\n"
             "  fix: name a tracking server that all jobs reach in tracking_uri; a SQLite file is only on one machine"
         ) from None
+
+
+def require_committed(tags: dict[str, str], environment: str, job: str) -> None:
+    """Refuse a model whose code is in no commit, unless the environment allows it.
+
+    Args:
+        tags: Those of its run, or of its version.
+        environment: The one that it is meant for.
+        job: What asks, for the text of the refusal.
+
+    Raises:
+        SystemExit: It was trained from uncommitted code.
+    """
+    if tags.get("git.dirty") == "true" and not release.load(environment).uncommitted:
+        commit = tags.get("git.commit", "")[:12]
+        raise SystemExit(
+            f"{job}: the model was trained from uncommitted code: commit {commit} is not what ran\n"
+            "  fix: commit your changes, then: uv run poe train\n"
+            f"  or allow it: uncommitted: true in operation/configuration/environment_{environment}/release.yaml"
+        )
 
 
 def require_same_champion(client: MlflowClient, document: dict[str, Any], job: str) -> None:
@@ -108,13 +128,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Judge the run of the job `train`; a model that is not better is not an error.
 
     Raises:
-        SystemExit: There is no run of `train`, its metric is missing, or the tracking server does not have it.
+        SystemExit: The run of `train` or its metric is missing, its code is in no commit, or the tracking server does
+            not have it.
     """
     parser = argparse.ArgumentParser(prog="poe judge", description=__doc__, epilog="For example: uv run poe judge")
     parser.parse_args(arguments)
     run = handover.read("train", "run")
     client = server.connect(load_settings("prod"))
-    require_run(client, run["run_id"])
+    require_committed(require_run(client, run["run_id"]), "prod", "judge")
     document = verdict(client, run)
     handover.write("judge", "verdict", document)
     hosts.tell("promoted", document["promoted"])

@@ -4,17 +4,15 @@ A job of a git host runs on a machine, or in a container, that is thrown away. A
 starts there is not a deployment.
 """
 
-from copier_mlops.machine import ci_variable
-from copier_mlops.project import Settings, load_settings, sqlite_file
+from copier_mlops.project import DEPLOYS, Settings, load_settings, sqlite_file
 from copier_mlops.registry import flows
 from copier_mlops.release import containers, context
 from copier_mlops.release import settings as release
+from copier_mlops.release.runner import ci_variable
 from copier_mlops.release.targets import target
 
 # The targets that start the service on the machine of the job.
 HERE = ("local", "compose")
-# The level from which the flow cd deploys.
-DEPLOYS = 3
 FILE = "operation/configuration/environment_{}/release.yaml"
 
 
@@ -38,6 +36,11 @@ def require_lasting(*environments: str) -> None:
     )
 
 
+def stages() -> list[str]:
+    """Return the environments to which the flow cd deploys, in its order."""
+    return [job["stage"] for job in flows(DEPLOYS)["cd"]["jobs"].values() if job.get("stage")]
+
+
 def check() -> None:
     """Check, before a long training, that the flow cd can deploy from this machine, and change nothing.
 
@@ -45,13 +48,12 @@ def check() -> None:
         SystemExit: A service, the tracking server or the image would end with this machine, or the files of an
             environment are wrong.
     """
-    stages = [job["stage"] for job in flows(DEPLOYS)["cd"]["jobs"].values() if job.get("stage")]
     if context.service() == "online":
-        require_lasting(*stages)
-    goals = {name: release.load(name) for name in stages}
+        require_lasting(*stages())
+    goals = {name: release.load(name) for name in stages()}
     if ci_variable() and not all(goal.outlives_job for goal in goals.values()):
         # The job that trains tracks in the environment that no step names.
-        for settings in (load_settings(), *map(load_settings, stages)):
+        for settings in (load_settings(), *map(load_settings, stages())):
             require_server(settings)
         if any(goal.target == "kubernetes" for goal in goals.values()):
             require_registry()

@@ -35,9 +35,10 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
     digest = context.write(record, folder / "image")
     bill = folder / "sbom.cdx.json"
     bill.write_text(context.sbom(), encoding="utf-8")
-    image = f"{release.load('prod').image or settings.model_name}:{record['version']}-{digest[:12]}"
+    prod = release.load("prod")
+    image = f"{prod.image or settings.model_name}:{record['version']}-{digest[:12]}"
     place = (folder / "image").relative_to(root()).as_posix()
-    runner.prepare(release.load("prod").prepare_package, "package")
+    runner.prepare(prod.prepare_package, "package")
     found = containers.find()
     if found:
         labels = {"title": record["model"], "version": record["version"], "revision": record["commit"]}

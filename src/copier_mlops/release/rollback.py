@@ -5,13 +5,10 @@ At levels without deployments, only the alias moves.
 
 import argparse
 
-from copier_mlops.project import level, load_settings
+from copier_mlops.project import DEPLOYS, level, load_settings
 from copier_mlops.release import deploy, history, package, verify
 from copier_mlops.tracking import models, server
 from copier_mlops.tracking.rollback import move_alias
-
-# Environments have deployments from this level on, and only an alias below.
-DEPLOYS = 3
 
 
 def position(ran: list[str], wanted: str | None, environment: str) -> int:

@@ -1,10 +1,19 @@
-"""Prepare a CI machine: run the commands of release.yaml that install programs and log in to registry and cluster."""
+"""Know a CI machine, and prepare it: run the commands of release.yaml that install programs and log in."""
 
+import os
 import shlex
 from collections.abc import Iterable
 
+from copier_mlops.address import redacted
 from copier_mlops.command import show
-from copier_mlops.machine import ci_variable
+
+# Variables that CI machines set, and that are not set at a keyboard.
+MACHINES = ("CI", "TF_BUILD", "GITHUB_ACTIONS", "GITLAB_CI", "BITBUCKET_BUILD_NUMBER", "JENKINS_URL")
+
+
+def ci_variable() -> str:
+    """Return the variable that says that this is a CI machine, or an empty text."""
+    return next((name for name in MACHINES if os.environ.get(name)), "")
 
 
 def prepare(commands: Iterable[str], task: str) -> None:
@@ -26,5 +35,5 @@ def prepare(commands: Iterable[str], task: str) -> None:
             fix = f"correct it in prepare_{task} of operation/configuration/environment_*/release.yaml"
             raise SystemExit(f"{task}: {command!r} is not a command: {error}\n  fix: {fix}") from None
         if words:
-            print(f"{task}: {command}", flush=True)
+            print(f"{task}: {redacted(command)}", flush=True)
             show(task, *words)

@@ -42,6 +42,13 @@ class ReleaseSettings(FileSettings):
             "container; only for local and compose",
         ),
     ]
+    uncommitted: Annotated[
+        bool,
+        Field(
+            default=False,
+            description="models that were trained from uncommitted code may come here; for the job judge that of prod",
+        ),
+    ]
     prepare_package: Annotated[
         list[str],
         Field(
@@ -63,6 +70,15 @@ class ReleaseSettings(FileSettings):
         Field(
             default="",
             description="repository of the image, for all environments that of prod; empty: the model's name",
+        ),
+    ]
+
+    image_groups: Annotated[
+        list[str],
+        Field(
+            default=[],
+            description="groups of pyproject.toml that the image gets beside `dependencies`, for example cpu; for all "
+            "environments those of prod",
         ),
     ]
 

@@ -1,6 +1,5 @@
-"""Collect the facts of a report on the pipeline's last run, from its files and with the names of the schema."""
+"""Collect the facts of a report on the pipeline's last run, from its files and with the words of the contract."""
 
-import itertools
 import json
 import re
 import sys
@@ -8,35 +7,39 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from copier_mlops import problems
 from copier_mlops.command import run
+from copier_mlops.contract import Contract, of_project
 from copier_mlops.project import team
-from copier_mlops.reporting import charts
+from copier_mlops.reporting import fields, figures, gallery, records
 from copier_mlops.reporting.charts import Names
+from copier_mlops.reporting.gallery import Scene
 from copier_mlops.tracking import lineage
+from copier_mlops.tracking.metrics_files import numbers
 
 MODEL = "build/model/model.skops"
 VALIDATED = "data/interim/validated.parquet"
 TEST = "data/processed/test.parquet"
-CURVES = ("roc", "precision_recall", "calibration", "confusion", "cost", "importance")
-INPUTS = (
-    *("dvc.lock", "metrics/data.json", "metrics/test.json", "build/predictions.csv", VALIDATED, TEST),
-    *(f"build/plots/{name}.csv" for name in CURVES),
-)
-# The files that a model depends on. Cards and README are left out: a committed report must not change the next one.
-SOURCES = ("data", "src", "dvc.lock", "dvc.yaml", "params.yaml", "pyproject.toml", "uv.lock")
+METRICS = "metrics/test.json"
+DATA = "metrics/data.json"
+# Without these, nothing can be said of a run. Of the others, those that the run wrote are asked for.
+ALWAYS = ("dvc.lock", METRICS)
+INPUTS = (DATA, records.PREDICTIONS, VALIDATED, TEST)
+COSTS = ("missed", "refused")
+# The files that a result depends on. Cards and README are left out: a committed report must not change the next one.
+SOURCES = ("dvc.lock", *lineage.SOURCES)
 
 
 def check_inputs(root: Path) -> None:
-    """Check that the run is complete.
+    """Check that the run is complete: what it wrote is here.
 
     Raises:
         SystemExit: Files are missing; the text names them and the command that restores them.
     """
-    missing = [path for path in INPUTS if not (root / path).is_file()]
-    if not list((root / "metrics" / "candidates").glob("*.json")):
-        missing.append("metrics/candidates/*.json")
+    written = lineage.dvc_hashes(root)
+    results = [path for path in written if path in INPUTS or path.startswith("metrics/")]
+    missing = [path for path in dict.fromkeys((*ALWAYS, *results)) if not (root / path).is_file()]
     if not missing:
         return
     in_dvc = (root / "dvc.lock").is_file() and all(path.startswith(("build/", "data/")) for path in missing)
@@ -68,166 +71,136 @@ def outdated(root: Path) -> list[str]:
     return sorted(stage for stage, changes in status.items() if re.search("modified|changed command", str(changes)))
 
 
-def names() -> Names:
-    """Return the project's names of the records with the positive label, and of the others."""
-    schema = team("schema")
-    positive = str(schema.POSITIVE)
-    others = {str(label) for label in schema.LABELS.values()} - {positive}
-    return Names(positive, others.pop() if len(others) == 1 else f"not {positive}")
-
-
 def collect(root: Path) -> dict[str, Any]:
-    """Return all values for the templates, charts included.
+    """Return all values for the templates, charts included; a part of the run that is not there is empty.
 
     Raises:
-        KeyError: The run lacks a figure or a parameter.
+        SystemExit: The contract cannot be used.
         ValueError: A file is damaged, or two files do not belong together.
         CommandError: Git refused.
     """
-    metrics = _read(root / "metrics" / "test.json")
+    contract = of_project()
+    document = figures.read(root / METRICS)
+    candidate = str(document.pop("candidate", ""))
+    metrics, _ = numbers(document)
     params = lineage.parameters(root)
-    costs: dict[str, Any] = {name: params[f"costs.{name}"] for name in ("missed", "refused")}
-    test = _read(root / TEST)
-    predictions = _read(root / "build" / "predictions.csv")
-    candidates = {file.stem: _read(file) for file in sorted((root / "metrics" / "candidates").glob("*.json"))}
+    costs = costs_of(params)
+    outcomes, test = _tested(root, contract)
+    is_binary = contract.learning.problem == "binary"
+    rates = records.rates(outcomes, problems.positive_name(contract)) if is_binary and outcomes is not None else {}
+    decision = threshold(root, contract, costs)
+    described = fields.describe(contract, _table(root / VALIDATED))
     hashes = lineage.dvc_hashes(root)
-    if len(test) != len(predictions):
-        raise ValueError(f"{len(predictions)} predictions for {len(test)} test records\n  fix: uv run poe train")
-    found = {
-        "candidate": metrics.pop("candidate"),
-        "candidates": candidates,
+    guess, found = figures.baseline(root), figures.candidates(root)
+    scene = Scene(contract, metrics, rates, decision, costs)
+    plots, left_out = gallery.draw(root, scene)
+    return {
+        **about_problem(contract),
+        "baseline": guess,
+        "candidate": candidate,
+        "candidates": found,
+        "charts": {plot["name"]: plot["svg"] for plot in plots},
         "code": code(root),
-        "columns": columns(_read(root / VALIDATED)),
+        "columns": [row for row in described if row["is_feature"]],
+        "compared": figures.compared(found, contract),
         "costs": costs,
-        "data": _read(root / "metrics" / "data.json"),
-        "groups": groups(test, predictions),
+        "data": figures.read(root / DATA) if (root / DATA).is_file() else {},
+        "errors": [] if outcomes is None or test is None else records.worst(test, outcomes, contract),
+        "fields": described,
+        "follows_costs": scene.follows_costs,
+        "figures": figures.of_run(metrics, guess, outcomes, contract, costs),
+        "groups": [] if outcomes is None or test is None else records.groups(test, outcomes, contract),
         "hashes": {path: md5 for path, md5 in hashes.items() if path.startswith("data/raw/") or path == MODEL},
+        "left_out": left_out,
         "metrics": metrics,
-        **names()._asdict(),
         "params": params,
-        "rates": rates(predictions),
-        "records": len(predictions),
-        "threshold": threshold(costs),
+        "plots": plots,
+        "rates": rates,
+        "records": len(outcomes) if outcomes is not None else 0,
+        "threshold": decision,
     }
-    return {**found, "charts": draw(root / "build" / "plots", metrics, found["rates"], found["threshold"])}
 
 
-def draw(plots: Path, metrics: dict[str, float], rates: dict[str, float], decision: float) -> dict[str, str]:
-    """Return the SVG of each curve, by the curve's name; features are named by their meaning."""
-    tables = {name: _read(plots / f"{name}.csv") for name in CURVES}
-    features = tables["importance"]["feature"]
-    tables["importance"]["feature"] = features.map(
-        {feature.name: feature.meaning for feature in team("schema").FEATURES}
-    ).fillna(features)
-    chosen = rates["true_positive_rate"]
-    more = {
-        "roc": (metrics["roc_auc"], (rates["false_positive_rate"], chosen)),
-        "precision_recall": (metrics["average_precision"], rates["base_rate"], (chosen, rates["precision"])),
-        "cost": ((decision, metrics["cost"]),),
+def about_problem(contract: Contract) -> dict[str, Any]:
+    """Return the words of the contract: its title, problem, target, classes, key, and the names of both labels."""
+    is_binary = contract.learning.problem == "binary"
+    is_regression = contract.learning.problem == "regression"
+    names = gallery.names(contract) if is_binary else Names("", "")
+    gate = problems.of(contract).metric()
+    target = contract.target
+    return {
+        **names._asdict(),
+        "classes": [] if is_regression else problems.class_names(contract),
+        "contract": {"title": contract.title, "description": contract.description},
+        "gate": {"name": gate.name, "title": gate.title, "better": "higher" if gate.higher_is_better else "lower"},
+        "key": list(contract.primary_key),
+        "metric_titles": {each.name: each.title for each in problems.of(contract).metrics},
+        "missing_values": fields.missing_values(contract),
+        "problem": contract.learning.problem,
+        "sensitive": [each.field for each in contract.learning.sensitive],
+        "target": {"name": target.name, "meaning": target.description or target.title, "unit": target.unit},
     }
-    called = names()
-    return {name: getattr(charts, name)(table, called, *more.get(name, ())) for name, table in tables.items()}
 
 
-def threshold(costs: dict[str, float]) -> float:
-    """Return the probability, 0 to 1, from which a record gets the positive label."""
-    return float(team("train").decision_threshold(costs["missed"], costs["refused"]))
+def costs_of(params: dict[str, object]) -> dict[str, float]:
+    """Return the costs `missed` and `refused` of the run's parameters; nothing if one of them is not a number."""
+    values = {name: params.get(f"costs.{name}") for name in COSTS}
+    found = {name: value for name, value in values.items() if isinstance(value, int | float)}
+    return found if len(found) == len(COSTS) else {}
 
 
-def rates(predictions: pd.DataFrame) -> dict[str, float]:
-    """Return the figures of a confusion matrix, 0 to 1: `base_rate`, true and false positive rate, `precision`.
+def threshold(root: Path, contract: Contract, costs: dict[str, float]) -> float | None:
+    """Return the probability, 0 to 1, from which a record gets the positive label.
 
-    Args:
-        predictions: n rows with the labels `actual` and `label`.
-    """
-    actual, called = _positive(predictions)
-    parts = {
-        "base_rate": actual,
-        "true_positive_rate": called[actual],
-        "false_positive_rate": called[~actual],
-        "precision": actual[called],
-    }
-    return {name: float(values.mean()) if len(values) else 0.0 for name, values in parts.items()}
-
-
-def _positive(predictions: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return which records have, and which were predicted, the positive label; a CSV file may read it as a number."""
-    positive = str(team("schema").POSITIVE)
-    return predictions["actual"].astype(str) == positive, predictions["label"].astype(str) == positive
-
-
-def columns(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return one row per column of the contract: `name`, `kind`, `meaning`, allowed values, and values in `table`."""
-    rows = []
-    for feature in team("schema").FEATURES:
-        row = {"name": feature.name, "meaning": feature.meaning, "codes": {}, "low": 0, "high": 0}
-        values = table[feature.name]
-        if hasattr(feature, "codes"):
-            shares = values.value_counts(normalize=True)
-            # If two are equal, the first of the contract is taken, so that the card does not depend on pandas.
-            top = max(feature.codes, key=lambda code: shares.get(code, 0.0))
-            absent = [code for code in feature.codes if code not in shares]
-            share = shares.get(top, 0.0)
-            row |= {"kind": "category", "codes": feature.codes, "top": top, "share": share, "absent": absent}
-        else:
-            row |= {"kind": "number", "low": feature.low, "high": feature.high}
-            row |= {"observed": [values.min(), values.median(), values.max()]}
-        rows.append(row)
-    return rows
-
-
-def groups(records: pd.DataFrame, predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return how protected groups fare; an empty list if the schema has no PROTECTED.
-
-    Args:
-        records: n records.
-        predictions: The predictions, n rows in the same order, with the labels `actual` and `label`.
+    It is that of the model file, or else follows from the costs by `decision_threshold` of the team's `train`.
 
     Returns:
-        Per group `column`, `name`, `records`, and the shares `positive_rate` (predicted positive),
-        `false_positive_rate` and `false_negative_rate`, 0 to 1, or None for a share of zero records.
+        The threshold, or None if the problem is not binary, or neither says it.
+    """
+    if contract.learning.problem != "binary":
+        return None
+    if (root / MODEL).is_file():
+        from copier_mlops import model_file  # imported here: only a model that is here needs scikit-learn
+        from copier_mlops.problems import prediction
+
+        try:
+            return prediction.threshold(model_file.load(root / MODEL))
+        except model_file.ModelFileError as error:
+            print(f"report: the threshold is not that of the model file: {' '.join(str(error).split())[:200]}")
+    decide = getattr(_train(), "decision_threshold", None) if costs else None
+    return float(decide(*(costs[name] for name in COSTS))) if callable(decide) else None
+
+
+def _train() -> Any:
+    """Return the team's module `train`; None if the team has none."""
+    try:
+        return team("train")
+    except SystemExit:
+        return None
+
+
+def _tested(root: Path, contract: Contract) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the predictions of the test records, and these records.
 
     Raises:
-        ValueError: PROTECTED names a column that is not a feature, or a number without bands.
+        ValueError: A file is damaged, or they are not of the same records.
     """
-    actual, called = _positive(predictions)
-    features = {feature.name: feature for feature in team("schema").FEATURES}
-    rows: list[dict[str, Any]] = []
-    for column, edges in getattr(team("schema"), "PROTECTED", {}).items():
-        if column not in features or not (edges or hasattr(features[column], "codes")):
-            wrong = "has neither codes nor bands" if column in features else "is not a feature"
-            raise ValueError(f"PROTECTED of schema.py names {column}, which {wrong}")
-        values = records[column].reset_index(drop=True)
-        for name, member in _bands(values, edges) if edges else _codes(values, features[column].codes):
-            shares = {
-                "positive_rate": called[member],
-                "false_positive_rate": called[member & ~actual],
-                "false_negative_rate": ~called[member & actual],
-            }
-            found = {key: float(values.mean()) if len(values) else None for key, values in shares.items()}
-            rows.append({"column": column, "name": name, "records": int(member.sum()), **found})
-    return [row for row in rows if row["records"]]
-
-
-def _codes(values: pd.Series, codes: dict[str, str]) -> list[tuple[str, pd.Series]]:
-    return [(meaning, values == code) for code, meaning in codes.items()]
-
-
-def _bands(values: pd.Series, edges: list[int]) -> list[tuple[str, pd.Series]]:
-    bands = [(f"{low + 1} to {high}", (values > low) & (values <= high)) for low, high in itertools.pairwise(edges)]
-    return [(f"up to {edges[0]}", values <= edges[0]), *bands, (f"over {edges[-1]}", values > edges[-1])]
-
-
-def _read(path: Path) -> Any:
     try:
-        if path.suffix == ".csv":
-            return pd.read_csv(path)
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML, too
-        if not isinstance(document, dict):
-            raise ValueError("expected an object")
-        return document
-    except (ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be read: {reason}\n  fix: uv run poe train") from None
+        outcomes = records.read_outcomes(root / records.PREDICTIONS, contract)
+    except ValueError as error:
+        raise _damaged(root / records.PREDICTIONS, error) from None
+    test = _table(root / TEST)
+    if outcomes is not None and test is not None and len(test) != len(outcomes):
+        raise ValueError(f"{len(outcomes)} predictions for {len(test)} test records\n  fix: uv run poe train")
+    return outcomes, test
+
+
+def _table(path: Path) -> pd.DataFrame | None:
+    try:
+        return pd.read_parquet(path) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} cannot be read: {' '.join(str(error).split())}\n  fix: uv run poe train")

@@ -1,7 +1,7 @@
 """Write the page, the model card and the data card of the pipeline's last run, and draw the pipeline in the README.
 
-Only the registered version needs the tracking server; it is left out if the server does not answer. The template of the
-page is in this package. The templates of the cards are in the project's docs/cards, where you may change them.
+Only the registered version and the served model need the tracking server; they are left out if it does not answer. The
+template of the page is in this package. Those of the cards are in the project's docs/cards, where you may change them.
 """
 
 import argparse
@@ -16,11 +16,10 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
-from copier_mlops.address import redacted
 from copier_mlops.command import CommandError, run
-from copier_mlops.project import Settings, load_settings, root, sqlite_file
-from copier_mlops.reporting import facts
-from copier_mlops.tracking import lineage
+from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.reporting import facts, tracked
+from copier_mlops.reporting.tracked import Tracked
 
 PAGE = "build/report/index.html"
 PAGE_TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
@@ -28,29 +27,9 @@ CARDS = Path("docs", "cards")
 CARD_TEMPLATES = {"docs/model_card.md": "model_card.md.j2", "docs/data_card.md": "data_card.md.j2"}
 NOTES = ("<!-- notes:start -->", "<!-- notes:end -->")
 PIPELINE = ("<!-- pipeline:start -->", "<!-- pipeline:end -->")
+# From here on, decimals hide how large a number is.
+LARGE = 1_000
 NO_NOTES = "\n\nNothing yet. Your text here stays when this file is written again.\n\n"
-
-
-def registered(folder: Path, settings: Settings) -> str:
-    """Return the registered version of this result, or why it is unknown."""
-    file = sqlite_file(settings.tracking_uri)
-    if file and not file.is_file():
-        print(f"report: the model's version is left out: {redacted(settings.tracking_uri)} is not there yet")
-        return "not known"
-    from copier_mlops.tracking import (
-        models,
-        server,
-    )  # MLflow takes seconds to load, and the rest of the report does not need it
-
-    try:
-        versions = models.versions(server.connect(settings), settings)
-    except server.TrackingError as error:
-        reason = str(error).splitlines()[0].removeprefix("tracking: ")
-        print(f"report: the model's version is left out: {reason}")
-        return "not known"
-    pipeline = lineage.pipeline_hash(folder)
-    found = [str(each.version) for each in versions if each.tags.get("pipeline") == pipeline]
-    return found[-1] if found else "not registered"
 
 
 def between(text: str, markers: tuple[str, str]) -> tuple[str, str, str] | None:
@@ -69,7 +48,7 @@ def render(folder: Path, values: dict[str, Any]) -> dict[Path, str]:
     Raises:
         SystemExit: A template is wrong; the text names file and line.
     """
-    texts = {folder / PAGE: fill(PAGE_TEMPLATE, folder, values)}
+    texts: dict[Path, str] = {}
     for target, name in CARD_TEMPLATES.items():
         path, template, notes = folder / target, folder / CARDS / name, NO_NOTES
         if not template.is_file():
@@ -81,9 +60,10 @@ def render(folder: Path, values: dict[str, Any]) -> dict[Path, str]:
                 print(f"report: {target} is left alone: it has no {NOTES[0]} and {NOTES[1]}")
                 continue
             notes = parts[1]
-        about = {**values, "notes": NOTES[0] + notes + NOTES[1]}
-        texts[path] = fill(template, folder, about)
-    return texts
+        texts[path] = fill(template, folder, {**values, "notes": NOTES[0] + notes + NOTES[1]})
+    # The page links to the cards that are there.
+    cards = [target for target in CARD_TEMPLATES if folder / target in texts or (folder / target).is_file()]
+    return {folder / PAGE: fill(PAGE_TEMPLATE, folder, {**values, "cards": cards}), **texts}
 
 
 def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
@@ -105,7 +85,7 @@ def fill(template: Path, folder: Path, values: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["text"] = markdown
+    environment.filters |= {"code": code, "number": number, "text": markdown}
     try:
         return environment.get_template(template.name).render(values)
     except Exception as error:  # an expression of a template can raise anything
@@ -124,9 +104,40 @@ def _place(template: Path, error: Exception) -> tuple[Path, int | str]:
     return next(((file, line) for file, line in reversed(frames) if file.parent == template.parent), (template, ""))
 
 
+def number(value: float | None, places: int = 4) -> str:
+    """Return a number with so many decimals, or with one if it is large; a dash if it is None."""
+    if value is None:
+        return "–"
+    text = f"{value:,.1f}" if abs(value) >= LARGE else f"{value:.{places}f}"
+    return text.replace("-", "−")
+
+
+def code(value: object) -> str:
+    """Return any value as code on one line, for Markdown and its tables; a backtick in it takes a longer fence."""
+    text = " ".join(str(value).split()).replace("|", "\\|")
+    return f"`{text}`" if "`" not in text else f"`` {text} ``"
+
+
 def markdown(value: object) -> str:
     """Return any value as text on one line, escaped for Markdown and its HTML."""
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(" ".join(str(value).split()), quote=False))
+
+
+def about(settings: Settings, found: Tracked, outdated: list[str]) -> dict[str, Any]:
+    """Return the values of the templates that are not in the files of the run.
+
+    Args:
+        settings: Those of the environment.
+        found: What its tracking server knows.
+        outdated: The stages that changed since the run.
+    """
+    return {
+        "environment": settings.environment,
+        "outdated": outdated,
+        "project": settings.project_name,
+        "tracked": found,
+        "version": found.version,
+    }
 
 
 def readme(folder: Path) -> dict[Path, str]:
@@ -176,11 +187,14 @@ def main(arguments: list[str] | None = None) -> None:
         stale = facts.outdated(folder)
         if stale:
             print(f"report: changed since the last run: {', '.join(stale)}; to report on it: uv run poe train")
-        about = {"project": settings.project_name, "outdated": stale, "version": registered(folder, settings)}
-        texts = render(folder, {**facts.collect(folder), **about}) | readme(folder)
+        found = tracked.ask(folder, settings)
+        if found.reason:
+            print(f"report: the registered version and the served model are left out: {found.reason}")
+        values = facts.collect(folder)
+        for sentence in values["left_out"]:
+            print(f"report: {sentence}\n  fix: uv run dvc pull, uv run poe train, or correct `plots` of dvc.yaml")
+        texts = render(folder, values | about(settings, found, stale)) | readme(folder)
         write(texts)
-    except KeyError as error:
-        raise SystemExit(f"report: {error} is not in the results of the run\n  fix: uv run poe train") from None
     except (CommandError, OSError, ValueError) as error:
         raise SystemExit(f"report: {error}") from None
     for path in texts:

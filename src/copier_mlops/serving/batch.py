@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from copier_mlops.project import Settings, load_settings, team
+from copier_mlops.contract import of_project
+from copier_mlops.contract.frame import typed
+from copier_mlops.contract.verdict import unseen, violations
+from copier_mlops.project import Settings, load_settings
 from copier_mlops.serving import Predictor, records
-from copier_mlops.serving.files import NUMBERS, READERS, not_utf_8
+from copier_mlops.serving.files import READERS, read
 
-# Of what the team's package says of a file, which may name each of its columns.
-MOST_OF_AN_ERROR = 500
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, path: table.to_csv(path, index=False),
+    ".tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
     ".json": lambda table, path: table.to_json(path, orient="records", indent=2),
     ".jsonl": lambda table, path: table.to_json(path, orient="records", lines=True),
     ".parquet": lambda table, path: table.to_parquet(path, index=False),
@@ -40,38 +42,28 @@ def registered(settings: Settings) -> Predictor:
 
 
 def checked(path: Path) -> Iterator[pd.DataFrame]:
-    """Yield the records of a file, part by part, with the names and types of the schema; each may be scored.
+    """Yield the records of a file, part by part, with the types of the contract; each may be scored.
 
     Raises:
         SystemExit: The file cannot be read, or a record of it is one that `/predict` refuses.
     """
     try:
         yield from _parts(path)
-    except UnicodeDecodeError as error:
-        raise SystemExit(f"predict: {not_utf_8(path, error)}") from None
     except (OSError, OverflowError, ValueError) as error:
         raise SystemExit(f"predict: {error}") from None
 
 
 def _parts(path: Path) -> Iterator[pd.DataFrame]:
-    schema, count = team("schema"), 0
-    for part in READERS[path.suffix](path, schema.TARGET):
+    contract, count = of_project(), 0
+    for part in read(path, contract):
         # Records may have a known outcome, which the predictor must not see.
-        table = part.drop(columns=schema.TARGET, errors="ignore")
+        table = part.drop(columns=contract.target.name, errors="ignore")
         table.index = pd.RangeIndex(count, count + len(table))
-        if path.suffix in NUMBERS:
-            records.refuse(records.mistyped(table, schema, NUMBERS[path.suffix]), path)
-            # Before the team's package sees them: a number may be too large for a column.
-            records.refuse(records.out_of_range(table, schema), path)
-        try:
-            found = team("ingest").features(table, path)
-        except ValueError as error:
-            raise ValueError(records.shown(str(error), MOST_OF_AN_ERROR)) from None
-        records.refuse(records.out_of_range(found, schema), path)
-        count += len(found)
-        yield found
+        records.refuse(map(str, violations(table, contract)), path)
+        count += len(table)
+        yield typed(table, contract)
     if not count:
-        raise ValueError(f"{path} has no records")
+        raise ValueError(f"{path} has no records\n  fix: give it one at least")
 
 
 def main(arguments: list[str] | None = None, find: Callable[[Settings], Predictor] = registered) -> None:
@@ -81,7 +73,7 @@ def main(arguments: list[str] | None = None, find: Callable[[Settings], Predicto
         epilog="For example: uv run poe predict --data records.csv --out predictions.csv",
     )
     parser.add_argument(
-        "--data", type=known_suffix, required=True, help="records: a CSV, JSON, JSON lines or Parquet file"
+        "--data", type=known_suffix, required=True, help="records: a CSV, TSV, JSON, JSON lines or Parquet file"
     )
     parser.add_argument("--out", type=known_suffix, help="predictions, same formats (default: print JSON lines)")
     parser.add_argument("--env", metavar="ENVIRONMENT", help="environment whose model answers (default: dev)")
@@ -90,14 +82,14 @@ def main(arguments: list[str] | None = None, find: Callable[[Settings], Predicto
     # A file that is refused at its beginning does not wait for the model.
     parts = chain([next(parts)], parts)
     predictor = find(load_settings(options.env))
-    scored, unseen = [], Counter[str]()
+    scored, new, contract = [], Counter[str](), of_project()
     for part in parts:
         scored.append(predictor.score(part))
-        unseen.update(team("score").unseen(part).sum().to_dict())
+        new.update({name: sum(found) for name, found in unseen(part, contract).items()})
     predictions = pd.concat(scored)
-    for name, count in unseen.items():
+    for name, count in new.items():
         if count:
-            print(f"predict: {name}: unknown code in {count} of {len(predictions)} records", file=sys.stderr)
+            print(f"predict: {name}: value in no category in {count} of {len(predictions)} records", file=sys.stderr)
     if options.out is None:
         print(predictions.to_json(orient="records", lines=True), end="")
         return

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from copier_mlops.contract.image_files import RECORDS, read_into
+from copier_mlops.contract.legacy import has_schema, with_names_of_schema
+
+if TYPE_CHECKING:
+    from copier_mlops.contract.contract import Contract
 
 # pandas takes a second for 15,000 columns, however few records there are.
 MOST_COLUMNS = 10_000
@@ -24,42 +27,20 @@ MOST_DOCUMENT = 100_000_000
 AS_UTF_8 = 'save it as UTF-8, which Excel calls "CSV UTF-8"; on Linux: iconv -f {} -t UTF-8 {} -o NEW_FILE'
 
 
-def read_csv(path: Path, _: str) -> Iterator[pd.DataFrame]:
-    """Yield the records of a CSV file, all cells as texts.
-
-    Python's own reader is stricter than that of pandas, which fills up a record that lacks a cell.
+def read_text(path: Path, contract: Contract) -> Iterator[pd.DataFrame]:
+    """Yield the records of a CSV or TSV file in any dialect and encoding, with the values that the contract describes.
 
     Raises:
         ValueError: It is empty, has no header of a bearable size, no records, or not the form of CSV.
     """
-    _check_header(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
-        try:
-            # An empty line is not a record.
-            cells = filter(None, lines)
-            names = next(cells)
-            if twice := [name for name, count in Counter(names).items() if count > 1]:
-                raise ValueError(f"{path} has the column {twice[0]!r:.64} twice")
-            part = list(islice(cells, _rows(len(names))))
-            if not part:
-                raise ValueError(f"{path} has a header and no records\n  fix: add a line for each record")
-            count = 0
-            while part:
-                for number, row in enumerate(part, count):
-                    if len(row) != len(names):
-                        raise ValueError(
-                            f"{path}: record {number} has {len(row)} cells and the header {len(names)}\n"
-                            "  fix: quote cells that hold a comma"
-                        )
-                yield pd.DataFrame(part, columns=names, dtype=str)
-                count += len(part)
-                part = list(islice(cells, _rows(len(names))))
-        except csv.Error as error:
-            raise ValueError(f"{path}: line {lines.line_num} is not CSV: {error}") from None
+    # Imported here: pyarrow takes a moment, and a service over HTTP needs none of it.
+    from copier_mlops.contract.cast import records
+    from copier_mlops.contract.files import open_source
+
+    yield from records(open_source(path), contract)
 
 
-def read_json(path: Path, target: str) -> Iterator[pd.DataFrame]:
+def read_json(path: Path, contract: Contract) -> Iterator[pd.DataFrame]:
     """Yield the records of a JSON document, which is one record or a list of them.
 
     Raises:
@@ -71,25 +52,24 @@ def read_json(path: Path, target: str) -> Iterator[pd.DataFrame]:
             "  fix: write one record a line, as JSON lines (.jsonl)"
         )
     found = _parsed(path.read_bytes(), path, str(path))
-    yield from _tables(found if isinstance(found, list) else [found], path, target)
+    yield from _tables(found if isinstance(found, list) else [found], path, contract)
 
 
-def read_json_lines(path: Path, target: str) -> Iterator[pd.DataFrame]:
+def read_json_lines(path: Path, contract: Contract) -> Iterator[pd.DataFrame]:
     """Yield the records of a file that has one JSON object a line.
 
     Raises:
         ValueError: A line is too long, not JSON, or not a record with the fields of the first.
     """
-    yield from _tables(_lines(path), path, target)
+    yield from _tables(_lines(path), path, contract)
 
 
-def read_parquet(path: Path, _: str) -> Iterator[pd.DataFrame]:
+def read_parquet(path: Path, contract: Contract) -> Iterator[pd.DataFrame]:
     """Yield the records of a Parquet file.
 
     Raises:
         ValueError: It is not a Parquet file, or has too many columns.
     """
-    # Imported here: only a project that has it writes such files.
     import pyarrow  # type: ignore[import-untyped]
     import pyarrow.parquet  # type: ignore[import-untyped]
 
@@ -98,53 +78,52 @@ def read_parquet(path: Path, _: str) -> Iterator[pd.DataFrame]:
     except pyarrow.ArrowException as error:
         raise ValueError(f"{path} is not a Parquet file: {error}") from None
     with file:
-        for batch in file.iter_batches(batch_size=_rows(_counted(len(file.schema_arrow.names), path))):
+        for batch in file.iter_batches(batch_size=_rows(_counted(len(file.schema_arrow.names), path), contract)):
             yield batch.to_pandas()
 
 
 # By the end of a file's name.
-READERS: dict[str, Callable[[Path, str], Iterator[pd.DataFrame]]] = {
-    ".csv": read_csv,
+READERS: dict[str, Callable[[Path, Contract], Iterator[pd.DataFrame]]] = {
+    ".csv": read_text,
+    ".tsv": read_text,
     ".json": read_json,
     ".jsonl": read_json_lines,
     ".parquet": read_parquet,
 }
-# Types of numbers in the formats that have types. pandas writes whole numbers as floats if one is missing.
-NUMBERS: dict[str, set[type]] = {".json": {int}, ".jsonl": {int}, ".parquet": {int, float}}
 
 
-def _rows(columns: int) -> int:
-    return max(1, CELLS // max(1, columns))
+def read(path: Path, contract: Contract) -> Iterator[pd.DataFrame]:
+    """Yield the records of a file of any format, part by part, as they are written there.
+
+    In a project that has `schema.py`, columns get the names of it.
+
+    Raises:
+        KeyError: The name ends with none of `READERS`.
+        ValueError: The file cannot be read.
+    """
+    reader = READERS[path.suffix]
+    parts = reader(path, contract)
+    if reader is not read_text and contract.images:
+        parts = (read_into(part, path.parent, contract) for part in parts)
+    if has_schema():
+        parts = (with_names_of_schema(part, contract, are_texts=reader is read_text) for part in parts)
+    yield from parts
+
+
+def _rows(columns: int, contract: Contract) -> int:
+    most = RECORDS if contract.images else CELLS
+    return min(most, max(1, CELLS // max(1, columns)))
 
 
 def _counted(columns: int, path: Path) -> int:
     if columns > MOST_COLUMNS:
-        raise ValueError(f"{path} has {columns:,} columns, more than {MOST_COLUMNS:,}\n  fix: keep those of the schema")
+        raise ValueError(
+            f"{path} has {columns:,} columns, more than {MOST_COLUMNS:,}\n  fix: keep the fields of the contract"
+        )
     return columns
 
 
-def _check_header(path: Path) -> None:
-    """Refuse a CSV file by its first line; no more than that is read."""
-    with path.open("rb") as file:
-        start = file.read(MOST_LINE)
-    text = _decoded(start, path, is_whole=False).lstrip()
-    if not text:
-        raise ValueError(
-            f"{path} is empty\n  fix: give it a header with the columns of the schema, and a line a record"
-        )
-    line = text.splitlines()[0]
-    if len(start) == MOST_LINE and line == text:
-        raise ValueError(f"{path}: its first line is longer than {MOST_LINE:,} bytes, which is not a header")
-    for mark, name in ((";", ";"), ("\t", "a tab")):
-        if line.count(mark) > line.count(","):
-            raise ValueError(
-                f"{path} has {name} between its columns, and not a comma\n"
-                f"  fix: in pandas, read it with sep={mark!r} and write it with to_csv(…, index=False)"
-            )
-    _counted(line.count(",") + 1, path)
-
-
-def _decoded(content: bytes, path: Path, is_whole: bool = True) -> str:
+def _decoded(content: bytes, path: Path) -> str:
     """Return content as text.
 
     Raises:
@@ -155,14 +134,9 @@ def _decoded(content: bytes, path: Path, is_whole: bool = True) -> str:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or start.count(0) * 4 > len(start):
         raise ValueError(f"{path} is UTF-16, expected UTF-8\n  fix: {AS_UTF_8.format('UTF-16', path)}")
     try:
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(content, final=is_whole)
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(not_utf_8(path, error)) from None
-
-
-def not_utf_8(path: Path, error: UnicodeDecodeError) -> str:
-    """Return the sentence on a file that has another encoding, whatever part of it was being read."""
-    return f"{path} is not UTF-8: {error.reason}\n  fix: {AS_UTF_8.format('CP1252', path)}"
+        raise ValueError(f"{path} is not UTF-8: {error.reason}\n  fix: {AS_UTF_8.format('CP1252', path)}") from None
 
 
 def _lines(path: Path) -> Iterator[Any]:
@@ -190,22 +164,23 @@ def _parsed(content: bytes, path: Path, where: str) -> Any:
         raise ValueError(text if text.startswith(str(path)) else f"{where} cannot be read: {text}") from None
 
 
-def _tables(records: Iterable[Any], path: Path, target: str) -> Iterator[pd.DataFrame]:
+def _tables(records: Iterable[Any], path: Path, contract: Contract) -> Iterator[pd.DataFrame]:
     """Yield records as tables, each of a bearable size; all must have the fields of the first, but for the target."""
     waiting: list[dict[str, Any]] = []
+    most = CELLS
     first: set[str] | None = None
     for number, record in enumerate(records):
         if not isinstance(record, dict):
-            raise ValueError(f"{path}: record {number} is not an object with the columns of the schema")
-        record.pop(target, None)
+            raise ValueError(f"{path}: record {number} is not an object with the fields of the contract")
+        record.pop(contract.target.name, None)
         if first is None:
             first = set(record)
-            _counted(len(first), path)
+            most = _rows(_counted(len(first), path), contract)
         if other := first ^ set(record):
             has = "lacks" if min(other) in first else "has"
             raise ValueError(f"{path}: record {number} {has} {min(other)!r:.64}, unlike record 0")
         waiting.append(record)
-        if len(waiting) == _rows(len(first)):
+        if len(waiting) == most:
             yield pd.DataFrame(waiting, dtype=object)
             waiting = []
     if waiting:

@@ -8,7 +8,6 @@ import inspect
 import logging
 import socket
 import sys
-from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -18,54 +17,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from starlette.middleware.base import RequestResponseEndpoint
 
-from copier_mlops.project import Settings, entry, load_settings, team
-from copier_mlops.serving import Predictor, limits
-from copier_mlops.serving.records import MOST_OF_A_CODE
+from copier_mlops.contract import Contract, of_project
+from copier_mlops.contract.frame import typed
+from copier_mlops.contract.http_model import prediction_model, record_model
+from copier_mlops.contract.verdict import unseen
+from copier_mlops.project import Settings, entry, load_settings
+from copier_mlops.serving import Predictor, limits, uploads
 
 log = logging.getLogger(__name__)
 ENTRY = "operation/execution/serve.py"
-
-
-def record_model(schema: ModuleType) -> type[BaseModel]:
-    """Return a model of one record. An unknown code is allowed, since the predictor can handle it."""
-    fields: dict[str, Any] = {}
-    for feature in schema.FEATURES:
-        if hasattr(feature, "codes"):
-            codes = ", ".join(f"{code}: {meaning}" for code, meaning in feature.codes.items())
-            description = f"{feature.meaning} ({codes})"
-            rule = Field(max_length=MOST_OF_A_CODE, description=description, examples=[next(iter(feature.codes))])
-            fields[feature.name] = (Annotated[str, rule], ...)
-        else:
-            rule = Field(strict=True, ge=feature.low, le=feature.high, description=feature.meaning)
-            fields[feature.name] = (Annotated[int, rule], ...)
-
-    def few(body: Any) -> Any:
-        # Each unknown field is a problem of its own: a body of 100,000 of them would take the service's time.
-        if isinstance(body, dict) and len(body) > len(fields) + 10:
-            text = "a record of {found} fields, expected {expected}"
-            raise PydanticCustomError("too_many_fields", text, {"found": len(body), "expected": len(fields)})
-        return body
-
-    validators: dict[str, Any] = {"few": model_validator(mode="before")(few)}
-    return create_model("Record", __config__=ConfigDict(extra="forbid"), __validators__=validators, **fields)
-
-
-def prediction_model(schema: ModuleType) -> type[BaseModel]:
-    """Return a model of the answer to one record."""
-    probability = Annotated[float, Field(ge=0, le=1, description=f"probability of {schema.POSITIVE}")]
-    unseen = Annotated[list[str], Field(description="features whose code the model has never seen")]
-    fields: dict[str, Any] = {
-        "label": (str, ...),
-        "probability": (probability, ...),
-        "model_version": (str, ...),
-        "unseen": (unseen, ...),
-    }
-    config = ConfigDict(protected_namespaces=())
-    return create_model("Prediction", __config__=config, __doc__="The answer to one record.", **fields)
 
 
 class Health(BaseModel):
@@ -86,18 +49,17 @@ class Metrics:
         self.requests = Counter("requests", "Requests", ["path", "status"], registry=self.registry)
         self.seconds = Histogram("predict_seconds", "Time to answer /predict", registry=self.registry)
         self.predictions = Counter("predictions", "Predictions", ["label"], registry=self.registry)
-        self.unseen = Counter("unseen_codes", "Codes outside the schema", ["feature"], registry=self.registry)
+        self.unseen = Counter("unseen_codes", "Values outside of the categories", ["feature"], registry=self.registry)
         Gauge("model_version_info", "The model in use", ["version"], registry=self.registry).labels(version).set(1)
 
 
-def answer(predictor: Predictor, records: pd.DataFrame, metrics: Metrics) -> list[dict[str, Any]]:
-    """Score n records, count them, and return n predictions."""
+def answer(predictor: Predictor, records: pd.DataFrame, contract: Contract, metrics: Metrics) -> list[dict[str, Any]]:
+    """Score n records of a contract, count them, and return n predictions."""
     answers: list[dict[str, Any]] = predictor.score(records).to_dict("records")  # type: ignore[assignment]
-    # By column: a table without columns, of a contract of numbers only, has no rows either.
-    unseen = {name: column.tolist() for name, column in team("score").unseen(records).items()}
+    new = unseen(records, contract)
     for row, each in enumerate(answers):
-        each["unseen"] = [name for name, new in unseen.items() if new[row]]
-        metrics.predictions.labels(each["label"]).inc()
+        each["unseen"] = [name for name, is_new in new.items() if is_new[row]]
+        metrics.predictions.labels(each.get("label", "")).inc()
         for name in each["unseen"]:
             metrics.unseen.labels(name).inc()
     return answers
@@ -111,27 +73,33 @@ def create_app(predictor: Predictor, settings: Settings) -> FastAPI:
         settings: The limits of a request, and the names of the project and the model.
 
     Raises:
-        SystemExit: The team's package cannot be imported.
+        SystemExit: The contract cannot be used.
     """
-    schema = team("schema")
-    Record, Prediction = record_model(schema), prediction_model(schema)  # noqa: N806 (they are classes)
+    contract = of_project()
+    Record, Prediction = record_model(contract), prediction_model(contract)  # noqa: N806 (they are classes)
     # mypy cannot follow types that are created at run time.
     length = Field(min_length=1, max_length=settings.max_records)
     one = Annotated[Record, Tag("one")]  # type: ignore[valid-type]
     many = Annotated[list[Record], length, Tag("many")]  # type: ignore[valid-type]
     one_or_many = Annotated[one | many, Discriminator(lambda body: "many" if isinstance(body, list) else "one")]
+    pictures, form = [field.name for field in contract.images], {}
     # Its pages, /docs and /redoc, are complete: a browser needs no other server for them.
     app = FastAPIOffline(title=settings.project_name, version=predictor.version)
     app.add_exception_handler(RequestValidationError, limits.refuse)
+    if pictures:
+        uploads.require()
+        form = uploads.form_of(contract, Record.model_json_schema())
+        app.add_middleware(uploads.Forms, contract=contract, most_records=settings.max_records)
     app.add_middleware(limits.BodyLimit, most=settings.max_body_bytes, seconds=settings.max_receive_seconds)
     metrics = Metrics(predictor.version)
 
-    @app.post("/predict", responses={422: {"model": limits.Refusal}})
+    @app.post("/predict", responses={422: {"model": limits.Refusal}}, openapi_extra=form or None)
     def predict(body: one_or_many) -> list[Prediction]:  # type: ignore[valid-type]
         """Score a record or a list of records, and return a list of answers in the same order."""
         with metrics.seconds.time():
-            records = pd.DataFrame([record.model_dump() for record in (body if isinstance(body, list) else [body])])
-            return answer(predictor, records, metrics)
+            sent = [record.model_dump(by_alias=True) for record in (body if isinstance(body, list) else [body])]
+            uploads.check(sent, pictures, isinstance(body, list))
+            return answer(predictor, typed(pd.DataFrame(sent, dtype=object), contract), contract, metrics)
 
     @app.get("/health")
     def health() -> Health:

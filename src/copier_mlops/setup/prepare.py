@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from copier_mlops.command import CommandError, run
+from copier_mlops.contract.of_project import ADOPT, has_contract
+from copier_mlops.contract.raw import inputs, is_known
 from copier_mlops.lint import kustomize
 from copier_mlops.lint.check import Check as LintCheck
 from copier_mlops.lint.checks.pipelines import TaskReplaced
@@ -14,7 +16,7 @@ from copier_mlops.lint.checks.starts import BranchMissing, CiUnread
 from copier_mlops.lint.config import read_config, table_of
 from copier_mlops.lint.finding import Finding as LintFinding
 from copier_mlops.lint.project import Project
-from copier_mlops.project import level, root
+from copier_mlops.project import answer, level, root
 from copier_mlops.setup import checks, package, tracking
 from copier_mlops.setup.checks import Check, Finding
 
@@ -51,16 +53,16 @@ def look_tasks() -> Finding:
 
 def look_ci() -> Finding:
     """Check that nothing keeps CI from starting, as the lint does (MLO210, MLO211)."""
-    for check in (BranchMissing(), CiUnread()):
-        for found in linted(check):
-            return Finding(False, f"{found.path} {found.message}", check.fix)
+    checks = {check.id: check for check in (BranchMissing(), CiUnread())}
+    for found in linted(*checks.values()):
+        return Finding(False, f"{found.path} {found.message}", checks[found.check].fix)
     return Finding(True, "its files are where the host reads them, and so is the branch at which they start")
 
 
-def linted(check: LintCheck) -> list[LintFinding]:
-    """Return what a check of the lint finds here; nothing if the project's settings leave it out."""
+def linted(*checks: LintCheck) -> list[LintFinding]:
+    """Return what checks of the lint find here, but for those that the project's settings leave out."""
     project = Project(root(), read_config(table_of(root())))
-    return list(check.look(project)) if project.config.wants(check) else []
+    return [found for check in checks if project.config.wants(check) for found in check.look(project)]
 
 
 def listed(*command: str) -> list[str]:
@@ -129,7 +131,19 @@ def setup(arguments: list[str] | None = None) -> None:
         show(state, check, finding)
     if failed:
         raise SystemExit(f"\n{failed} of {len(found)} steps could not be done; fix them, then: uv run poe setup")
-    print(f"\nReady. Next: uv run poe {'train' if level() >= PIPELINE else 'test'}")
+    print(f"\nReady. Next: {next_step()}")
+
+
+def next_step() -> str:
+    """Return the command that comes after `poe setup`: your data first, then a training, or a test below level 2."""
+    if not has_contract(root(), str(answer("package_name"))):
+        return ADOPT
+    pipeline = root() / "dvc.yaml"
+    if not pipeline.is_file():
+        return "uv run poe test"
+    # A climb brings a pipeline that does not know the team's data.
+    unknown = [name for name in inputs(pipeline.read_text(encoding="utf-8"))[:1] if not is_known(name, root())]
+    return f"{ADOPT}, since dvc.yaml reads {unknown[0]}" if unknown else "uv run poe train"
 
 
 def doctor(arguments: list[str] | None = None) -> None:

@@ -9,22 +9,31 @@ from typing import Any
 
 import yaml
 
+from copier_mlops import libraries
 from copier_mlops.command import CommandError, run
 
 # Before the path of a file, in the name of the tag that has its MD5.
 DATA = "dvc.md5."
+# The files that decide a model.
+SOURCES = ("data", "src", "dvc.yaml", "params.yaml", "pyproject.toml", "uv.lock")
+# Those of them that count before git knows them: a raw file may lie beside its pointer.
+NEW_SOURCES = ("src", "data/*.dvc", "dvc.yaml", "params.yaml")
+# Those of every run.
 LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn", "skops", "mlflow", "dvc")
 
 
 def git_state(root: Path) -> dict[str, str]:
-    """`commit`, `branch` and `dirty` (true or false) of the work tree; all empty if there is no commit.
+    """`commit`, `branch` and `dirty` (true or false) of the files that decide a model; empty before the first commit.
 
-    A dvc.lock that the run itself wrote makes nothing dirty.
+    The run itself writes the outputs of its stages, and lines of `.gitignore`: these do not count.
     """
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if not commit:
         return {"commit": "", "branch": "", "dirty": ""}
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)dvc.lock")
+    outs = [out["path"] for stage in _stages(root) for out in stage.get("outs", [])]
+    others = [":(exclude,glob)**/.gitignore", *(f":(exclude,literal){path}" for path in outs)]
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *SOURCES, *others)
+    changed += _git(root, "ls-files", "--others", "--exclude-standard", "--", *NEW_SOURCES, *others)
     return {
         "commit": commit,
         "branch": _git(root, "rev-parse", "--abbrev-ref", "HEAD"),
@@ -39,7 +48,7 @@ def dvc_hashes(root: Path) -> dict[str, str]:
         for out in _yaml(pointer).get("outs", []):
             # A file that DVC only points at, as after `dvc import-url --no-download`, has no MD5.
             hashes[(pointer.parent / out["path"]).relative_to(root).as_posix()] = out.get("md5", "")
-    for stage in _yaml(root / "dvc.lock").get("stages", {}).values():
+    for stage in _stages(root):
         for file in stage.get("deps", []) + stage.get("outs", []):
             hashes[file["path"]] = file.get("md5", "")
     return hashes
@@ -51,7 +60,7 @@ def parameters(root: Path) -> dict[str, object]:
     Those of another file than params.yaml have its path before them, for example `conf/model.yaml:dropout`.
     """
     found: dict[str, object] = {}
-    for stage in _yaml(root / "dvc.lock").get("stages", {}).values():
+    for stage in _stages(root):
         for file, used in stage.get("params", {}).items():
             prefix = "" if file == "params.yaml" else f"{file}:"
             found |= {f"{prefix}{name}": value for name, value in flat(used)}
@@ -79,9 +88,9 @@ def pipeline_hash(root: Path) -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
 
 
-def library_versions() -> dict[str, str]:
-    """Return the installed versions of the libraries that determine a model."""
-    return {name: version(name) for name in LIBRARIES}
+def library_versions(model: Path) -> dict[str, str]:
+    """Return the installed versions of the libraries that determine a model: those of every run, and those it needs."""
+    return {name: version(name) for name in LIBRARIES} | libraries.of_model(model)
 
 
 def flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -91,6 +100,11 @@ def flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, obje
             yield from flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _stages(root: Path) -> list[dict[str, Any]]:
+    """Return the stages of the last run, as dvc.lock has them."""
+    return list(_yaml(root / "dvc.lock").get("stages", {}).values())
 
 
 def _yaml(path: Path) -> dict[str, Any]:

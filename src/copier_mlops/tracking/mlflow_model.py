@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from copier_mlops import model_file
+from copier_mlops import model_types
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class Flavor:
             sklearn_version=version("scikit-learn"),
             serialization_format="skops",
             code=None,
-            skops_trusted_types=model_file.TRUSTED,
+            skops_trusted_types=model_types.trusted(),
         )
         mlflow_model.save(str(folder / "MLmodel"))
 

@@ -33,6 +33,11 @@ def current(client: MlflowClient, settings: Settings) -> ModelVersion | None:
         raise server.TrackingError(f"registry: {error}") from None
 
 
+def figures(client: MlflowClient, version: ModelVersion | None) -> dict[str, float]:
+    """Return the metrics of the run that a version comes from, by their names; none without a version or a run."""
+    return dict(client.get_run(str(version.run_id)).data.metrics) if version and version.run_id else {}
+
+
 def versions(client: MlflowClient, settings: Settings) -> list[ModelVersion]:
     """Return all versions of this project's model, the oldest first."""
     found = client.search_model_versions(f"name = '{settings.model_name}'")

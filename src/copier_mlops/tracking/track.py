@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover, model_file
 from copier_mlops.address import redacted
-from copier_mlops.project import load_settings, root, team
+from copier_mlops.contract import of_project
+from copier_mlops.project import load_settings, root
 from copier_mlops.tracking import lineage, metrics_files, mlflow_model, server
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow import MlflowClient
     from mlflow.data.dataset import Dataset
     from mlflow.entities import Run
 
@@ -50,6 +52,8 @@ def metrics() -> tuple[str, dict[str, float]]:
     tested = metrics_files.read("track", folder / "test.json", "candidate")
     chosen = str(tested.pop("candidate"))
     found = {"": tested, "data.": metrics_files.read("track", folder / "data.json")}
+    if (folder / "baseline.json").is_file():
+        found["baseline."] = metrics_files.read("track", folder / "baseline.json")
     for file in sorted((folder / "candidates").glob("*.json")):
         found[f"candidate.{file.stem}."] = metrics_files.read("track", file)
     figures: dict[str, float] = {}
@@ -61,44 +65,56 @@ def metrics() -> tuple[str, dict[str, float]]:
     return chosen, figures
 
 
-def tags(chosen: str, pipeline: str, hashes: dict[str, str]) -> dict[str, str]:
+def tags(chosen: str, pipeline: str, hashes: dict[str, str], libraries: dict[str, str]) -> dict[str, str]:
     """Return the code, data and libraries of the run."""
     return {
         "pipeline": pipeline,
         "candidate": chosen,
         **{f"git.{name}": value for name, value in lineage.git_state(root()).items()},
         **{f"{lineage.DATA}{lineage.as_name(path)}": md5 for path, md5 in hashes.items()},
-        **{f"library.{name}": found for name, found in lineage.library_versions().items()},
+        **{f"library.{name}": found for name, found in libraries.items()},
     }
 
 
 def training_records() -> pd.DataFrame:
-    """Return the training records, with numbers as doubles, since MLflow's integers cannot be missing."""
+    """Return the training records as MLflow can describe them: its integers and booleans cannot be missing."""
     import pandas as pd
 
-    return pd.read_parquet(root() / TRAIN).astype(dict.fromkeys(team("schema").NUMBERS, "float64"))
+    found, inputs = pd.read_parquet(root() / TRAIN), of_project().inputs
+    doubles = [field.name for field in inputs if field.type in ("integer", "number")]
+    flags = [field.name for field in inputs if field.type == "boolean" and found[field.name].hasnans]
+    return found.astype(dict.fromkeys([*doubles, *flags], "float64"))
 
 
 def dataset(records: pd.DataFrame, digest: str) -> Dataset:
     """Return the training data, by its hash in DVC."""
     from mlflow.data.pandas_dataset import from_pandas
 
+    target = of_project().target
+    if target.type == "integer":
+        records = records.astype({target.name: "float64"})
     with warnings.catch_warnings(action="ignore"):  # MLflow warns that a path fits two kinds of source
-        return from_pandas(records, source=TRAIN, targets=team("schema").TARGET, name="train", digest=digest)
+        return from_pandas(records, source=TRAIN, targets=target.name, name="train", digest=digest)
 
 
-def log_model(records: pd.DataFrame, md5: str) -> None:
+def log_model(records: pd.DataFrame, md5: str, libraries: dict[str, str]) -> None:
     """Log the bytes of the model file, and its hashes as tags of the run; every reader checks the SHA-256.
 
     Args:
         records: The training records, the first of which become the example.
         md5: The hash of the file in dvc.lock.
+        libraries: The versions of the libraries that read the model, by their names.
     """
     import mlflow
 
-    schema, few = team("schema"), records.head(3)
-    needed = [f"{name}=={found}" for name, found in lineage.library_versions().items() if name != "dvc"]
-    logged = mlflow_model.log(root() / MODEL, few[schema.COLUMNS], few[schema.TARGET], needed)
+    from copier_mlops import images, problems
+
+    contract, few = of_project(), records.head(3)
+    inputs = few[[field.name for field in contract.features]].copy()
+    for name in [field.name for field in contract.features if field.is_image]:
+        inputs[name] = inputs[name].map(images.thumbnail, na_action="ignore")
+    needed = [f"{name}=={found}" for name, found in libraries.items() if name != "dvc"]
+    logged = mlflow_model.log(root() / MODEL, inputs, problems.targets(few, contract), needed)
     sha256 = model_file.sha256(root() / MODEL)
     mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": sha256, "model.md5": md5})
 
@@ -120,6 +136,21 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
+def with_commit(client: MlflowClient, run: Run) -> Run:
+    """Return a run that names the commit, if its code was not committed and is now: the same lock is the same code."""
+    state = lineage.git_state(root())
+    if run.data.tags.get("git.dirty") != "true" or state["dirty"] != "false":
+        return run
+    for name, value in state.items():
+        client.set_tag(run.info.run_id, f"git.{name}", value)
+    for version in client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+        for name in ("commit", "dirty"):
+            client.set_model_version_tag(version.name, version.version, f"git.{name}", state[name])
+    print(f"track: its code is committed now, as {state['commit'][:12]}")
+    found: Run = client.get_run(run.info.run_id)
+    return found
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="poe track", description=__doc__, epilog="For example: uv run poe track")
     parser.parse_args(arguments)
@@ -131,13 +162,13 @@ def main(arguments: list[str] | None = None) -> None:
     experiment = server.make_experiment(client, settings)
     if run := server.find_run(client, experiment.experiment_id, pipeline):
         print(f"track: this result is tracked already, as run {run.info.run_name} ({run.info.run_id})")
-        handover.write("train", "run", summary(run))
+        handover.write("train", "run", summary(with_commit(client, run)))
         return
     import mlflow
 
     chosen, figures = metrics()
-    records = training_records()
-    described = tags(chosen, pipeline, hashes)
+    records, libraries = training_records(), lineage.library_versions(root() / MODEL)
+    described = tags(chosen, pipeline, hashes, libraries)
     if not described["git.commit"]:
         print("track: the run gets no commit: git knows none here\n  fix: uv run poe doctor")
     print(f"track: logging to {redacted(settings.tracking_uri)}", flush=True)
@@ -145,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
         mlflow.log_params({lineage.as_name(name): value for name, value in lineage.parameters(root()).items()})
         mlflow.log_metrics(figures)
         mlflow.log_input(dataset(records, hashes[TRAIN]), context="training")
-        log_model(records, hashes[MODEL])
+        log_model(records, hashes[MODEL], libraries)
         for path in ("dvc.lock", "dvc.yaml", "params.yaml"):
             mlflow.log_artifact(str(root() / path))
         mlflow.log_artifacts(str(root() / "build" / "plots"), "plots")

@@ -1,13 +1,18 @@
-"""Run the pipeline of dvc.yaml, and track its results.
+"""Run the pipeline of dvc.yaml, track its results, and show them beside the baseline and the served model.
 
 While the pipeline runs, MLflow is imported and the tracking server is called. So tracking starts without a delay, and
 you hear of a server that does not answer before a long training, not after it.
 """
 
 import argparse
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
 
+from copier_mlops.contract.of_project import ADOPT, has_contract
 from copier_mlops.pipeline.engines import Run, engine
-from copier_mlops.project import load_settings
+from copier_mlops.project import answer, load_settings, root
 from copier_mlops.registry import registry
 from copier_mlops.tracking import track
 
@@ -32,19 +37,63 @@ def main(arguments: list[str] | None = None) -> int:
         "--no-track", action="store_true", help="only run the pipeline; `poe track` tracks it later, as in CI"
     )
     chosen, further = parser.parse_known_args(arguments)
+    if not has_contract(root(), str(answer("package_name"))):
+        raise SystemExit(f"train: the project has no data yet\n  fix: {ADOPT}")
     load_settings()  # reports a wrong setting before the pipeline runs
-    pipeline = engine(chosen.engine).start(further)
-    try:
-        prepare_tracking()
-    finally:
-        code = _end_of(pipeline)
-    if code == 0 and not chosen.no_track:
-        track.main([])
+    with noted_interrupts() as interrupts:
+        pipeline = engine(chosen.engine).start(further)
+        try:
+            away = prepare_tracking()
+        finally:
+            code = _end_of(pipeline)
+    if interrupts:
+        raise KeyboardInterrupt
+    if code == 0:
+        _track_and_show(away, not chosen.no_track)
     return code
 
 
-def prepare_tracking() -> None:
-    """Create a missing SQLite file or experiment; if the server does not answer, print that and do nothing else."""
+@contextlib.contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """Note each Ctrl-C in a list, since Python drops one that comes while it frees an object, such as a connection."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _track_and_show(away: str, tracks: bool) -> None:
+    """Track the results if asked to, and show the figures in any case.
+
+    Raises:
+        SystemExit: They cannot be tracked.
+    """
+    try:
+        if tracks:
+            track.main([])
+            away = ""
+    except SystemExit as error:
+        reason = str(error).splitlines()[0].removeprefix("track: ").removeprefix("tracking: ")
+        _show(reason, tracks)
+        raise
+    _show(away, tracks)
+
+
+def _show(away: str, tracked: bool) -> None:
+    from copier_mlops.reporting import outcome  # pandas is slow, and a pipeline that fails needs none of it
+
+    outcome.show(away, tracked)
+
+
+def prepare_tracking() -> str:
+    """Create a missing SQLite file or experiment; if the server does not answer, print that and return the reason."""
     from copier_mlops.tracking import server
 
     try:
@@ -52,6 +101,8 @@ def prepare_tracking() -> None:
     except server.TrackingError as error:
         reason = str(error).splitlines()[0].removeprefix("tracking: ")
         print(f"train: {reason}; the pipeline goes on, and is tracked if the server answers by then", flush=True)
+        return reason
+    return ""
 
 
 def _end_of(pipeline: Run) -> int:

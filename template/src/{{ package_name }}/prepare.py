@@ -4,26 +4,26 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from copier_mlops import splits
+from copier_mlops.contract import beside
 
-from .schema import TARGET
+CONTRACT = beside(__file__)
 
 
 def prepare(table: pd.DataFrame, test_share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split at random, with the same share of each label in both parts.
+    """Split as the contract says: the newest records, whole groups, or at random with the same share of each class.
 
     Raises:
-        ValueError: One part would have no records of a label.
+        ValueError: One part would have no records, or none of a class.
     """
-    train, test = train_test_split(table, test_size=test_share, random_state=seed, stratify=table[TARGET])
-    return train.sort_index(), test.sort_index()
+    return splits.hold_out(table, CONTRACT, test_share, seed)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Parquet file written by validate")
     parser.add_argument("--test-share", type=float, required=True, help="share of the records to hold back, 0 to 1")
-    parser.add_argument("--seed", type=int, required=True, help="seed of the random split")
+    parser.add_argument("--seed", type=int, required=True, help="seed of a random split")
     parser.add_argument("--train", type=Path, required=True, help="Parquet file to write: training records")
     parser.add_argument("--test", type=Path, required=True, help="Parquet file to write: test records")
     options = parser.parse_args(arguments)
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     for path, part in ((options.train, train), (options.test, test)):
         path.parent.mkdir(parents=True, exist_ok=True)
         part.to_parquet(path, index=False)
-    print(f"prepare: {len(train)} records to train on, {len(test)} to test on")
+    print(f"prepare: {len(train)} records to train on, {len(test)} to test on ({splits.kind(CONTRACT)} split)")
 
 
 if __name__ == "__main__":

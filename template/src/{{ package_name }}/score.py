@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from copier_mlops import model_file
+from copier_mlops import model_file, problems
+from copier_mlops.contract import beside
 
-from .schema import COLUMNS, FEATURES, POSITIVE, Category
+CONTRACT = beside(__file__)
 
 
 @dataclass(frozen=True)
@@ -31,35 +32,19 @@ class Predictor:
         return cls(model_file.load(path, sha256), version)
 
     def score(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Predict the labels of records.
+        """Predict the target of records.
 
         Args:
-            records: n rows with at least the columns of the schema; other columns are ignored.
+            records: n rows with at least the features of the contract; other columns are ignored.
 
         Returns:
-            n rows with `label`, `probability` (of bad, 0 to 1) and `model_version`, with the index of `records`.
+            n rows with the index of `records` and the column `model_version`. For classes: `label`, and `probability`
+            (0 to 1) of the positive class, or of the label if there are more than two. For numbers: `prediction`.
 
         Raises:
             ValueError: A column is missing.
         """
-        if missing := [name for name in COLUMNS if name not in records]:
-            raise ValueError(f"columns missing: {', '.join(missing)}")
-        positive = list(self.model.classes_).index(POSITIVE)
-        inputs = records[COLUMNS]
-        return pd.DataFrame(
-            {
-                "label": self.model.predict(inputs),
-                "probability": self.model.predict_proba(inputs)[:, positive],
-                "model_version": self.version,
-            },
-            index=records.index,
-        )
-
-
-def unseen(records: pd.DataFrame) -> pd.DataFrame:
-    """Return True for each categorical value that is not in the schema, in n rows by one column per category."""
-    categories = (feature for feature in FEATURES if isinstance(feature, Category))
-    return pd.DataFrame({feature.name: ~records[feature.name].isin(list(feature.codes)) for feature in categories})
+        return problems.predict(self.model, records, CONTRACT).assign(model_version=self.version)
 
 
 def main(arguments: list[str] | None = None) -> None:

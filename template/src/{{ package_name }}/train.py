@@ -3,96 +3,104 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from copier_mlops import model_file
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import FixedThresholdClassifier, StratifiedKFold
+from copier_mlops import features, model_file, problems, splits
+from copier_mlops.contract import beside
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from .schema import CATEGORIES, COLUMNS, FEATURES, NUMBERS, POSITIVE, TARGET, Category
+CONTRACT = beside(__file__)
+PROBLEM = problems.of(CONTRACT)
+IS_REGRESSION = CONTRACT.learning.problem == "regression"
 
 
-def candidate(name: str, inverse_regularisation: float, trees: int, leaf: int, seed: int):
-    """Return the estimator of a candidate.
+def candidate(name: str, regularisation: float, learning_rate: float, leaf: int, seed: int) -> Pipeline:
+    """Return a candidate that is not fitted: the records as numbers, then the estimator.
 
     Raises:
         ValueError: There is no candidate with this name.
     """
-    if name == "logistic_regression":
-        return LogisticRegression(C=inverse_regularisation, max_iter=1000)
-    if name == "random_forest":
-        return RandomForestClassifier(n_estimators=trees, min_samples_leaf=leaf, random_state=seed)
-    raise ValueError(f"unknown candidate {name!r}: expected logistic_regression or random_forest")
-
-
-def build(estimator, threshold: float) -> FixedThresholdClassifier:
-    """Return a model from records to labels: scaled numbers, one-hot codes, the estimator, and the decision threshold.
-
-    A code that is not in the training records sets no column. So an unknown code is ignored, for example a new purpose
-    of a credit, and is never an error.
-    """
-    codes = [list(feature.codes) for feature in FEATURES if isinstance(feature, Category)]
-    encode = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)
-    columns = ColumnTransformer([("numbers", StandardScaler(), NUMBERS), ("categories", encode, CATEGORIES)])
-    pipeline = Pipeline([("columns", columns), ("estimator", estimator)])
-    return FixedThresholdClassifier(pipeline, threshold=threshold, pos_label=POSITIVE, response_method="predict_proba")
+    if name == "linear":
+        estimator = Ridge(regularisation) if IS_REGRESSION else LogisticRegression(C=1 / regularisation, max_iter=1000)
+    elif name == "gradient_boosting":
+        kind = HistGradientBoostingRegressor if IS_REGRESSION else HistGradientBoostingClassifier
+        estimator = kind(learning_rate=learning_rate, min_samples_leaf=leaf, early_stopping=False, random_state=seed)
+    else:
+        raise ValueError(f"unknown candidate {name!r}: expected linear or gradient_boosting")
+    encoder = features.encoder(CONTRACT, for_linear=name == "linear")
+    return Pipeline([("features", encoder), ("estimator", estimator)])
 
 
 def decision_threshold(cost_missed: float, cost_refused: float) -> float:
-    """Return the probability of the positive label from which it costs less to refuse than to accept.
+    """Return the probability of the positive class from which it costs less to act on it than to let it pass.
 
-    Let c_m be the cost of a missed bad customer and c_r that of a refused good one. Refuse if p >= c_r / (c_r + c_m).
-    See Elkan 2001, The Foundations of Cost-Sensitive Learning, equation 2.
+    Let c_m be the cost of a positive record that was missed, and c_r that of another one that was refused. Act if
+    p >= c_r / (c_r + c_m). See Elkan 2001, The Foundations of Cost-Sensitive Learning, equation 2.
     """
     return cost_refused / (cost_refused + cost_missed)
 
 
-def cross_validate(model, table: pd.DataFrame, folds: int, seed: int) -> list[float]:
-    """Return the area under the ROC curve of each stratified fold, and print it when the fold ends."""
+def build(estimator: Any, threshold: float) -> Any:
+    """Return the model: a candidate, and if there are two classes, the probability from which a record is positive."""
+    if CONTRACT.learning.problem != "binary":
+        return estimator
+    positive = problems.positive_name(CONTRACT)
+    return FixedThresholdClassifier(estimator, threshold=threshold, pos_label=positive, response_method="predict_proba")
+
+
+def fit(model: Any, table: pd.DataFrame) -> Any:
+    """Fit a model to records with their target."""
+    return model.fit(table[[field.name for field in CONTRACT.features]], problems.targets(table, CONTRACT))
+
+
+def cross_validate(model: Any, table: pd.DataFrame, folds: int, seed: int) -> list[float]:
+    """Return the metric by which candidates are compared for each fold, and print it when the fold ends.
+
+    Raises:
+        ValueError: The records cannot be split so often, or a fold has no such metric.
+    """
     scores = []
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(table, table[TARGET])
-    for number, (fit, check) in enumerate(splits, start=1):
-        model.fit(table.iloc[fit][COLUMNS], table.iloc[fit][TARGET])
-        positive = list(model.classes_).index(POSITIVE)
-        chance = model.predict_proba(table.iloc[check][COLUMNS])[:, positive]
-        scores.append(float(roc_auc_score(table.iloc[check][TARGET] == POSITIVE, chance)))
-        print(f"train: fold {number} of {folds}: ROC AUC {scores[-1]:.3f}", flush=True)
+    for number, (inside, outside) in enumerate(splits.folds(table, CONTRACT, folds, seed), start=1):
+        found = problems.scores(fit(model, table.iloc[inside]), table.iloc[outside], CONTRACT)
+        if PROBLEM.gate not in found:
+            raise ValueError(f"fold {number} has no {PROBLEM.gate}: its records are too few, or all of one class")
+        scores.append(found[PROBLEM.gate])
+        print(f"train: fold {number} of {folds}: {PROBLEM.gate} {scores[-1]:.3f}", flush=True)
     return scores
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Parquet file of training records")
-    parser.add_argument("--candidate", required=True, help="logistic_regression or random_forest")
-    parser.add_argument("--inverse-regularisation", type=float, default=1.0, help="C of the logistic regression")
-    parser.add_argument("--trees", type=int, default=100, help="number of trees of the random forest")
-    parser.add_argument("--leaf", type=int, default=5, help="smallest number of records in a leaf of the random forest")
-    parser.add_argument("--cost-missed", type=float, required=True, help="cost of accepting a bad customer")
-    parser.add_argument("--cost-refused", type=float, required=True, help="cost of refusing a good customer")
+    parser.add_argument("--candidate", required=True, help="linear or gradient_boosting")
+    parser.add_argument("--regularisation", type=float, default=1.0, help="strength of the penalty of a linear model")
+    parser.add_argument("--learning-rate", type=float, default=0.1, help="learning rate of gradient boosting")
+    parser.add_argument("--leaf", type=int, default=20, help="smallest number of records in a leaf of a tree")
+    parser.add_argument("--cost-missed", type=float, default=1.0, help="cost of a positive record that is missed")
+    parser.add_argument("--cost-refused", type=float, default=1.0, help="cost of another record that is refused")
     parser.add_argument("--folds", type=int, default=5, help="number of folds of the cross-validation")
-    parser.add_argument("--seed", type=int, required=True, help="seed of the folds and of the forest")
+    parser.add_argument("--seed", type=int, required=True, help="seed of the folds and of the estimators")
     parser.add_argument("--model", type=Path, required=True, help="model file to write")
     parser.add_argument("--metrics", type=Path, required=True, help="JSON file to write: cross-validated metrics")
     options = parser.parse_args(arguments)
     table = pd.read_parquet(options.data)
-    threshold = decision_threshold(options.cost_missed, options.cost_refused)
     try:
-        estimator = candidate(
-            options.candidate, options.inverse_regularisation, options.trees, options.leaf, options.seed
-        )
-        scores = pd.Series(cross_validate(build(estimator, threshold), table, options.folds, options.seed))
+        chosen = candidate(options.candidate, options.regularisation, options.learning_rate, options.leaf, options.seed)
+        model = build(chosen, decision_threshold(options.cost_missed, options.cost_refused))
+        with problems.threads_for(len(table)):
+            scores = pd.Series(cross_validate(model, table, options.folds, options.seed))
+            fit(model, table)
     except ValueError as error:
         raise SystemExit(f"train: {error}") from None
-    model_file.save(build(estimator, threshold).fit(table[COLUMNS], table[TARGET]), options.model)
+    model_file.save(model, options.model)
     options.metrics.parent.mkdir(parents=True, exist_ok=True)
-    metrics = {"roc_auc": scores.mean(), "roc_auc_spread": scores.std()}
+    metrics = {PROBLEM.gate: scores.mean(), f"{PROBLEM.gate}_spread": scores.std()}
     options.metrics.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    print(f"train: {options.candidate}: ROC AUC {scores.mean():.3f} ± {scores.std():.3f} -> {options.model}")
+    print(f"train: {options.candidate}: {PROBLEM.gate} {scores.mean():.3f} ± {scores.std():.3f} -> {options.model}")
 
 
 if __name__ == "__main__":

@@ -5,44 +5,25 @@ import json
 from pathlib import Path
 
 import pandas as pd
-import pandera.pandas as pa
+from copier_mlops import problems
+from copier_mlops.contract import beside, verdict
 
-from .schema import FEATURES, LABELS, TARGET, Category
-
+CONTRACT = beside(__file__)
 SHOWN = 20
 
 
-def contract() -> pa.DataFrameSchema:
-    """Return the schema for pandera: every column is required, has a type, and has only allowed values."""
-    columns = {TARGET: pa.Column(object, pa.Check.isin(list(LABELS.values())), coerce=True)}
-    for feature in FEATURES:
-        if isinstance(feature, Category):
-            columns[feature.name] = pa.Column(object, pa.Check.isin(list(feature.codes)), coerce=True)
-        else:
-            columns[feature.name] = pa.Column("int64", pa.Check.in_range(feature.low, feature.high))
-    return pa.DataFrameSchema(columns, strict=True)
-
-
 def violations(table: pd.DataFrame) -> list[str]:
-    """Return a sentence for each cell that breaks the contract, with the record's position (0 is the first)."""
-    try:
-        contract().validate(table, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        return [
-            f"record {case.index}: {case.column} is {case.failure_case!r}, expected {case.check}"
-            for case in cases.itertuples(index=False, name="Case")
-        ]
-    return []
+    """Return a sentence for each value that breaks the contract, with the record's position (0 is the first)."""
+    return [str(each) for each in verdict.violations(table, CONTRACT, labelled=True)]
 
 
 def summary(table: pd.DataFrame) -> dict[str, float]:
     """Return the size and the balance of the data, for the data card."""
-    return {
-        "records": len(table),
-        "duplicates": int(table.duplicated().sum()),
-        **{f"share_{label}": float((table[TARGET] == label).mean()) for label in LABELS.values()},
-    }
+    target = problems.targets(table, CONTRACT)
+    size = {"records": len(table), "duplicates": int(table.duplicated().sum())}
+    if CONTRACT.learning.problem == "regression":
+        return size | {f"target_{name}": float(getattr(target, name)()) for name in ("min", "median", "max")}
+    return size | {f"share_{name}": float((target == name).mean()) for name in problems.class_names(CONTRACT)}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,14 +25,19 @@ def approval(place, job: str) -> dict | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
+def approve_release(place) -> str:
+    """Put a release before the protected gate prod, approve it, and return the name of the approver."""
+    place.fake.protect(place.state, "prod")
+    write(place, "release", "release", RELEASE)
+    return place.fake.approve(place.state, "prod")
+
+
 def laptop(place) -> dict[str, None]:
     return {name: None for name in place.variables if name != "HOST_TOKEN"}
 
 
 def test_on_the_host_an_approval_passes_and_is_written_down(place):
-    place.fake.protect(place.state, "prod")
-    by = place.fake.approve(place.state, "prod")
-    write(place, "release", "release", RELEASE)
+    by = approve_release(place)
     place.process("gate-check", "prod")
     found = approval(place, "deploy-prod")
     assert found.keys() == {"gate", "by", "how", "at", "subject"}
@@ -164,26 +169,20 @@ def test_a_token_that_only_reads_opens_no_gate_but_passes_an_approved_one(place)
     if place.name == "bitbucket":
         place.state.admin = False
     assert "so the gate is closed" in place.run("gate-check", "prod", code=1) or place.name == "gitlab"
-    place.fake.protect(place.state, "prod")
-    place.fake.approve(place.state, "prod")
-    write(place, "release", "release", RELEASE)
+    approve_release(place)
     printed = place.run("gate-check", "prod")
     assert "HOST_TOKEN" not in printed and approval(place, "deploy-prod")
 
 
 @pytest.mark.parametrize("host", ["gitlab", "bitbucket"], indirect=True)
 def test_a_token_that_could_open_the_gate_itself_is_told(place):
-    place.fake.protect(place.state, "prod")
-    place.fake.approve(place.state, "prod")
-    write(place, "release", "release", RELEASE)
+    approve_release(place)
     assert "warning: HOST_TOKEN has " in place.run("gate-check", "prod")
 
 
 @pytest.mark.parametrize("host", ["github", "azure_devops"], indirect=True)
 def test_a_gate_that_each_branch_may_walk_through_is_told(place):
-    place.fake.protect(place.state, "prod")
-    place.fake.approve(place.state, "prod")
-    write(place, "release", "release", RELEASE)
+    approve_release(place)
     assert "warning: each branch may use the environment prod" in place.run("gate-check", "prod")
     place.state.environments.clear()
     place.run("host-setup", "--yes")

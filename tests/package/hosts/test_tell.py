@@ -4,6 +4,7 @@ import pytest
 
 from copier_mlops import hosts
 from copier_mlops.hosts.interface import HostError
+from tests.package.hosts.conftest import HOSTS
 from tests.package.hosts.test_gate_check import laptop
 
 
@@ -56,6 +57,26 @@ def test_a_token_that_may_not_cancel_fails_no_job(place, monkeypatch, capsys):
     hosts.tell("promoted", False)
     printed = capsys.readouterr().out
     assert "HOST_TOKEN is not set" in printed and "wait for an approval, even if there is nothing to do" in printed
+
+
+@pytest.mark.parametrize("host", HOSTS, indirect=True)
+def test_the_address_of_a_service_is_told_where_the_host_reads_it(place, monkeypatch, tmp_path):
+    set_run(place, monkeypatch)
+    hosts.show_service("http://bob:secret@127.0.0.1:8000", tmp_path)
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.is_file()}
+    if place.name in ("github", "gitlab"):
+        name, text = {"github": ("outputs", "url"), "gitlab": ("service.env", "SERVICE_URL")}[place.name]
+        assert written[name] == f"{text}=http://127.0.0.1:8000\n"
+    else:
+        assert "127.0.0.1:8000" not in str(written)
+    assert place.server.seen == []
+
+
+@pytest.mark.parametrize("host", ["github"], indirect=True)
+def test_a_runner_without_a_place_for_the_address_fails_no_job(place, monkeypatch, tmp_path, capsys):
+    set_run(place, monkeypatch, GITHUB_OUTPUT=None)
+    hosts.show_service("http://127.0.0.1:8000", tmp_path)
+    assert "the host shows no address of the service" in capsys.readouterr().out
 
 
 def test_on_a_laptop_nobody_is_told(place, monkeypatch, tmp_path, capsys):

@@ -3,13 +3,19 @@
 A fault is what a file says, or None for a file that is gone; a pair of texts is a replacement in the file.
 """
 
-import hashlib
 from dataclasses import dataclass, field
+
+from tests.package.lint.pipeline import LOCK, LOCKED, PARAMETERS, PIPELINE
 
 CI = ".github/workflows/ci.yml"
 CONFTEST = "operation/tests/conftest.py"
 SETTINGS = "operation/configuration/environment_prod/settings.yaml"
 PROJECT, TOOL = "pyproject.toml", "[tool.pytest.ini_options]"
+ANSWERS = ".copier-answers.yml"
+# The package of the fixture comes from a folder; here, it comes from a server, and the template has moved.
+PATH_OF_PACKAGE = "sources.copier-mlops]\npath"
+GIT_OF_PACKAGE = 'sources.copier-mlops]\nrev = "1.0.0"\ngit = "ssh://git@old.example.org/ml/template.git"\nold'
+MOVED = ("_src_path: ", "_src_path: git+https://new.example.org/ml/template\nold: ")
 TOKEN = "ghp" + "_" + "a1B2" * 9
 LOGIN = (
     "git config --global credential.https://git.example.org.helper "
@@ -28,86 +34,6 @@ class Fault:
     clean: dict[str, str | tuple[str, str] | bytes | None] = field(default_factory=dict)
     hidden: str = ""
     also: tuple[str, ...] = ()
-
-
-# A small pipeline, as DVC 3 locks it.
-CODE, DATA, METRICS = "print(1)\n", "a,b\n1,2\n", '{"auc": 0.5}\n'
-
-
-def md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-PIPELINE = """\
-vars:
-  - folds: 5
-stages:
-  read:
-    cmd: python src/read.py --seed ${seed}
-    deps: [data/raw/ours.csv, src/read.py]
-    params: [seed]
-    outs: [data/interim/ours.parquet]
-  train:
-    matrix:
-      model: [tree, forest]
-      deep: [true, 1e-3]
-    cmd: >-
-      python src/read.py
-      --model ${item.model} --deep ${item.deep} --folds ${folds} --trees ${train.trees}
-    deps: [data/interim/ours.parquet]
-    params: [train.trees]
-    metrics:
-      - metrics/${item.model}.json: {cache: false}
-"""
-PARAMETERS = "seed: 42\ntrain: {trees: 100}\n"
-STAGE = """\
-  train@%(model)s-%(deep)s:
-    cmd: python src/read.py --model %(model)s --deep %(deep)s --folds 5 --trees 100
-    deps:
-    - path: data/interim/ours.parquet
-      hash: md5
-      md5: 0123456789abcdef0123456789abcdef
-    params:
-      params.yaml:
-        train.trees: 100
-    outs:
-    - path: metrics/%(model)s.json
-      hash: md5
-      md5: %(md5)s
-"""
-LOCK = f"""\
-schema: '2.0'
-stages:
-  read:
-    cmd: python src/read.py --seed 42
-    deps:
-    - path: data/raw/ours.csv
-      hash: md5
-      md5: {md5(DATA)}
-    - path: src/read.py
-      hash: md5
-      md5: {md5(CODE)}
-    params:
-      params.yaml:
-        seed: 42
-    outs:
-    - path: data/interim/ours.parquet
-      hash: md5
-      md5: 0123456789abcdef0123456789abcdef
-""" + "".join(
-    STAGE % {"model": model, "deep": deep, "md5": md5(METRICS)}
-    for model in ("tree", "forest")
-    for deep in ("true", "0.001")
-)
-LOCKED = {
-    "dvc.yaml": PIPELINE,
-    "params.yaml": PARAMETERS,
-    "dvc.lock": LOCK,
-    "src/read.py": CODE,
-    "data/raw/ours.csv.dvc": f"outs:\n- md5: {md5(DATA)}\n  path: ours.csv\n",
-    "metrics/tree.json": METRICS,
-    "metrics/forest.json": METRICS,
-}
 
 
 def locked(check: str, where: str, **texts: str | None) -> Fault:
@@ -224,6 +150,30 @@ FAULTS = [
         {".gitlab/CODEOWNERS": "* @team\n"},
         ".gitlab/CODEOWNERS",
         {".github/CODEOWNERS": "* @team\n", ".gitignored/CODEOWNERS": "* @team\n"},
+    ),
+    Fault(
+        "MLO212",
+        {"AGENTS.md": ("uv run poe ci\n", "uv run poe check\n")},
+        "AGENTS.md",
+        {
+            "AGENTS.md": ("uv run poe ci\n", "uv run poe ours\n"),
+            PROJECT: (TOOL, f'[tool.poe.tasks.ours]\ncmd = "echo ours"\n\n{TOOL}'),
+        },
+    ),
+    Fault(
+        "MLO212",
+        {".agents/skills/ours/SKILL.md": "---\nname: ours\n---\n\nRun ``uv run --frozen poe -q tests``, then look.\n"},
+        ".agents/skills/ours/SKILL.md",
+        {
+            ".agents/skills/ours/SKILL.md": "Run `poe TASK`, or `uv run --frozen poe -q test`; poe nothing is prose.\n",
+            "docs/ours.md": "Not for agents: `uv run poe nothing`.\n",
+        },
+    ),
+    Fault(
+        "MLO212",
+        {"CLAUDE.md": "@AGENTS.md\n\n~~~sh\n# first\ncd x && poe nothing\n~~~\n"},
+        "CLAUDE.md",
+        {"CLAUDE.md": "@AGENTS.md\n\n~~~sh\n# poe nothing\necho poe nothing\nuv run poe\npoe --help\n~~~\n"},
     ),
     Fault("MLO301", {"notebooks/README.md": None}, "", {"docs/data/README.md": None}),
     Fault(
@@ -374,5 +324,20 @@ FAULTS = [
         {"operation/configuration/environment_prod/ours.yaml": "resources: [../../execution/release/kubernetes]\n"},
         "operation/configuration/environment_prod/ours.yaml",
         {"operation/configuration/environment_prod/ours.yaml": "resources: [../../execution/kubernetes]\n"},
+    ),
+    Fault(
+        "MLO904",
+        {PROJECT: (PATH_OF_PACKAGE, GIT_OF_PACKAGE), ANSWERS: MOVED},
+        ANSWERS,
+        {PROJECT: (PATH_OF_PACKAGE, GIT_OF_PACKAGE.replace("old.example.org", "new.example.org")), ANSWERS: MOVED},
+    ),
+    Fault(
+        "MLO904",
+        {PROJECT: (PATH_OF_PACKAGE, GIT_OF_PACKAGE), ANSWERS: ("_src_path: ", "_src_path: gh:ml/template\nold: ")},
+        ANSWERS,
+        {
+            PROJECT: (PATH_OF_PACKAGE, GIT_OF_PACKAGE.replace("old.example.org", "github.com")),
+            ANSWERS: ("_src_path: ", "_src_path: gh:ml/template\nold: "),
+        },
     ),
 ]

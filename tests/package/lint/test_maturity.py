@@ -11,7 +11,7 @@ import pytest
 from copier_mlops.maturity import evidence, tasks
 from copier_mlops.maturity.cli import main
 from tests.package.lint.conftest import copy_of
-from tests.package.lint.faults import LOCKED
+from tests.package.lint.pipeline import LOCKED
 from tests.platforms import require_posix
 from tests.project import commit, registry, run
 

@@ -56,8 +56,9 @@ def old(generated, tmp_path) -> Path:
 
 
 def paths(rows: list[Path]) -> set[str]:
-    """Return every file that one of the projects has, without the team's own package."""
-    return {name for path in rows for name in files(path) if not name.startswith("src/")}
+    """Return every file that one of the projects has, but for the team's own package, and for what keeps a folder."""
+    names = {name for path in rows for name in files(path)}
+    return {name for name in names if not name.startswith("src/") and not name.endswith(".gitkeep")}
 
 
 def test_the_registry_has_exactly_what_projects_had_and_have_no_more(rendered, fresh):

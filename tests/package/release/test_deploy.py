@@ -356,6 +356,23 @@ def test_a_verdict_beside_another_champion_is_out_of_date(client):
         judge.require_same_champion(client, {"champion_version": "1"}, "release")
 
 
+def test_a_model_of_uncommitted_code_goes_neither_to_stage_nor_to_prod(client, stage, first, monkeypatch):
+    client.set_model_version_tag(stage.model_name, "2", "git.dirty", "true")
+    try:
+        with pytest.raises(SystemExit, match="deploy: the model was trained from uncommitted code: commit") as refused:
+            deploy.main(["--env", "stage", "--version", "2"])
+        assert "environment_stage/release.yaml" in str(refused.value)
+        assert alias(client, stage) == "1"
+        with pytest.raises(SystemExit, match="judge: the model was trained from uncommitted code: commit abc is not"):
+            judge.require_committed({"git.dirty": "true", "git.commit": "abc"}, "prod", "judge")
+        judge.require_committed({"git.dirty": "false"}, "prod", "judge")
+        monkeypatch.setenv("RELEASE_UNCOMMITTED", "true")
+        deploy.main(["--env", "stage", "--version", "2"])
+        assert alias(client, stage) == "2"
+    finally:
+        client.set_model_version_tag(stage.model_name, "2", "git.dirty", "false")
+
+
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from copier_mlops import handover
-from copier_mlops.project import load_settings, team
+from copier_mlops.project import load_settings
 from copier_mlops.release import containers, package, verify
 from copier_mlops.tracking import models, register
-from tests.package.shared import flip, new_database, tracked, uri
+from tests.package.shared import columns, flip, new_database, tracked, uri
 from tests.platforms import require_posix
 from tests.run.project import request, wait_for
 
@@ -114,7 +114,7 @@ def test_the_service_answers_from_the_context_and_the_environment_of_the_dockerf
     finally:
         service.terminate()
         service.wait(timeout=30)
-    expected = models.predictor(load_settings("prod")).score(table[team("schema").COLUMNS])
+    expected = models.predictor(load_settings("prod")).score(table[columns()])
     assert [each["probability"] for each in answers] == pytest.approx(list(expected["probability"]))
     # Its root can be read-only.
     assert sorted(path for path in image.rglob("*") if ".venv" not in path.parts) == before

@@ -66,6 +66,17 @@ def test_a_machine_that_cannot_be_prepared_goes_no_further(inside, monkeypatch, 
     assert not after.exists()
 
 
+def test_what_a_program_prints_has_no_secret_in_an_address(inside, monkeypatch, capfd):
+    monkeypatch.setenv("CI", "true")
+    lines = "print('pulling https://bob:hunter2@example.org/x?sig=hunter2')"
+    with pytest.raises(SystemExit) as refused:
+        runner.prepare([f'{sys.executable} -c "{lines}; raise SystemExit(3)"'], "deploy")
+    printed = capfd.readouterr()
+    assert "pulling https://example.org/x\n" in printed.out
+    assert "hunter2" not in printed.out + printed.err + str(refused.value)
+    assert "ended with 3" in str(refused.value)
+
+
 @pytest.fixture
 def asked(inside, tmp_path, monkeypatch) -> Path:
     """The file in which the programs write their names, arguments and input."""

@@ -11,6 +11,8 @@ import time
 import pytest
 from fastapi.testclient import TestClient
 
+from copier_mlops.contract import of_project
+from copier_mlops.contract.frame import as_json
 from copier_mlops.project import Settings, load_settings, team
 from copier_mlops.serving import online
 from tests.package.shared import fitted
@@ -43,7 +45,7 @@ def port(predictor, settings) -> int:
 
 @pytest.fixture
 def record(table) -> dict:
-    return json.loads(table[team("schema").COLUMNS].head(1).to_json(orient="records"))[0]
+    return as_json(table.head(1), of_project())[0]
 
 
 def ask(port: int, method: str, path: str, body: bytes | str | None = None) -> tuple[int, bytes]:
@@ -65,7 +67,7 @@ def counted(port: int) -> dict[str, float]:
     return found
 
 
-def as_json(record: dict, field: str, value: str) -> str:
+def with_value(record: dict, field: str, value: str) -> str:
     """A record as JSON in which a field has a value that may not be JSON."""
     return json.dumps(record | {field: "VALUE"}).replace('"VALUE"', value)
 
@@ -73,13 +75,13 @@ def as_json(record: dict, field: str, value: str) -> str:
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 30, r'"\ud800"', "1.5", "{}"])
 @pytest.mark.parametrize("form", ["{}", "[{}]"], ids=["one", "many"])
 def test_a_value_that_json_cannot_say_is_refused_with_the_name_of_the_field(port, record, value, form):
-    status, answer = ask(port, "POST", "/predict", form.replace("{}", as_json(record, "duration_in_month", value)))
+    status, answer = ask(port, "POST", "/predict", form.replace("{}", with_value(record, "duration_in_month", value)))
     found = json.loads(answer)
     assert (status, found["detail"][0]["loc"][-1], found["more"]) == (422, "duration_in_month", 0)
 
 
 def test_half_a_character_is_refused_in_a_code_and_in_the_name_of_a_field(port, record):
-    status, answer = ask(port, "POST", "/predict", as_json(record, "purpose", r'"\ud800"'))
+    status, answer = ask(port, "POST", "/predict", with_value(record, "purpose", r'"\ud800"'))
     assert (status, json.loads(answer)["detail"][0]["loc"][-1]) == (422, "purpose")
     status, answer = ask(port, "POST", "/predict", json.dumps(record | {"\ud800": 1}))
     assert (status, json.loads(answer)["detail"][0]["loc"]) == (422, ["body", "one"])
@@ -262,23 +264,24 @@ def test_an_address_that_is_not_of_this_machine_names_the_setting(predictor, set
 
 
 def test_a_contract_of_numbers_only_is_answered(predictor, settings, record, monkeypatch):
-    schema, score = team("schema"), team("score")
-    numbers = tuple(feature for feature in schema.FEATURES if isinstance(feature, schema.Number))
-    for name, value in (("FEATURES", numbers), ("COLUMNS", schema.NUMBERS), ("CATEGORIES", [])):
-        monkeypatch.setattr(schema, name, value)
-    monkeypatch.setattr(score, "FEATURES", numbers)
+    contract = of_project()
+    numbers = [field for field in contract.inputs if field.type == "integer"]
+    learning = contract.learning.model_copy(update={"new_categories": (), "sensitive": ()})
+    few = contract.model_copy(update={"fields": (*numbers, contract.target), "learning": learning})
+    monkeypatch.setattr(online, "of_project", lambda: few)
+    names = {field.name for field in numbers}
 
     class Whole:
-        """A model of all columns, to which those of the contract are enough."""
+        """A model of all fields, to which those of the contract are enough."""
 
         version = "7"
 
         def score(self, records):
-            codes = {name: record[name] for name in record if name not in schema.NUMBERS}
+            codes = {name: record[name] for name in record if name not in names}
             return predictor.score(records.assign(**codes))
 
     client = TestClient(online.create_app(Whole(), settings))
-    given = {name: record[name] for name in schema.NUMBERS}
+    given = {name: record[name] for name in names}
     for body, rows in ((given, 1), ([given, given], 2)):
         answer = client.post("/predict", json=body)
         assert answer.status_code == 200

@@ -1,7 +1,9 @@
 """The predictor for files: what is read, in how much memory, and what is refused with which sentence."""
 
+import contextlib
 import csv
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,9 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from copier_mlops.contract import of_project
+from copier_mlops.contract.frame import as_json
 from copier_mlops.project import load_settings, team
 from copier_mlops.serving import batch, files, online
 from tests.package.shared import SAMPLE, fitted
@@ -58,7 +62,7 @@ def refused(tmp_path, inside):
 @pytest.fixture
 def rows(table) -> list[dict]:
     """The records of the sample, as a client sends them."""
-    return json.loads(table[team("schema").COLUMNS].to_json(orient="records"))
+    return as_json(table, of_project())
 
 
 def as_csv(records: list[dict]) -> str:
@@ -90,11 +94,8 @@ def test_a_bad_record_of_a_later_part_is_named_by_its_place_in_the_file(
     assert not out.exists()
 
 
-def test_records_keep_their_outcome_and_the_names_of_the_raw_file(predict, rows, tmp_path):
-    raw = [
-        {name.replace("status_of", "status/of"): value for name, value in row.items()} | {"credit_risk": 1}
-        for row in rows
-    ]
+def test_records_keep_their_outcome(predict, rows, tmp_path):
+    raw = [row | {"credit_risk": 1} for row in rows]
     (tmp_path / "a.json").write_text(json.dumps(raw))
     del raw[3]["credit_risk"]
     (tmp_path / "b.jsonl").write_text("\n\n".join(json.dumps(each) for each in raw))
@@ -104,19 +105,13 @@ def test_records_keep_their_outcome_and_the_names_of_the_raw_file(predict, rows,
 @pytest.mark.parametrize(
     ("content", "sentence", "fix"),
     [
-        (b"", " is empty", "give it a header with the columns of the schema"),
-        (b"\n \n", " is empty", "give it a header with the columns of the schema"),
-        (b"\xef\xbb\xbf", " is empty", "give it a header with the columns of the schema"),
-        ("a,b\n", " has a header and no records", "add a line for each record"),
-        ("a,b", " has a header and no records", "add a line for each record"),
-        ("a;b\n1;2\n", " has ; between its columns, and not a comma", "read it with sep=';'"),
-        ("a\tb\n1\t2\n", " has a tab between its columns, and not a comma", r"read it with sep='\t'"),
-        ("a,b\n1,2\n".encode("utf-16"), " is UTF-16, expected UTF-8", "iconv -f UTF-16 -t UTF-8 "),
-        ("a,b\n1,2\n".encode("utf-16-le"), " is UTF-16, expected UTF-8", "iconv -f UTF-16 -t UTF-8 "),
-        ("größe,b\n1,2\n".encode("cp1252"), " is not UTF-8: ", "iconv -f CP1252 -t UTF-8 "),
-        ("a,b\n1,größe\n".encode("cp1252"), " is not UTF-8: ", "iconv -f CP1252 -t UTF-8 "),
-        ("a,b\n1,2\n1,2,3\n", ": record 1 has 3 cells and the header 2", "quote cells that hold a comma"),
-        ("a,b\n1,2\n1\n", ": record 1 has 1 cells and the header 2", "quote cells that hold a comma"),
+        (b"", " is empty", "give it a header with names"),
+        (b"\n \n", " is empty", "give it a header with names"),
+        (b"\xef\xbb\xbf", " is empty", "give it a header with names"),
+        ("a,b\n", " has no records", "give it one at least"),
+        ("a,b\n1,2\n1,2,3\n", ": line 3 '1,2,3' has 3 cells and the header 2", "quote"),
+        ("a,b\n1,2\n1\n", ": line 3 '1' has 1 cells and the header 2", "quote"),
+        ("a,a\n1,2\n", ": 2 columns are named 'a'", "name them differently"),
     ],
 )
 def test_a_csv_file_that_is_not_what_it_should_be_gets_a_sentence_with_the_fix(refused, content, sentence, fix):
@@ -141,13 +136,22 @@ def test_a_csv_file_that_is_not_what_it_should_be_gets_a_sentence_with_the_fix(r
         ("a.jsonl", "{}\n" + " " * 1_000_001, ": line 2 is longer than 1,000,000 bytes"),
         ("a.jsonl", "9" * 5_000, ": line 1 cannot be read: Exceeds the limit"),
         ("a.parquet", "PAR1", " is not a Parquet file: "),
-        ("a.csv", 'a,b\n1,"2', ": line 2 is not CSV: unexpected end of data"),
-        ("a.csv", '"' + "a" * 200_000 + "\n", ": line 1 is not CSV: field larger than field limit"),
-        ("a.csv", "a,a\n1,2\n", " has the column 'a' twice"),
+        ("a.csv", '"' + "a" * 200_000 + "\n", ": its first line is not a header: field larger than field limit"),
     ],
 )
 def test_a_file_of_another_form_gets_a_sentence(refused, name, content, sentence):
     assert refused(name, content).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"), [(";", "utf-8"), ("\t", "utf-8"), (",", "utf-16"), (",", "utf-16-le"), (";", "cp1252")]
+)
+def test_a_file_in_another_dialect_gets_the_same_answers(predict, rows, tmp_path, mark, encoding):
+    rows[0]["purpose"] = "Küche"
+    text = pd.DataFrame(rows, dtype=object).to_csv(index=False, sep=mark)
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    (tmp_path / "b.csv").write_text(as_csv(rows), encoding="utf-8")
+    assert predict(tmp_path / "a.csv") == predict(tmp_path / "b.csv")
 
 
 def test_a_json_document_that_is_too_large_is_refused_before_it_is_read(refused, monkeypatch):
@@ -172,7 +176,7 @@ def test_a_file_with_too_many_columns_is_refused_at_once(refused, name, tmp_path
     begin = time.perf_counter()
     said = refused(name, content)
     assert time.perf_counter() - begin < 2
-    assert "columns, more than 10,000" in said or "its first line is longer than 1,000,000 bytes" in said
+    assert re.search("columns, more than 1[05],000|its header is longer than 1,000,000 characters|its first line", said)
 
 
 MEMORY = """
@@ -203,7 +207,7 @@ def test_a_wide_file_of_ten_megabytes_takes_little_memory(team_project, tmp_path
         text=True,
         check=True,
     )
-    assert "its first line is longer than" in done.stderr
+    assert "its header is longer than" in done.stderr
     assert float(done.stdout) < 100
 
 
@@ -213,7 +217,7 @@ def test_what_the_package_says_of_a_file_is_cut(refused, rows):
     rows[0]["purpose"], rows[0]["age_in_years"] = "A43", "x" * 100_000
     assert "age_in_years is 'xxx" in refused("a.csv", as_csv(rows))
     wide = [row | {f"an_unknown_column_{number}": 1 for number in range(1000)} for row in rows[:1]]
-    assert "columns not in the schema: an_unknown_column_0" in refused("a.csv", as_csv(wide))
+    assert "an_unknown_column_0 is not a field of the contract" in refused("a.csv", as_csv(wide))
     many = refused("a.json", json.dumps([row | {"age_in_years": -1} for row in rows]))
     assert many.splitlines()[-2:] == ["  record 4: age_in_years is -1, expected 18 to 120", "  … and more"]
 
@@ -243,6 +247,7 @@ values = st.one_of(
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=st.sampled_from(["age_in_years", "purpose", "shoe_size"]), value=values, several=st.booleans())
+@example(field="purpose", value="\0", several=True)
 def test_files_and_http_refuse_the_same_records(
     predictor, client, rows, tmp_path_factory, capsys, field, value, several
 ):
@@ -255,9 +260,11 @@ def test_files_and_http_refuse_the_same_records(
     folder = tmp_path_factory.mktemp("record")
     (folder / "a.json").write_text(content)
     (folder / "a.jsonl").write_text("\n".join(json.dumps(each) for each in given_records))
-    if (field, type(value)) in (("age_in_years", int), ("purpose", str)):
-        # A CSV file has no types: a number and its digits are the same.
-        (folder / "a.csv").write_bytes(as_csv(given_records).encode("utf-8", "surrogatepass"))
+    if (field, type(value)) in (("age_in_years", int), ("purpose", str)) and "\0" not in str(value):
+        # A CSV file has no types: a number and its digits are the same. Half a character cannot be written,
+        # and a file with zero bytes is no text.
+        with contextlib.suppress(UnicodeEncodeError):
+            (folder / "a.csv").write_bytes(as_csv(given_records).encode())
     for path in folder.iterdir():
         if answer.status_code == 200:
             batch.main(["--data", str(path)], lambda _: predictor)
@@ -271,13 +278,13 @@ def test_files_and_http_refuse_the_same_records(
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("age_in_years", True, "record 2: age_in_years is True, expected a whole number"),
-        ("age_in_years", "40", "record 2: age_in_years is '40', expected a whole number"),
-        ("age_in_years", 1e19, "record 2: age_in_years is 1e+19, expected 18 to 120"),
-        ("age_in_years", None, "record 2: age_in_years is nan, expected 18 to 120"),
+        ("age_in_years", True, "record 2: age_in_years is True, expected a whole number of at most 64 bits"),
+        ("age_in_years", "40", "record 2: age_in_years is '40', expected a whole number of at most 64 bits"),
+        ("age_in_years", 1e19, "record 2: age_in_years is 1e+19, expected a whole number of at most 64 bits"),
+        ("age_in_years", None, "record 2: age_in_years is nan, expected a value, because the field is required"),
         ("age_in_years", 40.5, "record 2: age_in_years is "),
         ("purpose", 7, "record 2: purpose is 7, expected a text"),
-        ("purpose", None, "record 2: purpose is None, expected a text"),
+        ("purpose", None, "record 2: purpose is None, expected a value, because the field is required"),
     ],
 )
 def test_a_parquet_file_is_held_to_its_types(refused, rows, tmp_path, column, value, sentence):

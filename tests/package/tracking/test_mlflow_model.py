@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from copier_mlops import model_file
-from copier_mlops.project import team
-from tests.package.shared import new_database, settings_at, tracked, uri
+from tests.package.shared import columns, new_database, settings_at, tracked, uri
 
 
 @pytest.fixture(scope="module")
@@ -32,19 +31,18 @@ def test_the_bytes_are_those_of_the_file(logged):
 @pytest.mark.parametrize("flavor", ["pyfunc", "sklearn"])
 def test_mlflow_reads_it_and_predicts_the_same(logged, table, flavor):
     _, address, file = logged
-    inputs = table[team("schema").COLUMNS].astype(dict.fromkeys(team("schema").NUMBERS, "float64"))
+    inputs = table[columns()].astype(dict.fromkeys(table[columns()].select_dtypes("number"), "float64"))
     model = mlflow.pyfunc.load_model(address) if flavor == "pyfunc" else mlflow.sklearn.load_model(address)
     assert list(model.predict(inputs)) == list(model_file.load(file).predict(inputs))
 
 
 def test_signature_example_and_requirements_are_there(logged, table):
     _, address, _ = logged
-    schema = team("schema")
     about = mlflow.models.get_model_info(address)
-    assert about.signature.inputs.input_names() == schema.COLUMNS
-    assert about.signature.outputs.input_names() == [schema.TARGET]
+    assert about.signature.inputs.input_names() == columns()
+    assert about.signature.outputs.input_names() == ["credit_risk"]
     example = mlflow.models.Model.load(address).load_input_example()
-    pd.testing.assert_frame_equal(example, table[schema.COLUMNS].head(3), check_dtype=False)
+    pd.testing.assert_frame_equal(example, table[columns()].head(3), check_dtype=False)
     files = {form: Path(mlflow.pyfunc.get_model_dependencies(address, form)) for form in ("pip", "conda")}
     assert files["pip"].read_text() == "skops\n"
     assert "python=" in files["conda"].read_text()

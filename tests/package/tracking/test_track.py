@@ -56,6 +56,23 @@ def test_the_tracked_model_is_the_file_of_dvc_lock(results, capsys):
     assert "is tracked already" in capsys.readouterr().out
 
 
+def test_a_result_whose_code_is_committed_later_gets_the_commit(results, capsys):
+    made = root() / "src" / "helper.py"
+    made.write_text("", encoding="utf-8")
+    track.main([])
+    run_id = handover.read("train", "run")["run_id"]
+    settings, client = load_settings(), server.connect(load_settings())
+    register.register(client, settings, client.get_run(run_id))
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    assert [each.tags["git.dirty"] for each in versions] == [client.get_run(run_id).data.tags["git.dirty"]] == ["true"]
+    made.unlink()
+    track.main([])
+    assert "its code is committed now, as" in capsys.readouterr().out
+    assert handover.read("train", "run")["run_id"] == run_id
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    assert [each.tags["git.dirty"] for each in versions] == [client.get_run(run_id).data.tags["git.dirty"]] == ["false"]
+
+
 def test_what_a_team_hands_to_dvc_is_tracked_whatever_its_names(results, capsys):
     """Partitions as paths, a pointer that was not downloaded, a second parameter file, nested metrics."""
     lock = yaml.safe_load((root() / "dvc.lock").read_text())

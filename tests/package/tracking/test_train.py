@@ -80,10 +80,11 @@ def test_a_server_that_is_away_is_named_while_the_pipeline_runs(team_project, tm
     )
     running, output = start_training(team_project, tmp_path, f"{wait}\nprint('ran')")
     _, said = running.communicate(timeout=90)
-    early, late = output.read_text(encoding="utf-8").splitlines()
+    early, late, last = output.read_text(encoding="utf-8").splitlines()
     assert early.startswith("train: http://127.0.0.1:9 does not answer")
     assert "the pipeline goes on" in early
     assert late == "ran"
+    assert last == "train: no figures to compare: metrics/test.json is not here"
     # Afterwards it is tracked, or said why not.
     assert running.returncode == 1
     assert said.startswith("track: ")
@@ -118,3 +119,15 @@ def test_an_interrupt_lets_the_pipeline_keep_what_it_has(team_project, tmp_path)
     assert (tmp_path / "kept").exists()
     assert running.returncode == 130
     assert said == "mlops: train was interrupted\n"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_python_drops_is_noted():
+    class Dropping:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with train.noted_interrupts() as interrupts:
+        one = Dropping()
+        del one
+    assert interrupts == [signal.SIGINT]

@@ -248,20 +248,22 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
         elif name.startswith("Prune"):
             same((run, env, found.steps), ("uv cache prune --ci", None, []))
         else:
-            env, tracks = login.of_tracker(env, "$(NAME)")
+            env, tracks = login.without(login.TRACKER, env, "$(NAME)")
+            env, data = login.without(login.DATA, env, "$(NAME)")
             logs_in = run.startswith("uv run poe login")
             same(env, *([TOKEN | IDENTITY] if logs_in else [None, TOKEN, TOKEN | TEMPLATE]))
             if called:
                 same(run.replace("-", "_").split()[:4], ["uv", "run", "poe", called])
                 found.tells.add(f"{called}.")
-            found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks))
+            found.steps.append(Step(run, name, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks, data))
             found.may |= {"cloud"} if logs_in else set()
     else:
         understand_task(step, found, values)
 
 
 def understand_task(step: dict, found: Job, values: dict[str, str]) -> None:
-    task, _, inputs = take(step, "task", "displayName", "inputs")
+    task, _, condition, inputs = take(step, "task", "displayName", "condition", "inputs")
+    same(condition, "succeededOrFailed()" if task.startswith("Publish") else None)
     if task == "UsePythonVersion@0":
         take(inputs, "versionSpec")
     elif task == "Cache@2":
@@ -273,5 +275,11 @@ def understand_task(step: dict, found: Job, values: dict[str, str]) -> None:
         other, path = take(inputs, "artifactName", "targetPath")
         same((path, bool(found.steps)), (f"{SOURCES}build/{other}", False))
         found.takes.add(other)
+    elif task == "PublishTestResults@2":
+        same(inputs, {"testResultsFormat": "JUnit", "testResultsFiles": "build/test-reports/*.xml"})
+        same(bool(found.steps), True)
+    elif task == "PublishCodeCoverageResults@2":
+        same(inputs, {"summaryFileLocation": f"{SOURCES}build/coverage.xml"})
+        found.reports = True
     else:
         raise UnreadableError(f"{task} where nothing of the kind stands in a render")

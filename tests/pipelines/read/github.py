@@ -74,10 +74,12 @@ def asked(each: dict) -> dict:
 
 
 def job(project: Path, name: str, document: dict) -> Job:
-    keys = "name needs if runs-on timeout-minutes environment permissions outputs env steps"
-    title, needs, condition, runner, minutes, environment, permissions, outputs, variables, steps = take(
+    keys = "name needs if runs-on timeout-minutes environment concurrency permissions outputs env steps"
+    title, needs, condition, runner, minutes, environment, lock, permissions, outputs, variables, steps = take(
         document, *keys.split()
     )
+    environment, address = take(environment, "name", "url") if isinstance(environment, dict) else (environment, None)
+    shows = False
     if not TOLD.fullmatch(condition or ""):
         same(condition, None, OWN_BRANCH)
     found = Job(
@@ -86,6 +88,7 @@ def job(project: Path, name: str, document: dict) -> Job:
         minutes=int(minutes or 0),
         needs=set(needs or []),
         environment=environment or "",
+        lock=(lock or "").replace("${{ inputs.", "input ").replace(" }}", ""),
         only="change_request" if condition == OWN_BRANCH else "",
         runner="" if runner == "ubuntu-24.04" else runner,
         variables={key: text.replace("${{ inputs.", "input ").replace(" }}", "") for key, text in variables.items()},
@@ -97,13 +100,17 @@ def job(project: Path, name: str, document: dict) -> Job:
             install(each, found, TEMPLATE["TEMPLATE_TOKEN"])
         elif "run" in each:
             title, id_, run, env = take(each, "name", "id", "run", "env")
-            env, tracks = login.of_tracker(env, "${{ secrets.NAME }}")
+            env, tracks = login.without(login.TRACKER, env, "${{ secrets.NAME }}")
+            env, data = login.without(login.DATA, env, "${{ secrets.NAME }}")
             found.tells |= told_by(id_, run, outputs or {})
             own = PUSHING if permissions.get("contents") == "write" else TOKEN
             same(env, None, own, own | TEMPLATE)
-            found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks))
+            found.steps.append(Step(run, title, bool(env), TEMPLATE.items() <= (env or {}).items(), tracks, data))
+            shows |= address == f"${{{{ steps.{id_}.outputs.url }}}}"
         else:
             use(project, each, found, name)
+    same(shows, address is not None)
+    found.address = shows
     same(permissions.get("packages"), None, "write")
     found.builds = permissions.pop("packages", "") == "write"
     same(found.tells, set(outputs or {}))
@@ -147,7 +154,7 @@ def checkout(step: dict, found: Job) -> None:
 
 def use(project: Path, step: dict, found: Job, name: str) -> None:
     """An action: the project's own, uv, or something that is taken or kept."""
-    _, uses, options = take(step, "name", "uses", "with")
+    _, always, uses, options = take(step, "name", "if", "uses", "with")
     if uses.startswith("./"):
         prepare(project / uses[2:] / "action.yml", found)
         return same(options, {"template-token": TEMPLATE["TEMPLATE_TOKEN"]} if found.login else None)
@@ -161,9 +168,14 @@ def use(project: Path, step: dict, found: Job, name: str) -> None:
         same((path, bool(found.steps)), (f"build/{other}", False))
         found.takes.add(other)
     elif action == "actions/upload-artifact":
-        other, path, missing = take(options, "name", "path", "if-no-files-found")
-        same((other, path, missing), (name, f"build/{name}", "error"))
-        found.keeps = True
+        other, path, missing, days = take(options, "name", "path", "if-no-files-found", "retention-days")
+        same(days, "30")
+        found.reports = other == "tests"
+        if found.reports:
+            same((path, missing, always), ("build/test-reports\nbuild/coverage.xml\n", None, "${{ !cancelled() }}"))
+        else:
+            same((other, path, missing, always), (name, f"build/{name}", "error", None))
+            found.keeps = True
     else:
         raise UnreadableError(f"{uses} where nothing of the kind stands in a render")
     return None

@@ -18,6 +18,7 @@ GIVEN = "$CI_PIPELINE_SOURCE =~ /^(api|schedule|trigger|web)$/"
 AUDIENCES = ("sts.amazonaws.com", "api://AzureADTokenExchange", "iam.googleapis.com")
 IMAGE = re.compile(r"ghcr\.io/astral-sh/uv:(\d+\.\d+\.\d+)-python3\.1[123]-trixie")
 BUILDS = {"BUILDAH_ISOLATION": "chroot", "BUILDAH_LAYERS": "false", "STORAGE_DRIVER": "vfs"}
+COVERAGE = r"/Coverage of src: \d+(\.\d+)?%/"
 CACHE = {"key": {"files": ["uv.lock"]}, "paths": [".uv-cache"]}
 PRUNE = ["uv cache prune --ci"]
 
@@ -122,12 +123,11 @@ def started(workflow: dict, variables: dict) -> tuple[dict[str, Flow], dict]:
 
 
 def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -> tuple[str, str, Job]:
-    keys = (
-        "rules interruptible resource_group stage needs tags timeout environment variables script artifacts id_tokens"
+    keys = "rules interruptible resource_group stage needs tags timeout environment variables script coverage"
+    rules, ends, lock, id_, _, tags, limit, environment, variables, script, coverage, artifacts, tokens = take(
+        document, *keys.split(), "artifacts", "id_tokens"
     )
-    rules, ends, lock, id_, _, tags, limit, environment, variables, script, artifacts, tokens = take(
-        document, *keys.split()
-    )
+    environment, address = take(environment, "name", "url") if isinstance(environment, dict) else (environment, None)
     (rule,) = rules
     condition, when, failing = take(rule, "if", "when", "allow_failure")
     same((when, failing), (None, None), ("manual", "false"))
@@ -143,8 +143,7 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
     if tokens:
         audience = take(take(tokens, "HOST_ID_TOKEN")[0], "aud")[0]
         same(audience, *AUDIENCES)
-    if artifacts:
-        same(artifacts, {"paths": [f"build/{id_}"]})
+    keeps, reports = kept(artifacts or {}, id_, address, coverage)
     for key, text in inputs.items():
         lock = (lock or "").replace(f"${key}", text)
     return (
@@ -153,9 +152,11 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
         Job(
             steps=[Step(line) for line in script],
             minutes=int(re.fullmatch(r"(\d+) minutes", limit or "0 minutes").group(1)),
-            keeps=bool(artifacts),
+            keeps=keeps,
             builds=builds == BUILDS,
+            reports=reports,
             environment=environment or "",
+            address=bool(address),
             manual=when == "manual",
             lock=lock or "",
             only=only,
@@ -165,6 +166,21 @@ def understand(name: str, document: dict, flows: dict[str, Flow], asked: dict) -
             variables={"UV_LOCKED": "1", **own, **inputs, **({"interruptible": ends} if ends else {})},
         ),
     )
+
+
+def kept(artifacts: dict, id_: str, address: str | None, coverage: str | None) -> tuple[bool, bool]:
+    """Whether a job leaves its folder, and whether GitLab reads the results of its tests."""
+    paths, when, reports, expiry = take(artifacts, "paths", "when", "reports", "expire_in")
+    same(expiry, "30 days" if artifacts else None)
+    same(paths, None, [f"build/{id_}"])
+    same(address, None, "$SERVICE_URL")
+    if coverage:
+        covered = {"coverage_format": "cobertura", "path": "build/coverage.xml"}
+        results = {"junit": "build/test-reports/*.xml", "coverage_report": covered}
+        same((coverage, when, reports), (COVERAGE, "always", results))
+    else:
+        same((when, reports), (None, {"dotenv": f"build/{id_}/service.env"} if address else None))
+    return bool(paths), bool(coverage)
 
 
 def whose(condition: str, flows: dict[str, Flow]) -> tuple[str, str]:
@@ -184,7 +200,7 @@ def needed(entries: list, job: Job, ids: dict[str, str], jobs: dict) -> None:
         if other not in ids:
             raise UnreadableError(f"{other} is not there")
         job.needs.add(ids[other])
-        if artifacts == "true" and "artifacts" in jobs[other]:
+        if artifacts == "true" and "paths" in jobs[other].get("artifacts", {}):
             job.takes.add(ids[other])
 
 

@@ -36,9 +36,12 @@ def server_of(key: str) -> str:
 TRACKER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
-def of_tracker(env: dict | None, token: str) -> tuple[dict | None, bool]:
-    """The other variables of a step, and whether it gets the whole login to the tracking server."""
-    wanted = {name: token.replace("NAME", name) for name in TRACKER}
+DATA = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+def without(names: tuple[str, ...], env: dict | None, token: str) -> tuple[dict | None, bool]:
+    """The other variables of a step, and whether it gets all of these, each from the secret of its name."""
+    wanted = {name: token.replace("NAME", name) for name in names}
     if not env or not wanted.items() <= env.items():
         return env, False
     return {name: value for name, value in env.items() if name not in wanted} or None, True

@@ -37,7 +37,7 @@ def lint(dockerfile: str) -> str:
     return "\n".join(found + [name for name, is_there in faults.items() if is_there])
 
 
-@pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13", "3.14"])
 @pytest.mark.parametrize("serving", [["batch", "online"], ["batch"], ["online"]], ids=",".join)
 def test_the_dockerfile_lints_clean(release, python_version, serving):
     dockerfile = (release(python_version=python_version, serving=serving) / EXECUTION / "image/Dockerfile").read_text()
@@ -61,7 +61,7 @@ def test_the_dockerfile_lints_clean(release, python_version, serving):
         (r"COPY operation operation", "COPY . ."),
         (r"COPY operation operation", "RUN cd /app && pip install mlflow"),
         (r"COPY wheels wheels", "RUN apt-get update && apt-get install --yes git"),
-        (r"RUN uv venv", "RUN --mount=type=secret,id=netrc,target=/root/.netrc uv venv"),
+        (r"RUN uv venv", "RUN --mount=type=secret,id=netrc,target=/run/netrc uv venv"),
         (r"EXPOSE 8080", "EXPOSE 80800"),
         (r"EXPOSE 8080", "ENV API_TOKEN=abc"),
         (r"COPY model model", "RUN apt-get install curl"),

@@ -71,7 +71,7 @@ class Shop:
 
     def variables(self) -> dict[str, str]:
         """What the host's runner tells every job."""
-        return dict(self.host.runner(self.server, self.folder))
+        return self.host.runner(self.server, self.folder)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from copier_mlops.address import redacted
 from copier_mlops.lint import kustomize
 from copier_mlops.lint.check import Check, Example
 from copier_mlops.lint.finding import Finding
-from copier_mlops.lint.project import Project, subtable
+from copier_mlops.lint.project import ANSWERS, Project, subtable
 from copier_mlops.lint.retired import left, retired, uses
 
 FILE, NAME = "pyproject.toml", "copier-mlops"
@@ -51,19 +52,34 @@ def has_tasks(project: Project) -> bool:
     return b'"mlops ' in (project.read("poe_tasks.toml") or b"")
 
 
-def pin(project: Project) -> str:
-    """Return the line that pins the package to the template of the project, and the command to run after it."""
-    source, commit = (str(project.answers.get(name) or "") for name in ("_src_path", "_commit"))
+def template(project: Project) -> str:
+    """Return the address of the template as git takes it; an empty text if the answers file has none."""
+    source = str(project.answers.get("_src_path") or "")
     for short, address in SHORTHANDS.items():
         source = source.replace(short, address, 1) if source.startswith(short) else source
+    return source.removeprefix("git+")
+
+
+def place(address: str) -> str:
+    """Return what two addresses of one repository share: server and path, without login, scheme and `.git`."""
+    url = re.sub(r"^git@([^:/]+):", r"ssh://\1/", address)
+    return re.sub(r"^(?:git\+)?[a-z]+://(?:[^/@]*@)?", "", url).rstrip("/").removesuffix(".git").lower()
+
+
+def pin(project: Project) -> str:
+    """Return the line that pins the package to the template of the project, and the command to run after it."""
+    source = template(project)
     # `git describe` of a version between two tags ends with the commit.
-    commit = re.sub(r"^.*-g(?=[0-9a-f]+$)", "", commit)
-    source = source.removeprefix("git+")
+    commit = re.sub(r"^.*-g(?=[0-9a-f]+$)", "", str(project.answers.get("_commit") or ""))
     if not source:
         return f"restore the line of {NAME} below [tool.uv.sources] from git, then: uv sync"
-    is_git = "://" in source or source.startswith("git@")
-    place = f'{{ git = "{source}", rev = "{commit}" }}' if is_git else f'{{ path = "{source}" }}'
-    return f"write `{NAME} = {place}` below [tool.uv.sources], then: uv sync"
+    line = f'{{ git = "{source}", rev = "{commit}" }}' if is_git(source) else f'{{ path = "{source}" }}'
+    return f"write `{NAME} = {line}` below [tool.uv.sources], then: uv sync"
+
+
+def is_git(address: str) -> bool:
+    """Return whether an address is one of a git server, and not a folder."""
+    return "://" in address or address.startswith("git@")
 
 
 class PackageUnpinned(Check):
@@ -173,3 +189,35 @@ class MachineryUsed(Check):
         for path, line in kustomize.links(project):
             said = f"{kustomize.MOVED} is gone; what replaces it is {retired()[kustomize.MOVED]}"
             yield self.found(path, line, f"{said}; --fix leaves this file alone: it is a link, or lies behind one")
+
+
+class TemplateElsewhere(Check):
+    """A template whose address was changed in one file and not in the other."""
+
+    id = "MLO904"
+    name = "template-elsewhere"
+    page = "package"
+    finds = (
+        "The answers file names another repository as the template (`_src_path`) than the one from which "
+        "`pyproject.toml` takes the package."
+    )
+    why = "The next update ends in conflicts in `pyproject.toml` and `poe_tasks.toml`, at which `uv` and `poe` stop."
+    fix = (
+        "If the template moved, replace the address in each file that git names, and commit before you update. For "
+        "example: `git grep -lF OLD_ADDRESS` lists them. The page on updates has the commands."
+    )
+    example = Example(
+        ".copier-answers.yml",
+        "_src_path: https://new.example.org/ml/copier-mlops\n",
+        "_src_path: https://git.example.org/ml/copier-mlops\n",
+    )
+
+    def look(self, project: Project) -> Iterator[Finding]:
+        """Compare the address in the answers with that of the package's source."""
+        source = template(project)
+        for each in sources(project):
+            address = str(each.get("git") or "")
+            if address and is_git(source) and place(address) != place(source):
+                said = f"{FILE} takes {NAME} from {redacted(address)}, and the template is {redacted(source)}"
+                way_out = "give both files one address, commit, then update: docs/how-to/updates.md"
+                yield self.found(ANSWERS, project.line_of(ANSWERS, "^_src_path:"), f"{said}; {way_out}")

@@ -193,7 +193,7 @@ class TaskUnknown(Check):
         known = tasks(project)
         for step in steps(project):
             if step.task and step.task not in known:
-                yield self.found(step.path, step.line, f"there is no task `{step.task}`")
+                yield self.found(step.path, step.line, f"no task has the name `{step.task}`")
 
 
 class FailureIgnored(Check):
