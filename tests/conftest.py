@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from plumbum import local
 
 from tests.copied import Copier
@@ -16,6 +17,17 @@ if os.name == "nt":  # folders of tests are deep, and paths of the template long
     GIT |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.longpaths", "GIT_CONFIG_VALUE_0": "true"}
 
 os.environ |= GIT
+
+# Every run tries the same generated examples, so that a red one speaks of the change. `SEARCH=500` tries others.
+SEARCH = int(os.environ.get("SEARCH", "0"))
+settings.register_profile(
+    "same",
+    derandomize=not SEARCH,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("same")
 
 # Files, and folders of files, that take minutes, the longest first: 10 minutes of CPU to 2.
 LONG = (

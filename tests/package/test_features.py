@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
@@ -68,7 +68,7 @@ def columns(contract, table: pd.DataFrame, **options) -> pd.DataFrame:
 
 
 @given(train=TABLES, test=TABLES, for_linear=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25)
 @pytest.mark.filterwarnings("error")
 def test_any_records_become_numbers(train, test, for_linear):
     made = encoder(CONTRACT, for_linear=for_linear).fit(train)
@@ -160,7 +160,7 @@ def test_a_moment_is_the_same_from_a_file_and_from_a_request(values):
 
 
 @given(moments=st.lists(st.datetimes(), min_size=1, max_size=5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_parts_of_a_moment_are_those_of_the_calendar(moments):
     table = pd.DataFrame({"at": pd.Series(moments, dtype=object)})
     found = columns(contract_of(NUMBER, FIELDS[8]), table, for_linear=False).drop(columns="at (days since 1970)")

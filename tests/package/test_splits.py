@@ -44,7 +44,7 @@ def test_a_group_counts_more_than_a_time_and_a_time_more_than_classes():
 
 
 @given(counts=st.tuples(*[st.integers(2, 40)] * 3), share=SHARES, seed=SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_each_class_is_on_both_sides_with_its_share(counts, share, seed):
     table = table_of(["low"] * counts[0] + ["middle"] * counts[1] + ["high"] * counts[2])
     train, test = splits.hold_out(table, contract_of(SEVERAL), share, seed)
@@ -57,7 +57,7 @@ def test_each_class_is_on_both_sides_with_its_share(counts, share, seed):
 
 
 @given(number=st.integers(2, 80), share=SHARES, seed=SEEDS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_random_split_has_the_share(number, share, seed):
     table = table_of([float(place) for place in range(number)])
     train, test = splits.hold_out(table, contract_of(NUMBER), share, seed)
@@ -69,7 +69,7 @@ GROUPS = st.lists(st.sampled_from([*"abcdefgh", None]), min_size=12, max_size=40
 
 
 @given(groups=GROUPS, share=SHARES, number=st.integers(2, 4), seed=SEEDS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_group_is_on_both_sides_and_a_record_without_one_is_for_training(groups, share, number, seed):
     table = table_of([1.0] * len(groups), who=pd.Series(groups, dtype=object).tolist())
     if len(set(groups) - {None}) < number:
@@ -105,7 +105,7 @@ TIMES = st.lists(st.sampled_from([*range(9), None]), min_size=6, max_size=40)
 
 
 @given(times=TIMES, share=SHARES, number=st.integers(2, 4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_test_is_newer_than_its_training_and_equal_times_stay_together(times, share, number):
     table = table_of([1.0] * len(times), index=False, at=hours(times)).sample(frac=1, random_state=0)
     if len(set(times)) < number + 1:
@@ -149,7 +149,7 @@ def test_a_time_can_be_of_any_type_with_an_order(kind, values):
 
 
 @given(number=st.integers(2, 5), seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @pytest.mark.parametrize("target", [BINARY, NUMBER])
 def test_each_record_is_tested_once(target, number, seed):
     table = table_of([1, 2, 1, 2, 1] * 5)

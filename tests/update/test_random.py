@@ -6,24 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import SEARCH
 from tests.project import ANSWERS, copy_project, files, update_project
 from tests.update.conftest import BEFORE, LET_GO, NOW, RELEASES
 from tests.update.team import Files
 from tests.update.updated import conflicts, lint, written, yours
 
 LEVEL = 3
-# `EDITS=500 uv run pytest tests/update/test_random.py` tries 500 others, and others again each time.
-MORE = int(os.environ.get("EDITS", "0"))
-TRY = settings(
-    max_examples=MORE or 10,
-    derandomize=not MORE,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TRY = settings(max_examples=SEARCH or 10)
 NEWLINE = b"\n"
 
 # What somebody may type, without the markers of a conflict: those are found, whoever wrote them.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copier_mlops.contract import parse
@@ -90,7 +90,7 @@ def test_one_column_has_no_delimiter(tmp_path):
     ),
     delimiter=st.sampled_from(",;\t|"),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_any_quoted_texts_come_back(tmp_path, rows, delimiter):
     lines = [["one", "two", "three"], *rows]
     text = "\n".join(delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in lines)

@@ -76,7 +76,7 @@ def test_an_image_is_accepted_in_both_formats(form):
     assert record_model(CONTRACT).model_validate({"file": text}).model_dump(by_alias=True)["file"] == text
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(form=st.sampled_from(["PNG", "JPEG"]), place=st.integers(0, 2_000), byte=st.integers(0, 255), cut=st.booleans())
 def test_any_damage_is_a_sentence_or_an_image(form, place, byte, cut):
     found = bytearray(drawn.encoded(drawn.pixels("bar", 1), form))

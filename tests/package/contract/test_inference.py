@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copier_mlops.contract.cast import records
@@ -262,7 +262,7 @@ def columns_of_a_kind(draw: st.DrawFn) -> list[str]:
 
 
 @given(columns=st.lists(columns_of_a_kind() | st.lists(CELLS, min_size=24, max_size=24), min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 def test_any_records_keep_the_contract_that_is_inferred_from_them(tmp_path, columns):
     table = pd.DataFrame({f"column {place}": cells for place, cells in enumerate(columns)}).assign(y=list("ab") * 12)
     path = tmp_path / "data.csv"

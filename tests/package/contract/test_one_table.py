@@ -54,7 +54,7 @@ def as_cell(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(sent=st.lists(rows, min_size=1, max_size=6))
 def test_every_door_gives_the_same_table(tmp_path_factory, sent):
     asked = [MODEL.model_validate_json(json.dumps(row)).model_dump(by_alias=True) for row in sent]

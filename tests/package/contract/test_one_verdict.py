@@ -94,7 +94,7 @@ def by_table(records: pd.DataFrame) -> set[str]:
 
 
 @given(changes=st.dictionaries(NAMES, VALUES, max_size=4), absent=st.sets(st.sampled_from(list(GOOD)), max_size=2))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_request_and_a_table_agree(changes, absent):
     record = {name: value for name, value in (GOOD | changes).items() if name not in absent}
     assert by_model(record) == by_table(pd.DataFrame([record], dtype=object))
@@ -110,7 +110,7 @@ def test_each_hard_value_gets_one_verdict_in_each_field(name):
 
 @given(numbers=st.lists(st.floats() | st.sampled_from([float(each) for each in NUMBERS if abs(each) < 10**300])))
 @example([math.nan])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("name", ["age", "whole", "rate", "free number", "grade"])
 def test_a_column_of_floats_gets_the_verdicts_of_its_values(name, numbers):
     table = pd.DataFrame([GOOD] * len(numbers), columns=list(GOOD)).assign(**{name: np.array(numbers, dtype=float)})
@@ -119,7 +119,7 @@ def test_a_column_of_floats_gets_the_verdicts_of_its_values(name, numbers):
 
 
 @given(numbers=st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 200)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("name", ["age", "whole", "rate", "grade"])
 def test_a_column_of_whole_numbers_gets_the_verdicts_of_its_values(name, numbers):
     table = pd.DataFrame([GOOD] * len(numbers), columns=list(GOOD)).assign(**{name: np.array(numbers, dtype="int64")})
@@ -128,7 +128,7 @@ def test_a_column_of_whole_numbers_gets_the_verdicts_of_its_values(name, numbers
 
 
 @given(texts=st.lists(st.none() | st.sampled_from(TEXTS) | st.text(max_size=14), min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("name", ["id", "class", "place", "note"])
 def test_a_column_of_texts_gets_the_verdicts_of_its_values(name, texts):
     table = pd.DataFrame([GOOD] * len(texts), columns=list(GOOD)).assign(**{name: pd.Series(texts, dtype=object)})
@@ -139,7 +139,7 @@ def test_a_column_of_texts_gets_the_verdicts_of_its_values(name, texts):
 @given(
     moments=st.lists(st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)) | st.sampled_from(MOMENTS))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 @pytest.mark.parametrize("name", ["day", "at"])
 def test_a_column_of_moments_gets_the_verdicts_of_its_values(name, zone, moments):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from copier_mlops.lint.checks.environments import FOLDER, HOST, READERS, Reader
@@ -160,7 +160,7 @@ def is_refused(reader: Reader, folder, value: dict) -> bool:
 
 
 @pytest.mark.parametrize("path", PLACES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=some.data())
 def test_the_lint_refuses_what_the_package_refuses(fresh, tmp_path, path, data):
     value = yaml.safe_load((fresh(maturity_level=4, cloud="gcp") / path).read_text(encoding="utf-8"))

@@ -129,7 +129,7 @@ CELL = some.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cells=some.lists(CELL, max_size=4),
     more=some.dictionaries(TEXT.filter(lambda key: key != "cells"), VALUES, max_size=3),

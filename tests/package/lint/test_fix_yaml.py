@@ -293,7 +293,7 @@ QUOTES = some.sampled_from(["", "'", '"'])
 ITEM = some.tuples(NAME, QUOTES, some.integers(1, 4), COMMENT)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(items=some.lists(ITEM, max_size=5), at=some.integers(0, 5), indent=some.integers(0, 5), quote=QUOTES)
 def test_whatever_a_list_holds_only_the_value_changes(items, at, indent, quote):
     rows = [f"-{' ' * gap}{mark}own-{name}.yaml{mark} # {said}" for name, mark, gap, said in items]

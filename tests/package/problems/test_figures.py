@@ -44,7 +44,7 @@ def some_outcomes(draw: st.DrawFn, problem: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("problem", CONTRACTS)
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @pytest.mark.filterwarnings("error")
 def test_all_figures_are_finite_whatever_occurs(problem, data):
     contract, outcomes = CONTRACTS[problem], data.draw(some_outcomes(problem))
@@ -56,7 +56,7 @@ def test_all_figures_are_finite_whatever_occurs(problem, data):
 
 
 @given(outcomes=some_outcomes("binary"))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_binary_metrics_are_those_of_scikit_learn(outcomes):
     found = problems.PROBLEMS["binary"].measure(outcomes, CONTRACTS["binary"])
     actual, label, chance = outcomes["actual"] == "bad", outcomes["label"] == "bad", outcomes["probability"]
@@ -80,7 +80,7 @@ def test_binary_metrics_are_those_of_scikit_learn(outcomes):
 
 
 @given(outcomes=some_outcomes("multiclass"))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_multiclass_metrics_are_those_of_scikit_learn(outcomes):
     contract = CONTRACTS["multiclass"]
     names = problems.class_names(contract)
@@ -97,7 +97,7 @@ def test_multiclass_metrics_are_those_of_scikit_learn(outcomes):
 
 
 @given(outcomes=some_outcomes("regression"))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @pytest.mark.filterwarnings("error")
 def test_regression_metrics_are_those_of_scikit_learn(outcomes):
     found = problems.PROBLEMS["regression"].measure(outcomes, CONTRACTS["regression"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from copier_mlops.contract import of_project
@@ -245,7 +245,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(field=st.sampled_from(["age_in_years", "purpose", "shoe_size"]), value=values, several=st.booleans())
 @example(field="purpose", value="\0", several=True)
 def test_files_and_http_refuse_the_same_records(
