@@ -40,7 +40,8 @@ RARE, MOST_CATEGORIES = 10, 50
 PIXELS = 16
 MICROSECONDS_OF_A_DAY = 86_400_000_000
 MICROSECONDS_OF_AN_HOUR = 3_600_000_000
-PARTS = ("year", "month", "day", "weekday", "hour", "days since 1970")
+# The parts of a moment, and the days after which one comes back. Year and days since 1970 never do.
+PARTS = {"year": 0.0, "month": 365.0, "day": 31.0, "weekday": 7.0, "hour": 1.0, "days since 1970": 0.0}
 
 
 def encoder(contract: Contract, *, for_linear: bool, pixels: int = PIXELS) -> ColumnTransformer:
@@ -211,10 +212,29 @@ def _texts(column: pd.Series, missing: str | None) -> Any:
 
 
 class Moments(_Figures):
-    """Dates as year, month, day, weekday (Monday is 0) and days since 1970, in UTC; datetimes have the hour too."""
+    """Dates as year, month, day, weekday (Monday is 0) and days since 1970, in UTC; datetimes have the hour too.
+
+    A part that comes back is there only if the records that are learned span two of its cycles, the least of which a
+    season can be told from a single day; `seasonal_decompose` of statsmodels asks for as many. For example, records
+    of ten days have an hour but no weekday.
+    """
 
     def __init__(self, with_time: bool = True) -> None:
         self.with_time = with_time
+
+    def fit(self, records: pd.DataFrame, _: Any = None) -> Moments:
+        """Note the names of the columns, which have no value, and which parts the records can tell something about."""
+        super().fit(records)
+        spans = [_span(as_days(records[name])) for name in records.columns]
+        self.is_kept_ = np.array([[span >= 2 * PARTS[part] for part in self._names()] for span in spans]).ravel()
+        return self
+
+    def transform(self, records: pd.DataFrame) -> Any:
+        """Return float64, shape (n, parts of all columns); a missing value is NaN."""
+        return super().transform(records)[:, self.is_kept_]
+
+    def _names(self) -> list[str]:
+        return [part for part in PARTS if self.with_time or part != "hour"]
 
     def _figures(self, records: pd.DataFrame) -> Any:
         return np.column_stack([part for name in records.columns for part in self._parts(records[name])])
@@ -235,8 +255,14 @@ class Moments(_Figures):
 
     def get_feature_names_out(self, _: Any = None) -> Any:
         """Return names, for example `sold (month)`."""
-        parts = [part for part in PARTS if self.with_time or part != "hour"]
-        return np.array([f"{name} ({part})" for name in self.feature_names_in_ for part in parts], dtype=object)
+        names = [f"{name} ({part})" for name in self.feature_names_in_ for part in self._names()]
+        return np.array(names, dtype=object)[self.is_kept_]
+
+
+def _span(days: Any) -> float:
+    """Return the days from the first to the last moment; 0 if no moment is known."""
+    known = days[~np.isnan(days)]
+    return float(np.ptp(known)) if known.size else 0.0
 
 
 class Images(_Figures):

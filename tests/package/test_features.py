@@ -59,6 +59,10 @@ def table_of(rows: list[dict]) -> pd.DataFrame:
 TABLES = st.lists(st.fixed_dictionaries(VALUES), min_size=2, max_size=14).map(table_of)
 
 
+# It has learned from years of moments.
+AT = encoder(contract_of(NUMBER, FIELDS[8]), for_linear=False).fit(pd.DataFrame({"at": ["2020-01-01", "2024-01-01"]}))
+
+
 def columns(contract, table: pd.DataFrame, **options) -> pd.DataFrame:
     """What an encoder that is fitted to a table makes of it, with the names."""
     made = encoder(contract, **options).fit(table)
@@ -123,19 +127,19 @@ def test_columns_have_names_that_a_reader_understands():
             "is_new": [True, False],
             "city": ["Bonn", None],
             "day": pd.to_datetime(["2024-02-29", None]),
-            "at": pd.to_datetime(["2024-02-29T13:00Z", "2024-03-01T00:00Z"]),
+            "at": pd.to_datetime(["2024-02-29T13:00Z", "2026-03-01T00:00Z"]),
             "note": ["Slow!", "so slow"],
         }
     )
     found = columns(contract, table, for_linear=False)
     assert found.columns.tolist() == [
         *("size", "is_new"),
-        *(f"day ({part})" for part in ("year", "month", "day", "weekday", "days since 1970")),
+        *(f"day ({part})" for part in ("year", "days since 1970")),
         *(f"at ({part})" for part in ("year", "month", "day", "weekday", "hour", "days since 1970")),
         *("city=Bonn", "city=Ulm", "note: slow", "note: so"),
     ]
-    assert found.iloc[0, :15].tolist() == [1, 1, 2024, 2, 29, 3, 19782, 2024, 2, 29, 3, 13, 19782 + 13 / 24, 1, 0]
-    assert found.iloc[1, :7].isna().tolist() == [True, False, *[True] * 5]
+    assert found.iloc[0, :12].tolist() == [1, 1, 2024, 19782, 2024, 2, 29, 3, 13, 19782 + 13 / 24, 1, 0]
+    assert found.iloc[1, :4].isna().tolist() == [True, False, True, True]
     linear = columns(contract, table, for_linear=True)
     assert "missingindicator_size" in linear and linear["size"].tolist() == [0, 0]
 
@@ -154,18 +158,36 @@ def test_columns_have_names_that_a_reader_understands():
     ids=lambda values: f"{values[0]} {type(values[0]).__name__}",
 )
 def test_a_moment_is_the_same_from_a_file_and_from_a_request(values):
-    found = columns(contract_of(NUMBER, FIELDS[8]), pd.DataFrame({"at": values}), for_linear=False)
-    assert found.iloc[0].tolist() == [2024, 5, 1, 2, 11, 19844 + 11 / 24]
-    assert found.iloc[1].isna().all()
+    found = AT.transform(pd.DataFrame({"at": values}))
+    assert found[0].tolist() == [2024, 5, 1, 2, 11, 19844 + 11 / 24]
+    assert np.isnan(found[1]).all()
 
 
 @given(moments=st.lists(st.datetimes(), min_size=1, max_size=5))
 @settings(max_examples=25)
 def test_the_parts_of_a_moment_are_those_of_the_calendar(moments):
     table = pd.DataFrame({"at": pd.Series(moments, dtype=object)})
-    found = columns(contract_of(NUMBER, FIELDS[8]), table, for_linear=False).drop(columns="at (days since 1970)")
     expected = [[each.year, each.month, each.day, each.weekday(), each.hour] for each in moments]
-    assert found.to_numpy().tolist() == expected
+    assert AT.transform(table)[:, :5].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "parts"),
+    [
+        (0, []),
+        (1.5, []),
+        (2, ["hour"]),
+        (14, ["weekday", "hour"]),
+        (62, ["day", "weekday", "hour"]),
+        (731, ["month", "day", "weekday", "hour"]),
+    ],
+)
+def test_a_part_is_learned_from_two_of_its_cycles_on(days, parts):
+    start = pd.Timestamp("2024-02-01T00:00Z")
+    table = pd.DataFrame({"at": [start, None, start + pd.Timedelta(days=days)]})
+    found = columns(contract_of(NUMBER, FIELDS[8]), table, for_linear=False)
+    assert found.columns.tolist() == [f"at ({part})" for part in ("year", *parts, "days since 1970")]
+    assert found["at (days since 1970)"].iloc[2] == 19754 + days
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ pyarrow parses: its cells of text cost a tenth of Python's, and a batch of them 
 
 from __future__ import annotations
 
+import io
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
@@ -33,6 +35,12 @@ from copier_mlops.contract.image_files import IMAGE, LABEL, by_class
 BLOCK, MOST_LINE = 4_000_000, 4_000_000
 # Cells of a part of the other formats.
 CELLS = 1_000_000
+# How the rest of a file is written after the mark at its start.
+AFTER_MARK = {
+    "utf-8-sig": ("utf-8",),
+    "utf-16": ("utf-16-le", "utf-16-be"),
+    "utf-32": ("utf-32-le", "utf-32-be"),
+}
 KINDS = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -194,12 +202,44 @@ def _csv(path: Path, form: Dialect, names: tuple[str, ...]) -> Iterator[pa.Recor
         ),
     }
     try:
-        with opened(path) as file, pyarrow.csv.open_csv(file, **options) as reader:
-            yield from reader
+        with opened(path) as opened_file, pyarrow.csv.open_csv(file := _Read(opened_file), **options) as reader:
+            last = None
+            for last in reader:
+                yield last
+            if last and file.ends_within_quotes(last.column(form.header[-1])[-1].as_py(), form):
+                raise DataError(f"{path}: a quote opens in the last record, and nothing closes it\n  fix: close it")
     except DAMAGED as error:
         raise damaged(path, error) from None
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise DataError(_said(path, form, ragged, error)) from None
+
+
+class _Read(io.RawIOBase):
+    """A file that knows the end of what was read of it: pyarrow takes an open quote for text up to the end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._parts: deque[bytes] = deque(maxlen=3)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return as many bytes, or fewer at the end."""
+        part = self._file.read(size)
+        if part:
+            self._parts.append(part)
+        return part
+
+    def ends_within_quotes(self, cell: str, form: Dialect) -> bool:
+        """Whether the last cell, as it was read, stands at the end of the file after a quote that opens it."""
+        text = '"' + cell.replace('"', '""')
+        end = b"".join(self._parts)
+        return any(
+            end.endswith((before + text).encode(encoding, "replace"))
+            for before in (form.delimiter, "\n", "\r")
+            for encoding in AFTER_MARK.get(form.encoding, (form.encoding,))
+        )
 
 
 def _said(path: Path, form: Dialect, ragged: list[Any], error: Exception) -> str:
@@ -208,9 +248,11 @@ def _said(path: Path, form: Dialect, ragged: list[Any], error: Exception) -> str
         row = ragged[0]
         where = f"line {row.number}" if row.number is not None else "the record"
         start = row.text[:60].replace("\n", " ")
+        is_open = row.text.count('"') % 2
+        fix = "close the quote that nothing closes" if is_open else f"quote cells that hold {form.delimiter!r}"
         return (
             f"{path}: {where} {start!r} has {row.actual_columns} cells and the header {row.expected_columns}\n"
-            f"  fix: quote cells that hold {form.delimiter!r}"
+            f"  fix: {fix}"
         )
     reason = " ".join(str(error).split())[:200]
     if "straddling" in reason:

@@ -96,6 +96,17 @@ def test_any_quoted_texts_come_back(tmp_path, rows, delimiter):
     text = "\n".join(delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in lines)
     found = read(write(tmp_path / "data.csv", text))
     assert [list(row) for row in zip(*found.values(), strict=True)] == rows
+    with pytest.raises(DataError, match="a quote opens in the last record, and nothing closes it"):
+        read(write(tmp_path / "data.csv", text[:-1]))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize(("end", "name"), [("", "data.csv"), ("\r\n3,4\r\n", "data.csv"), ("\n", "data.csv.gz")])
+def test_a_quote_that_nothing_closes_takes_no_records_with_it(tmp_path, encoding, end, name):
+    content = f'a,b\r\n1,x\r\n2,"Köln{end}'.encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(DataError, match="a quote opens in the last record, and nothing closes it"):
+        read(tmp_path / name)
 
 
 def test_compressed_files_and_folders_are_read(tmp_path):
@@ -122,6 +133,7 @@ def test_json_lines_and_parquet_are_read_as_texts(tmp_path):
         ("empty.csv", "", "is empty\n"),
         ("space.csv", " \n\n", "is empty\n"),
         ("ragged.csv", "a,b\n1,2\n1,2,3\n", ": line 3 '1,2,3' has 3 cells and the header 2\n"),
+        ("open.csv", 'a,b\n1,x\n"2,y\n3,z\n', " cells and the header 2\n  fix: close the quote that nothing closes"),
         ("zero.csv", b"a,b\n1,\0\n" + b"1,2\n" * 9, "has zero bytes, so it is not a text\n"),
         ("unnamed.csv", ",b\n0,2\n", ": column 1 has no name\n"),
         ("twice.csv", "a,b,a\n0,2,3\n", ": 2 columns are named 'a'\n"),
