@@ -9,6 +9,7 @@ from plumbum import local
 
 from tests.copied import Copier
 from tests.project import TEMPLATE
+from tests.run.project import THREADS
 
 IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
 GIT = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
@@ -16,13 +17,12 @@ GIT |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 if os.name == "nt":  # folders of tests are deep, and paths of the template long
     GIT |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.longpaths", "GIT_CONFIG_VALUE_0": "true"}
 
-os.environ |= GIT
+os.environ |= GIT | THREADS
 
 # Every run tries the same generated examples, so that a red one speaks of the change. `SEARCH=500` tries others.
-SEARCH = int(os.environ.get("SEARCH", "0"))
 settings.register_profile(
     "same",
-    derandomize=not SEARCH,
+    derandomize="SEARCH" not in os.environ,
     database=None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

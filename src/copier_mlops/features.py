@@ -214,8 +214,8 @@ def _texts(column: pd.Series, missing: str | None) -> Any:
 class Moments(_Figures):
     """Dates as year, month, day, weekday (Monday is 0) and days since 1970, in UTC; datetimes have the hour too.
 
-    A part that comes back is there only if the records that are learned span two of its cycles, the least of which a
-    season can be told from a single day; `seasonal_decompose` of statsmodels asks for as many. For example, records
+    A part that comes back is left out if the records that are learned span less than two of its cycles. In one week,
+    each Monday is the same day. `seasonal_decompose` of statsmodels asks for two cycles as well. For example, records
     of ten days have an hour but no weekday.
     """
 

@@ -24,14 +24,17 @@ from tests.project import answers_of, commit
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "APPDATA")
 # Without it, a tracking server starts five processes more, each of which imports MLflow.
 NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+# Threads of a model wait for each other. Where tests beside take the cores, that is ten times as long as one thread.
+THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 IDENTITY = {"NAME": "Test", "EMAIL": "test@example.org"}
 
 
 def clean_environment() -> dict[str, str]:
-    """What a newcomer's shell has: the path, how the index is reached, and git's identity."""
+    """What a newcomer's shell has: the path, how the index is reached, git's identity; and one thread for a model."""
     network = ("UV_", "SSL_", "PIP_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA", "CURL_CA")
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.upper().startswith(network)}
-    return kept | {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
+    git = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER") for what, text in IDENTITY.items()}
+    return kept | git | THREADS
 
 
 @dataclass

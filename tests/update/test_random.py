@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import SEARCH
 from tests.project import ANSWERS, copy_project, files, update_project
 from tests.update.conftest import BEFORE, LET_GO, NOW, RELEASES
 from tests.update.team import Files
 from tests.update.updated import conflicts, lint, written, yours
 
 LEVEL = 3
-TRY = settings(max_examples=SEARCH or 10)
+TRY = settings(max_examples=int(os.environ.get("SEARCH", "10")))
 NEWLINE = b"\n"
 
 # What somebody may type, without the markers of a conflict: those are found, whoever wrote them.
