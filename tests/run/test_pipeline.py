@@ -2,6 +2,9 @@
 
 import shutil
 
+from tests.project import TEMPLATE
+from tests.run.project import commands
+
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 
 
@@ -25,6 +28,19 @@ def test_a_second_run_does_nothing_and_a_forced_one_gives_the_same(unchanged):
     assert "Data and pipelines are up to date" in unchanged.run("uv run dvc repro")
     unchanged.run("uv run dvc repro --force")
     assert results(unchanged) == before
+
+
+def test_stages_side_by_side_give_the_same(unchanged):
+    """The commands of the page, of which the first finds nothing done."""
+    before = results(unchanged)
+    first, *others = commands((TEMPLATE / "docs" / "how-to" / "parallel.md").read_text(encoding="utf-8"))
+    (unchanged.path / "dvc.lock").unlink()
+    printed = unchanged.run(f"{first} --no-track --no-run-cache")
+    assert "\ntrain@linear | train: fold 1 of 5: roc_auc 0." in printed and "6 of 6 stages ran" in printed
+    assert unchanged.text("build/logs/train@linear.log").startswith("train: fold 1 of 5")
+    assert results(unchanged) == before
+    for line in others:
+        assert "Data and pipelines are up to date" in unchanged.run(f"{line} --no-track")
 
 
 def test_a_changed_parameter_shows_in_the_metrics(unchanged):

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "how-to/adopting.md": "tests/run/test_adopting.py",
     "how-to/dependencies.md": "tests/run/test_groups.py",
     "how-to/models.md": "tests/run/test_models.py",
+    "how-to/parallel.md": "tests/run/test_pipeline.py",
     "how-to/failed.md": "tests/package/hosts/test_failed_page.py",
     "how-to/releases.md": "tests/run/test_release.py",
     "reference/figures.md": "tests/run/test_benchmarks.py",

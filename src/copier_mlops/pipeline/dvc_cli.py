@@ -8,11 +8,11 @@ import argparse
 import sys
 
 from copier_mlops.address import redact_logs
-from copier_mlops.pipeline.times import hear
+from copier_mlops.pipeline.times import StageTimes, hear
 
 
-def main(arguments: list[str]) -> int:
-    """Run a command of DVC and return its exit code.
+def main(arguments: list[str], times: StageTimes | None = None) -> int:
+    """Run a command of DVC and return its exit code; `times` is given by a caller that needs it as well.
 
     Raises:
         SystemExit: DVC is not installed.
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
             raise
         raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
     redact_logs()
-    times = hear(arguments)
+    times = times or hear(arguments)
     code = int(dvc(arguments))
     if times:
         times.finish(code)

@@ -59,7 +59,7 @@ class StageTimes(logging.Handler):
         super().__init__(logging.INFO)
         self.total = total
         self.started = time.monotonic()
-        self.running: tuple[str, float] | None = None
+        self.running: dict[int, tuple[str, float]] = {}
         self.seen: set[str] = set()
         self.ran = 0
 
@@ -67,20 +67,21 @@ class StageTimes(logging.Handler):
         """Take a record of DVC: a stage started, did not have to run, or ended."""
         text = str(record.msg)
         names = record.args if isinstance(record.args, tuple) else ()
+        thread = record.thread or 0
         if record.name in BETWEEN:
-            self.end()
+            self.end(thread)
         elif text.startswith(STARTED) and names:
-            self.end()
-            self.running = (str(names[0]), time.monotonic())
+            self.end(thread)
+            self.running[thread] = (str(names[0]), time.monotonic())
         elif text.startswith(DONE_WITHOUT) and names:
-            self.end()
+            self.end(thread)
             self.seen.add(str(names[0]))
 
-    def end(self) -> None:
-        """Say how long the stage took that ran until now, if there is one."""
-        if self.running is None:
+    def end(self, thread: int) -> None:
+        """Say how long the stage took that ran in a thread until now, if there is one."""
+        if thread not in self.running:
             return
-        (name, since), self.running = self.running, None
+        name, since = self.running.pop(thread)
         self.seen.add(name)
         self.ran += 1
         place = f" {len(self.seen)} of {self.total}," if len(self.seen) <= self.total else ""
@@ -89,7 +90,8 @@ class StageTimes(logging.Handler):
     def finish(self, code: int) -> None:
         """Say what all stages took together, if one ran; after a failure, nothing."""
         if code == 0:
-            self.end()
+            for thread in list(self.running):
+                self.end(thread)
             if self.ran:
                 of = f" of {self.total}" if len(self.seen) == self.total else ""
                 word = "stage" if self.ran == 1 and not of else "stages"

@@ -26,13 +26,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="poe train",
         description=__doc__,
-        usage="poe train [-h] [--engine ENGINE] [--no-track] [OPTION OF DVC REPRO ...]",
+        usage="poe train [-h] [--engine ENGINE] [--jobs N] [--no-track] [OPTION OF DVC REPRO ...]",
         epilog="Every other option goes to `dvc repro`, for example: uv run poe train --force",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     engines = registry("engines")
     names = "; ".join(f"{name}: {each['name']}" for name, each in engines.items())
     parser.add_argument("--engine", choices=list(engines), default="local", help=f"{names} (default: local)")
+    parser.add_argument(
+        "--jobs", metavar="N", type=_number, help="how many stages may run at once (default: as many as your cores)"
+    )
     parser.add_argument(
         "--no-track", action="store_true", help="only run the pipeline; `poe track` tracks it later, as in CI"
     )
@@ -41,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit(f"train: the project has no data yet\n  fix: {ADOPT}")
     load_settings()  # reports a wrong setting before the pipeline runs
     with noted_interrupts() as interrupts:
-        pipeline = engine(chosen.engine).start(further)
+        pipeline = engine(chosen.engine).start(further, chosen.jobs)
         try:
             away = prepare_tracking()
         finally:
@@ -51,6 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
     if code == 0:
         _track_and_show(away, not chosen.no_track)
     return code
+
+
+def _number(text: str) -> int:
+    """Return a number of stages, from 1 on."""
+    if not text.isascii() or not text.isdigit() or not (number := int(text)):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on, not {text!r}")
+    return number
 
 
 @contextlib.contextmanager

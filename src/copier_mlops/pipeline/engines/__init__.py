@@ -15,8 +15,12 @@ class Run(Protocol):
 class Engine(Protocol):
     """The interface of an engine. Each engine is a module of this folder, with the name of its entry in engines.yml."""
 
-    def start(self, options: Sequence[str]) -> Run:
-        """Start the pipeline with the options of `dvc repro`, or raise SystemExit if that cannot be done."""
+    def start(self, options: Sequence[str], jobs: int | None) -> Run:
+        """Start the pipeline with the options of `dvc repro`, up to `jobs` stages at once; None if the engine decides.
+
+        Raises:
+            SystemExit: That cannot be done.
+        """
 
 
 def engine(name: str) -> Engine:
