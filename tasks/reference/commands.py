@@ -57,7 +57,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
 
 def example(name: str, parser: argparse.ArgumentParser | None) -> str:
     """Return a command that somebody could type: that of the help, if it has one."""
-    found = re.search(r"(?i)for example: (uv run poe .+)", (parser and parser.epilog) or "")
+    found = re.search(r"(?i)for example: (uv run (?:poe|mlops) .+)", (parser and parser.epilog) or "")
     return found[1] if found else EXAMPLES.get(name, f"uv run poe {name}")
 
 

@@ -17,7 +17,7 @@ from tests.project import TEMPLATE, registry
 
 EXTRAS = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 # Tasks that poe_tasks.toml calls by other words, that an image runs, or that no project has yet.
-UNLISTED = {"adopt-data", "lint", "service"}
+UNLISTED = {"adopt-data", "collect", "lint", "service", "stage"}
 
 
 def mlops(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:

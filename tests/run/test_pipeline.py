@@ -2,7 +2,7 @@
 
 import shutil
 
-from tests.project import TEMPLATE
+from tests.project import TEMPLATE, replace
 from tests.run.project import commands
 
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
@@ -41,6 +41,31 @@ def test_stages_side_by_side_give_the_same(unchanged):
     assert results(unchanged) == before
     for line in others:
         assert "Data and pipelines are up to date" in unchanged.run(f"{line} --no-track")
+
+
+def test_stages_apart_give_the_same(unchanged, tmp_path):
+    """The commands of the page: each stage runs in a clone of its own, and another one collects."""
+    push, listed, first, *home = commands((TEMPLATE / "docs" / "how-to" / "apart.md").read_text(encoding="utf-8"))
+    unchanged.run(push)
+    names = [line.partition(":")[0] for line in unchanged.run(listed).splitlines()]
+    assert names[0] == "ingest" and "train@linear" in names
+    replace(unchanged.path / "params.yaml", "leaf: 20", "leaf: 7")
+    unchanged.run("git commit --quiet --all --message Other")
+    shared = unchanged.path.parent / "german-credit-data"
+    shutil.copytree(shared, tmp_path / "german-credit-data")
+    environment = {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "environment")}
+    ran = []
+    for name in names:
+        clone = unchanged.clone(tmp_path / name)
+        if " ran, in " in clone.run(first.replace("ingest", name), **environment):
+            ran.append(name)
+    assert ran == ["train@gradient_boosting", "evaluate"]
+    clone = unchanged.clone(tmp_path / "home")
+    for line in home:
+        clone.run(line, **environment)
+    unchanged.run("uv run dvc repro")
+    assert results(clone) == results(unchanged)
+    unchanged.run("git reset --quiet --hard HEAD~1")
 
 
 def test_a_changed_parameter_shows_in_the_metrics(unchanged):

@@ -21,6 +21,7 @@ DOCS = TEMPLATE / "docs"
 # Pages whose commands other tests run, or which are about the template itself.
 ELSEWHERE = {
     "contributing.md": "what is run to build the template",
+    "how-to/apart.md": "tests/run/test_pipeline.py",
     "how-to/adopting.md": "tests/run/test_adopting.py",
     "how-to/dependencies.md": "tests/run/test_groups.py",
     "how-to/models.md": "tests/run/test_models.py",

@@ -1,0 +1,171 @@
+"""Run one stage of dvc.yaml apart from the others, in any clean copy of the repository, and bring the results together.
+
+A run has a name. Each of its stages takes the results of those that it needs from the data remote, and leaves its own
+there. DVC's cache has the files, and a fragment the entry of dvc.lock. So the stages may run on different machines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException, OutputNotFoundError  # type: ignore[import-untyped]
+from dvc.repo import Repo  # type: ignore[import-untyped]
+from dvc.repo.reproduce import get_active_graph  # type: ignore[import-untyped]
+from dvc.stage.serialize import to_single_stage_lockfile  # type: ignore[import-untyped]
+from dvc.utils.serialize import load_yaml  # type: ignore[import-untyped]
+
+from copier_mlops.address import redacted
+from copier_mlops.pipeline import PipelineError, dag
+from copier_mlops.pipeline.fragments import Fragment, Store, take_over
+
+
+class ApartError(PipelineError):
+    """A stage that cannot run apart, or a run whose results are not complete; the text says which, and the fix."""
+
+
+def run_stage(root: Path, name: str, run: str) -> bool:
+    """Run a stage from a clean copy of the repository, with what those that it needs have left in this run.
+
+    If nothing has changed since the entry of dvc.lock, no data is downloaded. A second call for the same run does
+    nothing, and neither does one after a stage that was killed when it had stored its results.
+
+    Args:
+        root: The repository, which need not have git.
+        name: The stage, for example `train@linear`.
+        run: The name of the run, for example `nightly-7`.
+
+    Returns:
+        Whether the command of the stage ran.
+
+    Raises:
+        DagError, FragmentError: The pipeline, or the data remote, does not allow it.
+        ApartError: A stage that it needs has not ended in this run, or the stage failed.
+    """
+    with opened(root) as repo:
+        nodes = dag.read(repo)
+        node = dag.find(nodes, name)
+        slugs = {each.name: each.slug for each in nodes}
+        store = Store(repo, run)
+        own = store.read(node.slug)
+        if own:
+            return False
+        found = {need: store.read(slugs[need]) for need in node.needs}
+    missing = [need for need, fragment in found.items() if fragment is None]
+    if missing:
+        raise ApartError(
+            f"{node.name} needs {', '.join(missing)}, which has not ended in the run {run}\n"
+            f"  fix: uv run mlops stage {missing[0]} --run {run}"
+        )
+    take_over(root, {need: fragment for need, fragment in found.items() if fragment}, node.needs)
+    with opened(root) as repo:
+        stage = _stage(repo, node.name)
+        runs = not _is_current(repo, stage)
+        if runs:
+            _pull_inputs(repo, stage)
+            repo.reproduce(node.name, single_item=True)
+            stage = _stage(repo, node.name)
+        if any(out.use_cache and out.exists for out in stage.outs):
+            repo.push([node.name])
+        store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root)))
+    return runs
+
+
+def collect(root: Path, run: str) -> list[str]:
+    """Write what all stages of a run have left into dvc.lock and the files beside it, and return their names.
+
+    Raises:
+        DagError, FragmentError: The pipeline, or the data remote, does not allow it.
+        ApartError: A stage has not ended, or the results are of other code or parameters than those of the work tree.
+    """
+    with opened(root) as repo:
+        nodes = dag.read(repo)
+        store = Store(repo, run)
+        found = {node.name: store.read(node.slug) for node in nodes}
+    missing = [name for name, fragment in found.items() if fragment is None]
+    if missing:
+        raise ApartError(
+            f"{', '.join(missing)}: not ended in the run {run}, so nothing was changed here\n"
+            f"  fix: uv run mlops stage {missing[0]} --run {run}"
+        )
+    order = [node.name for node in nodes]
+    take_over(root, {name: fragment for name, fragment in found.items() if fragment}, order)
+    with opened(root) as repo:
+        other = [name for name in order if not _is_current(repo, _stage(repo, name))]
+    if other:
+        raise ApartError(
+            f"the results of {', '.join(other)} in the run {run} are of other code, data or parameters than yours\n"
+            "  fix: check out the commit of the run, then collect again"
+        )
+    return order
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[Any]:
+    """Open the repository with DVC; its stages import the code that is there, and not that of another installation.
+
+    Raises:
+        ApartError: DVC failed; the text is its own.
+    """
+    has_git = any((folder / ".git").exists() for folder in (root, *root.parents))
+    source = str(root / "src")
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join([source, *(each for each in paths if each and each != source)])
+    repo = None
+    with chdir(root):  # DVC names stages from where it is
+        try:
+            repo = Repo(config=None if has_git else {"core": {"no_scm": True}})
+            yield repo
+        except DvcException as error:
+            reasons = [str(each) for each in (error, error.__cause__) if each]
+            raise ApartError(f"{redacted(': '.join(reasons))}\n  fix: uv run poe doctor") from None
+        finally:
+            if repo is not None:
+                repo.close()
+
+
+def _stage(repo: Any, name: str) -> Any:
+    (stage,) = repo.stage.collect(name)
+    return stage
+
+
+def _is_current(repo: Any, stage: Any) -> bool:
+    """Whether the entry of dvc.lock is still right, though neither inputs nor outputs may be here."""
+    lock = Path(repo.root_dir) / "dvc.lock"
+    entries = (load_yaml(lock).get("stages") or {}) if lock.exists() else {}
+    # DVC takes a stage without inputs and without an entry for one that has not changed.
+    if stage.name not in entries or any(not out.use_cache and not out.exists for out in stage.outs):
+        return False
+    graph = get_active_graph(repo.index.graph)
+    with repo.lock:
+        return not stage.changed(allow_missing=True, upstream=list(graph.successors(stage)))
+
+
+def _pull_inputs(repo: Any, stage: Any) -> None:
+    """Download what the stage reads, by path: DVC's own `--pull` does not find the inputs of a stage with `wdir`."""
+    paths = []
+    for dep in stage.deps:
+        if dep.protocol != "local":
+            continue
+        try:
+            outs = repo.find_outs_by_path(dep.fs_path, strict=False)
+        except OutputNotFoundError:
+            continue  # the repository has it
+        if any(out.use_cache for out in outs):
+            paths.append(dep.fs_path)
+    if paths:
+        repo.pull(paths)
+
+
+def _uncached(stage: Any, root: Path) -> dict[str, bytes]:
+    """Return the files of the outputs that DVC does not cache, by their paths from the root."""
+    files: dict[str, bytes] = {}
+    for out in stage.outs:
+        if not out.use_cache:
+            place = Path(out.fs_path)
+            found = sorted(each for each in place.rglob("*") if each.is_file()) if place.is_dir() else [place]
+            files |= {each.relative_to(root).as_posix(): each.read_bytes() for each in found}
+    return files
