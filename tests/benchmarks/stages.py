@@ -38,7 +38,7 @@ def compare(workspace: Path, runs: int) -> measure.Comparison:
     (eight / "dvc.yaml").write_text(PIPELINE, encoding="utf-8")
     (eight / "work.py").write_text(WORK, encoding="utf-8")
 
-    beside = (dvc[0], "-m", "copier_mlops.pipeline.parallel", "2", "repro")
+    beside = (dvc[0], "-m", "copier_mlops.pipeline.dvc_cli", "--side-by-side=2", "repro")
     task = ("uv", "run", "poe", "train", "--no-track", "--jobs", "2")
 
     def ours() -> dict[str, float]:

@@ -10,9 +10,11 @@ import sys
 from copier_mlops.address import redact_logs
 from copier_mlops.pipeline.times import StageTimes, hear
 
+SIDE_BY_SIDE = "--side-by-side"
 
-def main(arguments: list[str], times: StageTimes | None = None) -> int:
-    """Run a command of DVC and return its exit code; `times` is given by a caller that needs it as well.
+
+def main(arguments: list[str], jobs: int = 1) -> int:
+    """Run a command of DVC, `repro` with up to `jobs` stages at once, and return its exit code.
 
     Raises:
         SystemExit: DVC is not installed.
@@ -24,11 +26,23 @@ def main(arguments: list[str], times: StageTimes | None = None) -> int:
             raise
         raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
     redact_logs()
-    times = times or hear(arguments)
+    times = hear(arguments)
+    if jobs > 1:
+        _run_side_by_side(jobs, times)
     code = int(dvc(arguments))
     if times:
         times.finish(code)
     return code
+
+
+def _run_side_by_side(jobs: int, times: StageTimes | None) -> None:
+    """Replace what DVC does one after the other; say so if this version of DVC has it no more."""
+    try:
+        from copier_mlops.pipeline import parallel
+    except (ImportError, AttributeError) as error:
+        print(f"train: stages run one after the other, since this version of DVC is not known: {error}", flush=True)
+    else:
+        parallel.install(jobs, times)
 
 
 def push(arguments: list[str] | None = None) -> int:
@@ -43,4 +57,7 @@ def push(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    words = sys.argv[1:]
+    number = words.pop(0).partition("=")[2] if words[:1] and words[0].startswith(f"{SIDE_BY_SIDE}=") else "1"
+    sys.argv[1:] = words  # DVC quotes it if another one has to wait
+    raise SystemExit(main(words, int(number)))

@@ -4,13 +4,12 @@ DVC does all of its own work: what is planned, what has changed, the cache, the 
 thread at a time may use it, and lets go while the command of its stage runs. Two functions of DVC are replaced, in this
 process only: the loop over the stages, and the one that starts a command.
 
-For example: `python -m copier_mlops.pipeline.parallel 4 repro --pull` runs up to four commands at once.
+For example: `python -m copier_mlops.pipeline.dvc_cli --side-by-side=4 repro --pull` runs up to four commands at once.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -26,10 +25,9 @@ from dvc.stage import run as commands  # type: ignore[import-untyped]
 from dvc.stage.exceptions import StageCmdFailedError  # type: ignore[import-untyped]
 from dvc.utils.serialize import load_yaml, modify_yaml  # type: ignore[import-untyped]
 
-from copier_mlops.pipeline import dvc_cli
 from copier_mlops.pipeline.engines.local import cores
 from copier_mlops.pipeline.logs import StageLog
-from copier_mlops.pipeline.times import StageTimes, hear
+from copier_mlops.pipeline.times import StageTimes
 
 # Libraries that start a thread for each core, unless one of these says otherwise.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -214,14 +212,7 @@ def put_in_order(stages: list[Stage], before: dict[Path, list[str]]) -> None:
                     content["stages"][name] = content["stages"].pop(name)
 
 
-def main(arguments: list[str]) -> int:
-    """Run a command of DVC, up to so many stages at once, and return its exit code."""
-    jobs, *command = arguments
-    times = hear(command)
-    beside = SideBySide(int(jobs), times)
+def install(jobs: int, times: StageTimes | None) -> None:
+    """Let DVC in this process run up to so many stages at once."""
+    beside = SideBySide(jobs, times)
     planned._reproduce, commands._run = beside.reproduce, beside.run
-    return dvc_cli.main(command, times)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-PACKAGE = "copier_mlops.pipeline"
 # What a stage does: it writes what it has read, one letter more, into each of its files.
 STEP = """\
 import pathlib, sys, time
@@ -40,8 +39,7 @@ class Pipeline:
 
     def command(self, jobs: int) -> list[str]:
         """How the engine `local` starts DVC."""
-        module = [f"{PACKAGE}.parallel", str(jobs)] if jobs > 1 else [f"{PACKAGE}.dvc_cli"]
-        return [sys.executable, "-m", *module, "repro"]
+        return [sys.executable, "-m", "copier_mlops.pipeline.dvc_cli", f"--side-by-side={jobs}", "repro"]
 
     def run(self, *options: str, jobs: int = 2, fails: bool = False) -> str:
         """Run the pipeline, and return what it prints; that it succeeds, or fails, is part of the test."""

@@ -153,11 +153,23 @@ def test_each_stage_gets_its_share_of_the_cores(pipeline, monkeypatch):
         | {"own": {"cmd": f'python -c "{show}"', "always_changed": True}}
     )
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    many = "import copier_mlops.pipeline.parallel as p; p.cores = lambda: 8; raise SystemExit(p.main(['2', 'repro']))"
+    many = (
+        "from copier_mlops.pipeline import dvc_cli, parallel\n"
+        "parallel.cores = lambda: 8\n"
+        "raise SystemExit(dvc_cli.main(['repro'], 2))"
+    )
     done = subprocess.run([sys.executable, "-c", many], cwd=pipeline.path, capture_output=True, text=True, check=True)
     assert "one | 4" in done.stdout and "two | 4" in done.stdout
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert "one | 3" in pipeline.run()
+
+
+def test_a_dvc_that_has_changed_runs_one_stage_after_the_other(pipeline):
+    pipeline.write({"one": step("one"), "two": step("two")})
+    code = "import dvc.stage.run as run, runpy, sys; del run._run; sys.argv[1:] = ['--side-by-side=2', 'repro']\n"
+    code += "runpy.run_module('copier_mlops.pipeline.dvc_cli', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=pipeline.path, capture_output=True, text=True, check=False)
+    assert "train: stages run one after the other, since this version of DVC is not known: " in done.stdout
 
 
 def test_logs_that_cannot_be_written_are_on_the_screen(pipeline):

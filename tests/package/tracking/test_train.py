@@ -16,6 +16,9 @@ from copier_mlops.tracking import server, track, train
 from tests.package.shared import uri
 from tests.platforms import on_posix
 
+# The DVC of these tests is a command line, and nothing else.
+SERIAL = ("--jobs", "1")
+
 
 @pytest.fixture
 def pipeline(inside, tmp_path, monkeypatch) -> Callable[[str], list]:
@@ -46,21 +49,21 @@ def start_training(project: Path, folder: Path, code: str) -> tuple[subprocess.P
     variables = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "PYTHONPATH": str(dvc(folder, code))}
     output = folder / "output.txt"
     with output.open("w") as file:
-        command = [sys.executable, "-m", "copier_mlops.cli", "train"]
+        command = [sys.executable, "-m", "copier_mlops.cli", "train", *SERIAL]
         options = {"stdout": file, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
         return subprocess.Popen(command, cwd=project, env=os.environ | variables, **options), output
 
 
 def test_a_training_can_leave_the_tracking_to_a_later_step(pipeline, tmp_path):
     tracked = pipeline(f"pathlib.Path({str(tmp_path / 'said')!r}).write_text(' '.join(sys.argv[1:]))")
-    assert train.main(["--no-track", "--force"]) == 0
+    assert train.main([*SERIAL, "--no-track", "--force"]) == 0
     assert (tmp_path / "said").read_text() == "repro --pull --force"
     assert tracked == []
 
 
 def test_a_training_makes_the_database_and_tracks_what_the_pipeline_made(pipeline, tmp_path):
     tracked = pipeline(f"pathlib.Path({str(tmp_path / 'said')!r}).write_text(' '.join(sys.argv[1:]))")
-    assert train.main(["--force", "evaluate"]) == 0
+    assert train.main([*SERIAL, "--force", "evaluate"]) == 0
     assert (tmp_path / "said").read_text() == "repro --pull --force evaluate"
     assert tracked == [[]]
     settings = load_settings()
@@ -69,7 +72,7 @@ def test_a_training_makes_the_database_and_tracks_what_the_pipeline_made(pipelin
 
 def test_a_pipeline_that_fails_is_not_tracked_and_its_code_is_the_answer(pipeline):
     tracked = pipeline("return 255")
-    assert train.main([]) == 255
+    assert train.main([*SERIAL]) == 255
     assert tracked == []
 
 
@@ -94,7 +97,7 @@ def test_a_wrong_setting_is_named_before_the_pipeline_runs(pipeline, tmp_path, m
     pipeline(f"pathlib.Path({str(tmp_path / 'ran')!r}).touch()")
     monkeypatch.setenv("OPERATION_PORT", "many")
     with pytest.raises(SystemExit, match="port"):
-        train.main([])
+        train.main([*SERIAL])
     assert not (tmp_path / "ran").exists()
 
 
@@ -102,7 +105,7 @@ def test_dvc_that_is_not_installed_is_named(pipeline, tmp_path, capfd):
     pipeline("")
     missing = "raise ModuleNotFoundError(\"No module named 'dvc'\", name='dvc')\n"
     (tmp_path / "packages" / "dvc" / "__init__.py").write_text(missing, encoding="utf-8")
-    assert train.main([]) == 1
+    assert train.main([*SERIAL]) == 1
     assert "mlops: dvc is not installed\n  fix: uv sync" in capfd.readouterr().err
 
 

@@ -5,16 +5,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from copier_mlops.pipeline import dvc_cli
 from copier_mlops.project import root
-
-MODULE = "copier_mlops.pipeline"
 
 
 def start(options: Sequence[str], jobs: int | None) -> "subprocess.Popen[bytes]":
     """Start `dvc repro` with up to `jobs` stages at once, or one for each core; its output is shown as it comes."""
-    jobs = jobs or cores()
-    module = [f"{MODULE}.parallel", str(jobs)] if jobs > 1 else [f"{MODULE}.dvc_cli"]
-    return subprocess.Popen((sys.executable, "-m", *module, "repro", "--pull", *options), cwd=root())
+    command = (sys.executable, "-m", dvc_cli.__name__, f"{dvc_cli.SIDE_BY_SIDE}={jobs or cores()}")
+    return subprocess.Popen((*command, "repro", "--pull", *options), cwd=root())
 
 
 def cores() -> int:
