@@ -108,7 +108,7 @@ class Done:
         return 3
 
 
-def start(options: Sequence[str]) -> Done:
+def start(options: Sequence[str], jobs: int | None) -> Done:
     """Write the options down."""
     Path(root(), "asked.txt").write_text(" ".join(options), encoding="utf-8")
     return Done()
