@@ -6,12 +6,16 @@ uv run --with skrub python tabular_peer.py RESULT.json
 import json
 import sys
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 import skrub
 
 from copier_mlops import problems
 from copier_mlops.contract import of_project
+
+# Its boosting has no seed of its own, and on small test sets its metric moves by several hundredths: the median counts.
+FITS = 5
 
 
 def main() -> None:
@@ -20,9 +24,13 @@ def main() -> None:
     train, test = (pd.read_parquet(f"data/processed/{part}.parquet") for part in ("train", "test"))
     kind = "regressor" if contract.learning.problem == "regression" else "classifier"
     names = [field.name for field in contract.features]
-    model = skrub.tabular_pipeline(kind).fit(train[names], problems.targets(train, contract))
-    found = problems.scores(model, test, contract)
-    result = {"metric": gate.name, "higher": gate.higher_is_better, "value": found[gate.name]}
+    values = []
+    for seed in range(FITS):
+        model = skrub.tabular_pipeline(kind)
+        model[-1].set_params(random_state=seed)
+        model.fit(train[names], problems.targets(train, contract))
+        values.append(problems.scores(model, test, contract)[gate.name])
+    result = {"metric": gate.name, "higher": gate.higher_is_better, "value": median(values)}
     Path(sys.argv[1]).write_text(json.dumps(result), encoding="utf-8")
 
 
