@@ -1,5 +1,6 @@
 """Data and pipeline: pushed, cloned, pulled, run again, and with faults planted."""
 
+import re
 import shutil
 
 from tests.project import TEMPLATE, replace
@@ -36,7 +37,7 @@ def test_stages_side_by_side_give_the_same(unchanged):
     first, *others = commands((TEMPLATE / "docs" / "how-to" / "parallel.md").read_text(encoding="utf-8"))
     (unchanged.path / "dvc.lock").unlink()
     printed = unchanged.run(f"{first} --no-track --no-run-cache")
-    assert "\ntrain@linear | train: fold 1 of 5: roc_auc 0." in printed and "6 of 6 stages ran" in printed
+    assert "\ntrain@linear | train: fold 1 of 5: roc_auc 0." in printed and "6 stages ran, in " in printed
     assert unchanged.text("build/logs/train@linear.log").startswith("train: fold 1 of 5")
     assert results(unchanged) == before
     for line in others:
@@ -47,10 +48,10 @@ def test_stages_apart_give_the_same(unchanged, tmp_path):
     """The commands of the page: each stage runs in a clone of its own, and another one collects."""
     push, listed, first, *home = commands((TEMPLATE / "docs" / "how-to" / "apart.md").read_text(encoding="utf-8"))
     unchanged.run(push)
-    names = [line.partition(":")[0] for line in unchanged.run(listed).splitlines()]
+    names = re.findall(r"^([\w@]+)(?:: needs .*)?$", unchanged.run(listed), re.MULTILINE)
     assert names[0] == "ingest" and "train@linear" in names
     replace(unchanged.path / "params.yaml", "leaf: 20", "leaf: 7")
-    unchanged.run("git commit --quiet --all --message Other")
+    unchanged.commit()
     shared = unchanged.path.parent / "german-credit-data"
     shutil.copytree(shared, tmp_path / "german-credit-data")
     environment = {"UV_PROJECT_ENVIRONMENT": str(tmp_path / "environment")}
@@ -59,7 +60,7 @@ def test_stages_apart_give_the_same(unchanged, tmp_path):
         clone = unchanged.clone(tmp_path / name)
         if " ran, in " in clone.run(first.replace("ingest", name), **environment):
             ran.append(name)
-    assert ran == ["train@gradient_boosting", "evaluate"]
+    assert set(ran) == {"train@linear", "train@gradient_boosting", "evaluate"}  # each command has all parameters
     clone = unchanged.clone(tmp_path / "home")
     for line in home:
         clone.run(line, **environment)
