@@ -111,11 +111,8 @@ def opened(root: Path) -> Iterator[Any]:
         ApartError: DVC failed; the text is its own.
     """
     has_git = any((folder / ".git").exists() for folder in (root, *root.parents))
-    source = str(root / "src")
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    os.environ["PYTHONPATH"] = os.pathsep.join([source, *(each for each in paths if each and each != source)])
     repo = None
-    with chdir(root):  # DVC names stages from where it is
+    with chdir(root), _code_of(root):  # DVC names stages from where it is
         try:
             repo = Repo(config=None if has_git else {"core": {"no_scm": True}})
             yield repo
@@ -125,6 +122,17 @@ def opened(root: Path) -> Iterator[Any]:
         finally:
             if repo is not None:
                 repo.close()
+
+
+@contextmanager
+def _code_of(root: Path) -> Iterator[None]:
+    """Let Python processes that start in the block find the packages in `src` first."""
+    before = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root / "src"), before]))
+    try:
+        yield
+    finally:
+        os.environ["PYTHONPATH"] = before
 
 
 def _stage(repo: Any, name: str) -> Any:

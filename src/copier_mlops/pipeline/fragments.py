@@ -141,6 +141,8 @@ def take_over(root: Path, fragments: dict[str, Fragment], order: Iterable[str]) 
     """Write fragments, by the names of their stages, into the work tree: dvc.lock, and the files beside it."""
     from dvc.utils.serialize import modify_yaml  # type: ignore[import-untyped]
 
+    if not fragments:
+        return
     with modify_yaml(str(root / "dvc.lock")) as lock:
         lock.setdefault("schema", "2.0")
         stages = lock.setdefault("stages", {})
