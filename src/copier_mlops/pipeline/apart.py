@@ -16,10 +16,9 @@ from dvc.exceptions import DvcException, OutputNotFoundError  # type: ignore[imp
 from dvc.repo import Repo  # type: ignore[import-untyped]
 from dvc.repo.reproduce import get_active_graph  # type: ignore[import-untyped]
 from dvc.stage.serialize import to_single_stage_lockfile  # type: ignore[import-untyped]
-from dvc.utils.serialize import load_yaml  # type: ignore[import-untyped]
 
 from copier_mlops.address import redacted
-from copier_mlops.pipeline import PipelineError, dag
+from copier_mlops.pipeline import PipelineError, dag, lock_file
 from copier_mlops.pipeline.fragments import Fragment, Store, take_over
 
 
@@ -48,26 +47,22 @@ def run_stage(root: Path, name: str, run: str) -> bool:
     with opened(root) as repo:
         nodes = dag.read(repo)
         node = dag.find(nodes, name)
-        slugs = {each.name: each.slug for each in nodes}
         store = Store(repo, run)
-        own = store.read(node.slug)
-        if own:
+        if store.read(node.slug):
             return False
-        found = {need: store.read(slugs[need]) for need in node.needs}
-    missing = [need for need, fragment in found.items() if fragment is None]
-    if missing:
+        found = store.read_all(each for each in nodes if each.name in node.needs)
+    if missing := [need for need in node.needs if need not in found]:
         raise ApartError(
             f"{node.name} needs {', '.join(missing)}, which has not ended in the run {run}\n"
             f"  fix: uv run mlops stage {missing[0]} --run {run}"
         )
-    take_over(root, {need: fragment for need, fragment in found.items() if fragment}, node.needs)
+    take_over(root, found)
     with opened(root) as repo:
-        stage = _stage(repo, node.name)
-        runs = not _is_current(repo, stage)
+        runs = bool(_changed(repo, [node.name]))
         if runs:
-            _pull_inputs(repo, stage)
+            _pull_inputs(repo, _stage(repo, node.name))
             repo.reproduce(node.name, single_item=True)
-            stage = _stage(repo, node.name)
+        stage = _stage(repo, node.name)
         if any(out.use_cache and out.exists for out in stage.outs):
             repo.push([node.name])
         store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root)))
@@ -83,18 +78,16 @@ def collect(root: Path, run: str) -> list[str]:
     """
     with opened(root) as repo:
         nodes = dag.read(repo)
-        store = Store(repo, run)
-        found = {node.name: store.read(node.slug) for node in nodes}
-    missing = [name for name, fragment in found.items() if fragment is None]
-    if missing:
+        found = Store(repo, run).read_all(nodes)
+    order = [node.name for node in nodes]
+    if missing := [name for name in order if name not in found]:
         raise ApartError(
             f"{', '.join(missing)}: not ended in the run {run}, so nothing was changed here\n"
             f"  fix: uv run mlops stage {missing[0]} --run {run}"
         )
-    order = [node.name for node in nodes]
-    take_over(root, {name: fragment for name, fragment in found.items() if fragment}, order)
+    take_over(root, found)
     with opened(root) as repo:
-        other = [name for name in order if not _is_current(repo, _stage(repo, name))]
+        other = _changed(repo, order)
     if other:
         raise ApartError(
             f"the results of {', '.join(other)} in the run {run} are of other code, data or parameters than yours\n"
@@ -140,16 +133,20 @@ def _stage(repo: Any, name: str) -> Any:
     return stage
 
 
-def _is_current(repo: Any, stage: Any) -> bool:
-    """Whether the entry of dvc.lock is still right, though neither inputs nor outputs may be here."""
-    lock = Path(repo.root_dir) / "dvc.lock"
-    entries = (load_yaml(lock).get("stages") or {}) if lock.exists() else {}
-    # DVC takes a stage without inputs and without an entry for one that has not changed.
-    if stage.name not in entries or any(not out.use_cache and not out.exists for out in stage.outs):
-        return False
+def _changed(repo: Any, names: list[str]) -> list[str]:
+    """Return the stages whose entry of dvc.lock is not right any more; neither inputs nor outputs need to be here."""
+    entries = lock_file.entries(Path(repo.root_dir) / "dvc.lock")
     graph = get_active_graph(repo.index.graph)
-    with repo.lock:
+
+    def is_right(stage: Any) -> bool:
+        # DVC takes a stage without inputs and without an entry for one that has not changed.
+        if stage.name not in entries or any(not out.use_cache and not out.exists for out in stage.outs):
+            return False
         return not stage.changed(allow_missing=True, upstream=list(graph.successors(stage)))
+
+    with repo.lock:
+        stages = {stage.name: stage for stage in graph if stage.cmd}
+        return [name for name in names if not is_right(stages[name])]
 
 
 def _pull_inputs(repo: Any, stage: Any) -> None:

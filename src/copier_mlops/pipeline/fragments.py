@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from copier_mlops.address import redacted
-from copier_mlops.pipeline import PipelineError
+from copier_mlops.pipeline import PipelineError, lock_file
+from copier_mlops.pipeline.dag import Node
 
 FOLDER, ENTRY = "executions", "entry.json"
 # A fragment is read into memory as a whole.
@@ -92,6 +93,15 @@ class Store:
         except DvcException as error:
             raise FragmentError(f"{redacted(str(error)).splitlines()[0]}\n  fix: uv run poe doctor") from None
 
+    def read_all(self, nodes: Iterable[Node]) -> dict[str, Fragment]:
+        """Return the fragments of those of the stages that have ended, by their names.
+
+        Raises:
+            FragmentError: As `read`.
+        """
+        found = {node.name: self.read(node.slug) for node in nodes}
+        return {name: fragment for name, fragment in found.items() if fragment}
+
     def read(self, slug: str) -> Fragment | None:
         """Return the fragment of a stage; None if it has not ended in this run.
 
@@ -137,18 +147,11 @@ class Store:
         return FragmentError(f"the data remote failed to {what} {redacted(path)}: {reason}\n  fix: uv run poe doctor")
 
 
-def take_over(root: Path, fragments: dict[str, Fragment], order: Iterable[str]) -> None:
+def take_over(root: Path, fragments: dict[str, Fragment]) -> None:
     """Write fragments, by the names of their stages, into the work tree: dvc.lock, and the files beside it."""
-    from dvc.utils.serialize import modify_yaml  # type: ignore[import-untyped]
-
     if not fragments:
         return
-    with modify_yaml(str(root / "dvc.lock")) as lock:
-        lock.setdefault("schema", "2.0")
-        stages = lock.setdefault("stages", {})
-        for name in order:
-            if name in fragments:
-                stages[name] = fragments[name].entry
+    lock_file.add(root / "dvc.lock", {name: each.entry for name, each in fragments.items()})
     for fragment in fragments.values():
         for name, content in fragment.files.items():
             file = (root / name).resolve()

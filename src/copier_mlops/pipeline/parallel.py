@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ from dvc.env import DVC_STAGE  # type: ignore[import-untyped]
 from dvc.repo import reproduce as planned  # type: ignore[import-untyped]
 from dvc.stage import run as commands  # type: ignore[import-untyped]
 from dvc.stage.exceptions import StageCmdFailedError  # type: ignore[import-untyped]
-from dvc.utils.serialize import load_yaml, modify_yaml  # type: ignore[import-untyped]
 
+from copier_mlops.pipeline import lock_file
 from copier_mlops.pipeline.engines.local import cores
 from copier_mlops.pipeline.logs import StageLog
 from copier_mlops.pipeline.times import StageTimes
@@ -41,7 +42,10 @@ class Plan:
 
     waiting: list[Stage]
     needs: dict[Stage, set[Stage]]
+    graph: Any
     forced: set[Stage]
+    forces_downstream: bool
+    on_error: str
     ended: set[Stage] = field(default_factory=set)
     ran: list[Stage] = field(default_factory=list)
     failed: dict[Stage, BaseException] = field(default_factory=dict)
@@ -54,6 +58,18 @@ class Plan:
         """Leave out stages that cannot run any more."""
         left_out = set(stages)
         self.waiting = [stage for stage in self.waiting if stage not in left_out]
+
+    def follow(self, stage: Stage, result: Future[Stage | None]) -> None:
+        """Note what came of a stage, and what that means for those that wait for it."""
+        self.ended.add(stage)
+        if (error := result.exception()) is not None:
+            self.failed[stage] = error
+            fails = self.on_error == "fail"
+            self.skip(self.waiting if fails else planned.handle_error(self.graph, self.on_error, error, stage))
+        elif result.result():
+            self.ran.append(stage)
+        if self.forces_downstream and (stage in self.ran or stage in self.forced):
+            self.forced.update(self.graph.predecessors(stage))
 
 
 class SideBySide:
@@ -90,7 +106,7 @@ class SideBySide:
                 stages, graph, force_downstream, on_error, force=force, repro_fn=repro_fn, **options
             )
             return found
-        plan = Plan(list(stages), needs, set(stages) if force else set())
+        plan = Plan(list(stages), needs, graph, inside if force else set(), force_downstream, on_error)
 
         def work(stage: Stage) -> Stage | None:
             with self.turn:
@@ -103,38 +119,23 @@ class SideBySide:
                     if self.times:
                         self.times.end(threading.get_ident())
 
-        def follow(stage: Stage, result: Future[Stage | None]) -> None:
-            plan.ended.add(stage)
-            if (error := result.exception()) is not None:
-                plan.failed[stage] = error
-                if on_error == "fail":
-                    plan.skip(plan.waiting)
-                else:
-                    plan.skip(planned.handle_error(graph, on_error, error, stage))
-            elif result.result():
-                plan.ran.append(stage)
-            if force_downstream and (stage in plan.ran or stage in plan.forced):
-                plan.forced.update(graph.predecessors(stage))
-
-        before = locked_names(stages)
+        names = by_lock_file(stages)
+        before = {file: list(lock_file.entries(file)) for file in names}
         lock = stages[0].repo.lock
         lock.unlock()
         try:
-            self.run_all(plan, work, follow)
+            self.run_all(plan, work)
         finally:
             lock.lock()
-            put_in_order(stages, before)
+            # A new entry stands where DVC itself would have written it, whichever stage ended first.
+            for file, order in names.items():
+                lock_file.put_in_order(file, order, before[file])
         if plan.failed and on_error != "ignore":
             only = next(iter(plan.failed.values())) if on_error == "fail" else None
             planned._raise_error(only, *plan.failed)
         return plan.ran
 
-    def run_all(
-        self,
-        plan: Plan,
-        work: Callable[[Stage], Stage | None],
-        follow: Callable[[Stage, Future[Stage | None]], None],
-    ) -> None:
+    def run_all(self, plan: Plan, work: Callable[[Stage], Stage | None]) -> None:
         """Start each stage when it is ready and a place is free, until all have ended."""
         running: dict[Future[Stage | None], Stage] = {}
         with ThreadPoolExecutor(self.jobs, "stage") as pool:
@@ -150,7 +151,7 @@ class SideBySide:
                         return
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for each in done:
-                        follow(running.pop(each), each)
+                        plan.follow(running.pop(each), each)
             except KeyboardInterrupt:
                 # The terminal has told the commands as well: the pool waits until they have ended.
                 plan.skip(plan.waiting)
@@ -194,22 +195,13 @@ def with_threads(environment: dict[str, str], threads: int, cores: int) -> dict[
     return dict.fromkeys(THREADS, str(threads)) | environment
 
 
-def locked_names(stages: list[Stage]) -> dict[Path, list[str]]:
-    """Return the names in the dvc.lock of each dvc.yaml, in their order."""
-    files = {Path(each.path).with_name(LOCK_FILE) for each in stages if each.cmd}
-    return {file: list((load_yaml(file).get("stages") or {}) if file.exists() else ()) for file in files}
-
-
-def put_in_order(stages: list[Stage], before: dict[Path, list[str]]) -> None:
-    """Order the new entries of dvc.lock as DVC itself does, whichever stage ended first."""
-    for file, old in before.items():
-        order = [each.name for each in stages if each.cmd and Path(each.path).with_name(LOCK_FILE) == file]
-        found = locked_names(stages)[file]
-        new = [name for name in order if name in found and name not in old]
-        if [name for name in found if name in new] != new:
-            with modify_yaml(file) as content:
-                for name in new:
-                    content["stages"][name] = content["stages"].pop(name)
+def by_lock_file(stages: list[Stage]) -> dict[Path, list[str]]:
+    """Return the names of the stages that each dvc.lock has entries of, in DVC's order."""
+    found: dict[Path, list[str]] = defaultdict(list)
+    for stage in stages:
+        if stage.cmd:
+            found[Path(stage.path).with_name(LOCK_FILE)].append(stage.name)
+    return found
 
 
 def install(jobs: int, times: StageTimes | None) -> None:

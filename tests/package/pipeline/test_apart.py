@@ -144,7 +144,7 @@ def test_a_project_without_a_remote_and_a_bad_name_of_a_run_are_refused(pipeline
 def test_a_fragment_writes_nothing_outside_of_the_repository(two):
     for name in ("../outside", "/outside"):
         bad = fragments.Fragment({"cmd": "x"}, {name: b"1"})
-        said = refusal(fragments.take_over, two.path, {"first": bad}, ["first"])
+        said = refusal(fragments.take_over, two.path, {"first": bad})
         assert "outside of the repository" in said
     assert not (two.path.parent / "outside").exists()
     packed = fragments.Fragment({"cmd": "x"}, {"a/b.json": b"{}"}).packed()
