@@ -38,6 +38,7 @@ _TASKS = (
     Task("rollback", "release.rollback:main", "Bring back the version that an environment ran before", "tracking"),
     Task("push", "pipeline.dvc_cli:push", "Push data and results to the data remote"),
     Task("stage", "pipeline.cli:stage", "Run one stage in a clean copy of the repository, as an engine does"),
+    Task("compile", "pipeline.cli:compile_for_engine", "Print the pipeline as the file of an engine"),
     Task("collect", "pipeline.cli:collect", "Write the results of a run whose stages ran apart into dvc.lock"),
     Task("judge", "release.judge:main", "Decide whether the new model is better than the champion", "release"),
     Task("release", "release.promote:main", "Register the model that was judged better and approved", "release"),

@@ -7,7 +7,7 @@ there. DVC's cache has the files, and a fragment the entry of dvc.lock. So the s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,13 @@ def run_stage(root: Path, name: str, run: str) -> bool:
     return runs
 
 
-def collect(root: Path, run: str) -> list[str]:
-    """Write what all stages of a run have left into dvc.lock and the files beside it, and return their names.
+def collect(root: Path, run: str, *, partly: bool = False) -> list[str]:
+    """Write what the stages of a run have left into dvc.lock and the files beside it, and return their names.
+
+    Args:
+        root: The repository.
+        run: The name of the run.
+        partly: Whether stages may be missing, for example after one that failed.
 
     Raises:
         DagError, FragmentError: The pipeline, or the data remote, does not allow it.
@@ -79,13 +84,13 @@ def collect(root: Path, run: str) -> list[str]:
     with opened(root) as repo:
         nodes = dag.read(repo)
         found = Store(repo, run).read_all(nodes)
-    order = [node.name for node in nodes]
-    if missing := [name for name in order if name not in found]:
+    order = [node.name for node in nodes if node.name in found]
+    if (missing := [node.name for node in nodes if node.name not in found]) and not partly:
         raise ApartError(
             f"{', '.join(missing)}: not ended in the run {run}, so nothing was changed here\n"
             f"  fix: uv run mlops stage {missing[0]} --run {run}"
         )
-    take_over(root, found)
+    take_over(root, {name: found[name] for name in order})
     with opened(root) as repo:
         other = _changed(repo, order)
     if other:
@@ -94,6 +99,34 @@ def collect(root: Path, run: str) -> list[str]:
             "  fix: check out the commit of the run, then collect again"
         )
     return order
+
+
+def push_sources(root: Path) -> None:
+    """Push what stages read and none of them makes: data that DVC tracks, and the outputs of frozen stages.
+
+    Raises:
+        ApartError: The data is not here, or the remote refuses it.
+    """
+    with opened(root) as repo:
+        sources = [stage for stage in repo.index.stages if stage.outs and (not stage.cmd or stage.frozen)]
+        if targets := [stage.addressing for stage in sources if any(out.use_cache for out in stage.outs)]:
+            repo.push(targets)
+
+
+def pull_results(root: Path, names: Iterable[str], also: Iterable[str] = ()) -> None:
+    """Download those outputs of stages that no stage reads, such as the model, and others by their paths.
+
+    Raises:
+        ApartError: The data remote does not have them.
+    """
+    with opened(root) as repo:
+        ended = set(names)
+        stages = [stage for stage in repo.index.stages if stage.cmd and stage.name in ended]
+        read = {dep.fs_path for stage in repo.index.stages for dep in stage.deps}
+        wanted = {str(root / path) for path in also}
+        outs = [out for stage in stages for out in stage.outs if out.use_cache]
+        if paths := [out.fs_path for out in outs if out.fs_path not in read or out.fs_path in wanted]:
+            repo.pull(paths)
 
 
 @contextmanager
@@ -108,6 +141,7 @@ def opened(root: Path) -> Iterator[Any]:
     with chdir(root), _code_of(root):  # DVC names stages from where it is
         try:
             repo = Repo(config=None if has_git else {"core": {"no_scm": True}})
+            repo.scm_context.quiet = True  # nobody adds files to git in a copy
             yield repo
         except DvcException as error:
             reasons = [str(each) for each in (error, error.__cause__) if each]

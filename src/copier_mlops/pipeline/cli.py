@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+import os
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 from copier_mlops.pipeline import PipelineError
 from copier_mlops.pipeline.times import spoken
 from copier_mlops.project import root
+from copier_mlops.registry import registry
 
 
 def stage(arguments: list[str] | None = None) -> int:
@@ -22,6 +29,9 @@ def stage(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("name", nargs="?", help="the stage as in dvc.yaml, for example train@linear")
     parser.add_argument("--run", metavar="ID", help="the name of the run, the same for all of its stages")
+    parser.add_argument(
+        "--commit", metavar="COMMIT", help="run it in a new copy of this commit, for example origin/main"
+    )
     parser.add_argument("--list", action="store_true", help="list the stages, each after those that it needs")
     parser.add_argument("--json", action="store_true", help="print the list as JSON, with resources")
     chosen = parser.parse_args(arguments)
@@ -30,18 +40,75 @@ def stage(arguments: list[str] | None = None) -> int:
     if not chosen.name or not chosen.run:
         parser.error("name a stage and a run, for example: train@linear --run nightly-7; --list lists the stages")
     began = time.monotonic()
-    from dvc.logger import setup  # type: ignore[import-untyped]
-
-    from copier_mlops.pipeline.apart import run_stage
-
-    setup(logging.INFO)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that a copy is removed
     try:
-        ran = run_stage(root(), chosen.name, chosen.run)
+        with _place(chosen.commit) as folder:
+            ran = _run_stage(folder, chosen.name, chosen.run)
     except PipelineError as error:
         raise SystemExit(f"stage: {error}") from None
+    if ran is None:
+        return 0
     took = spoken(time.monotonic() - began)
     said = "ran" if ran else "has not changed, and nothing was downloaded"
     print(f"stage: {chosen.name} {said}, in {took}; run {chosen.run} has its result")
+    return 0
+
+
+@contextmanager
+def _place(commit: str | None) -> Iterator[Path]:
+    """Give the folder to work in: this one, or a copy of a commit."""
+    if not commit:
+        yield root()
+        return
+    from copier_mlops.pipeline.snapshot import copy_of
+
+    with copy_of(root(), commit) as folder:
+        yield folder
+
+
+def _run_stage(folder: Path, name: str, run: str) -> bool | None:
+    """Run a stage in a folder, and return whether its command ran; None if the folder's own environment ran it.
+
+    A copy whose lock of the environment is another one than that of this process gets an environment of its own.
+    """
+    from copier_mlops.pipeline.apart import ApartError, run_stage
+
+    if _locked(folder) == _locked(root()):
+        return run_stage(folder, name, run)
+    command = ("uv", "run", "--frozen", "mlops", "stage", name, "--run", run)
+    environment = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
+    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+        raise ApartError(f"{name} failed in the environment of its commit, as it says above\n  fix: uv run poe doctor")
+    return None
+
+
+def _locked(folder: Path) -> bytes:
+    lock = folder / "uv.lock"
+    return lock.read_bytes() if lock.is_file() else b""
+
+
+def compile_for_engine(arguments: list[str] | None = None) -> int:
+    """Print the pipeline as the file of an engine, for example the script that gives its stages to Slurm."""
+    parser = argparse.ArgumentParser(
+        prog="poe compile",
+        description=compile_for_engine.__doc__,
+        epilog="For example: uv run poe compile --engine slurm --run nightly-7 > nightly.sh",
+    )
+    engines = [name for name in registry("engines") if name != "local"]
+    parser.add_argument("--engine", choices=engines, required=True, help="the engine that gets the file")
+    parser.add_argument(
+        "--run", metavar="ID", help="the name of the run, if the file is for one run (default: by time)"
+    )
+    parser.add_argument("--commit", metavar="COMMIT", default="HEAD", help="the commit that runs (default: HEAD)")
+    chosen = parser.parse_args(arguments)
+    from copier_mlops.pipeline import follow, plan, snapshot
+
+    try:
+        commit = snapshot.resolve(root(), chosen.commit)
+        planned = plan.make(root(), chosen.run or plan.name_of_run(commit), commit)
+        print(follow.chosen(chosen.engine).compile(planned), end="")
+    except PipelineError as error:
+        raise SystemExit(f"compile: {error}") from None
     return 0
 
 
@@ -53,11 +120,15 @@ def collect(arguments: list[str] | None = None) -> int:
         epilog="For example: uv run mlops collect --run nightly-7",
     )
     parser.add_argument("--run", metavar="ID", required=True, help="the name of the run")
+    parser.add_argument(
+        "--commit", metavar="COMMIT", help="collect in a new copy of this commit, for example origin/main"
+    )
     chosen = parser.parse_args(arguments)
     from copier_mlops.pipeline.apart import collect as bring
 
     try:
-        names = bring(root(), chosen.run)
+        with _place(chosen.commit) as folder:
+            names = bring(folder, chosen.run)
     except PipelineError as error:
         raise SystemExit(f"collect: {error}") from None
     print(f"collect: dvc.lock has the results of {len(names)} stages of the run {chosen.run}")

@@ -9,12 +9,23 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+from typing import Protocol
 
 from copier_mlops.contract.of_project import ADOPT, has_contract
-from copier_mlops.pipeline.engines import Run, engine
+from copier_mlops.pipeline.engines import local
 from copier_mlops.project import answer, load_settings, root
 from copier_mlops.registry import registry
 from copier_mlops.tracking import track
+
+
+class Run(Protocol):
+    """A run of the pipeline that has started."""
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return its exit code."""
+
+    def cancel(self) -> None:
+        """End it, if Ctrl-C has not ended it already."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,13 +37,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="poe train",
         description=__doc__,
-        usage="poe train [-h] [--engine ENGINE] [--jobs N] [--no-track] [OPTION OF DVC REPRO ...]",
-        epilog="Every other option goes to `dvc repro`, for example: uv run poe train --force",
+        usage="poe train [-h] [--engine ENGINE] [--run ID] [--jobs N] [--no-track] [OPTION OF DVC REPRO ...]",
+        epilog="With the engine local, every other option goes to `dvc repro`, for example: uv run poe train --force",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     engines = registry("engines")
     names = "; ".join(f"{name}: {each['name']}" for name, each in engines.items())
     parser.add_argument("--engine", choices=list(engines), default="local", help=f"{names} (default: local)")
+    parser.add_argument(
+        "--run", metavar="ID", help="the name of a run on another engine, to follow it again; otherwise a new one"
+    )
     parser.add_argument(
         "--jobs", metavar="N", type=_number, help="how many stages may run at once (default: as many as your cores)"
     )
@@ -44,16 +58,38 @@ def main(arguments: list[str] | None = None) -> int:
         raise SystemExit(f"train: the project has no data yet\n  fix: {ADOPT}")
     load_settings()  # reports a wrong setting before the pipeline runs
     with noted_interrupts() as interrupts:
-        pipeline = engine(chosen.engine).start(further, chosen.jobs)
+        pipeline = _start(chosen, further)
         try:
             away = prepare_tracking()
         finally:
+            if interrupts:
+                pipeline.cancel()
             code = _end_of(pipeline)
     if interrupts:
         raise KeyboardInterrupt
     if code == 0:
         _track_and_show(away, not chosen.no_track)
     return code
+
+
+def _start(chosen: argparse.Namespace, further: list[str]) -> Run:
+    """Start the pipeline on the chosen engine.
+
+    Raises:
+        SystemExit: That cannot be done, for example since the engine does not know an option.
+    """
+    if chosen.engine == "local":
+        if chosen.run:
+            raise SystemExit("train: --run is the name of a run on another engine\n  fix: add --engine NAME")
+        return local.start(further, chosen.jobs)
+    from copier_mlops.pipeline import follow  # DVC is slow
+
+    if chosen.jobs or further:
+        option = further[0] if further else "--jobs"
+        raise SystemExit(
+            f"train: {option} is an option of the engine local\n  fix: uv run poe train --engine {chosen.engine}"
+        )
+    return follow.start(chosen.engine, chosen.run, track.RESULTS)
 
 
 def _number(text: str) -> int:

@@ -1,28 +1,98 @@
-"""The engines that run the pipeline: `engine(name)` returns the module that `poe train --engine` names."""
+"""The engines that run the pipeline. `local` runs it in the work tree; all others run each stage apart.
+
+An engine is an entry of extensions/engines.yml and a module of the same name here. `engine(name)` returns the module.
+"""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, cast
 
+from copier_mlops.pipeline import PipelineError
+from copier_mlops.pipeline.plan import Plan
 
-class Run(Protocol):
-    """A run of the pipeline that has started."""
 
-    def wait(self) -> int:
-        """Wait until it has ended, and return its exit code."""
+class EngineError(PipelineError):
+    """An engine that refused, or that a setting describes wrongly; the text says why, and the fix."""
+
+
+class EngineAwayError(EngineError):
+    """An engine that does not answer now. The run may go on; ask again later."""
+
+
+class State(StrEnum):
+    """The state of a stage in a run."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it stays as it is."""
+        return self not in (State.WAITING, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class StageState:
+    """The state of a stage, and where it runs, for example `node7` or a job's number; empty if nobody knows yet."""
+
+    state: State
+    place: str = ""
+
+
+class Submission(Protocol):
+    """A run that an engine has taken."""
+
+    @property
+    def place(self) -> str:
+        """Where you find the run in the engine, for example its address."""
+
+    def states(self) -> Mapping[str, StageState]:
+        """Return the state of each stage by its name.
+
+        Raises:
+            EngineAwayError: The engine does not answer.
+        """
+
+    def log(self, name: str) -> str:
+        """Return what a stage has printed; empty if that cannot be read.
+
+        Raises:
+            EngineAwayError: The engine does not answer.
+        """
+
+    def cancel(self) -> None:
+        """End the stages that are running, and let no other one start.
+
+        Raises:
+            EngineAwayError: The engine does not answer.
+        """
 
 
 class Engine(Protocol):
-    """The interface of an engine. Each engine is a module of this folder, with the name of its entry in engines.yml."""
+    """An engine that runs stages apart. Its settings are in `operation/configuration/engines/NAME.yaml`."""
 
-    def start(self, options: Sequence[str], jobs: int | None) -> Run:
-        """Start the pipeline with the options of `dvc repro`, up to `jobs` stages at once; None if the engine decides.
+    def compile(self, plan: Plan) -> str:
+        """Return the engine's own file for the pipeline, as `poe compile` prints it.
 
         Raises:
-            SystemExit: That cannot be done.
+            EngineError: A setting is missing, or the engine cannot run such a pipeline.
+        """
+
+    def submit(self, plan: Plan) -> Submission:
+        """Start a run, or find the one of this name that is under way.
+
+        Raises:
+            EngineError: The engine refused.
+            EngineAwayError: It does not answer.
         """
 
 
 def engine(name: str) -> Engine:
-    """Return the engine with this name, for example `local`."""
+    """Return the engine with this name, for example `slurm`."""
     return cast(Engine, importlib.import_module(f"copier_mlops.pipeline.engines.{name}"))

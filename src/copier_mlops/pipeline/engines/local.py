@@ -9,10 +9,25 @@ from copier_mlops.pipeline import dvc_cli
 from copier_mlops.project import root
 
 
-def start(options: Sequence[str], jobs: int | None) -> "subprocess.Popen[bytes]":
+class Local:
+    """A run of `dvc repro` in the work tree."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        """Take the process."""
+        self.process = process
+
+    def wait(self) -> int:
+        """Wait until it has ended, and return its exit code."""
+        return self.process.wait()
+
+    def cancel(self) -> None:
+        """Do nothing: on Ctrl-C, the terminal has told the process as well, which saves what has ended."""
+
+
+def start(options: Sequence[str], jobs: int | None) -> Local:
     """Start `dvc repro` with up to `jobs` stages at once, or one for each core; its output is shown as it comes."""
     command = (sys.executable, "-m", dvc_cli.__name__, f"{dvc_cli.SIDE_BY_SIDE}={jobs or cores()}")
-    return subprocess.Popen((*command, "repro", "--pull", *options), cwd=root())
+    return Local(subprocess.Popen((*command, "repro", "--pull", *options), cwd=root()))
 
 
 def cores() -> int:

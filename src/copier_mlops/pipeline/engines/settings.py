@@ -1,0 +1,25 @@
+"""The settings of an engine: `operation/configuration/engines/NAME.yaml`, each of which a variable can override."""
+
+from typing import Self
+
+from copier_mlops.pipeline.engines import EngineError
+from copier_mlops.project import CONFIGURATION, FileSettings, root
+
+FOLDER = CONFIGURATION / "engines"
+
+
+class EngineSettings(FileSettings):
+    """What the settings of all engines have in common: they are read from the file of the engine."""
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Return the settings of an engine.
+
+        Raises:
+            EngineError: The file is missing.
+            SystemExit: It is wrong; the text says where.
+        """
+        place = FOLDER / f"{name}.yaml"
+        if not (root() / place).is_file():
+            raise EngineError(f"{place.as_posix()} is not here\n  fix: git restore {place.as_posix()}")
+        return cls.read(root() / place)
