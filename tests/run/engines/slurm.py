@@ -31,6 +31,7 @@ AccountingStorageType=accounting_storage/none
 MpiDefault=none
 ReturnToService=2
 KillWait=5
+MessageTimeout=3
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=100000
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
@@ -64,8 +65,13 @@ class Cluster:
                 command, env=os.environ | self.variables, stdout=output, stderr=output, start_new_session=True
             )
 
-    def start_controller(self) -> None:
-        self.start("slurmctld", "slurmctld", "-D", "-i")
+    def go_away(self) -> None:
+        """Let the controller end, as for an update; jobs go on."""
+        self.stop("slurmctld")
+
+    def come_back(self) -> None:
+        """Start the controller, which knows what it knew."""
+        self.start("slurmctld", "slurmctld", "-D")
 
     def stop(self, name: str) -> None:
         """End a daemon that this cluster started."""
@@ -97,7 +103,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def serve(folder: Path) -> Iterator[Cluster]:
     """Run a cluster until the block ends."""
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
@@ -124,7 +130,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             if (folder / "munge.socket").exists():
                 break
             time.sleep(0.1)
-        found.start_controller()
+        found.come_back()
         found.start("slurmd", "slurmd", "-D")
         found.wait_for_node()
         yield found

@@ -1,0 +1,166 @@
+"""Each engine runs the same pipelines, for real, and brings home the dvc.lock that `dvc repro` writes."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace as changed
+from pathlib import Path
+
+import pytest
+
+from tests.package.contract.eight import CASES, TARGETS
+from tests.project import replace
+from tests.run.engines import slurm
+from tests.run.engines.repository import RUN, Repository
+from tests.run.project import Project
+
+# For each engine: what runs it on this machine, and which of its programs are missing here.
+ENGINES = {"slurm": (slurm.serve, slurm.missing)}
+RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
+OWN = ("04_spend_money.csv", "08_leak_groups.csv")
+
+
+@pytest.fixture(scope="module")
+def fresh(copier, tmp_path_factory) -> Project:
+    """The default project with all engines side by side, set up."""
+    project = copier.copy(tmp_path_factory.mktemp("engines") / "project", engines=list(ENGINES))
+    project.run("uv run poe setup")
+    project.run("uv run dvc push --quiet")
+    return project
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request, tmp_path_factory, fresh) -> Iterator[tuple[str, object]]:
+    """An engine that is up, by its name."""
+    serve, missing = ENGINES[request.param]
+    if program := missing():
+        pytest.skip(f"{program} is not installed")
+    with serve(tmp_path_factory.mktemp(request.param)) as server:
+        yield request.param, server
+
+
+@pytest.fixture(scope="module")
+def own(fresh) -> Callable[[Path], Project]:
+    """Clone the project, with an environment and a data remote of its own."""
+
+    def clone(folder: Path) -> Project:
+        shutil.copytree(fresh.path.parent / "german-credit-data", folder / "german-credit-data")
+        project = changed(fresh.clone(folder / "project"), environment=dict(fresh.environment))
+        project.run("uv run poe setup")
+        return project
+
+    return clone
+
+
+@pytest.fixture(scope="module")
+def repository(own, engine, tmp_path_factory) -> Repository:
+    """The small pipeline, which the tests below change one after the other."""
+    name, server = engine
+    project = own(tmp_path_factory.mktemp("small"))
+    project.environment |= server.variables
+    return Repository(project, name)
+
+
+@pytest.fixture(scope="module")
+def trained(own, tmp_path_factory) -> Callable[[str], tuple[Project, dict[str, str]]]:
+    """Make a project of a file once for all engines, with what `poe train` has written on this machine."""
+    known: dict[str, tuple[Project, dict[str, str]]] = {}
+
+    def train(data: str) -> tuple[Project, dict[str, str]]:
+        if data not in known:
+            project = own(tmp_path_factory.mktemp(data.partition(".")[0]))
+            if data in OWN:
+                project.run(f"uv run poe adopt-data {CASES / data} --target {TARGETS[data]}")
+                project.commit()
+            project.run("uv run poe train --no-track")
+            known[data] = (project, {name: project.text(name) for name in RESULTS})
+        return known[data]
+
+    return train
+
+
+def test_the_lock_is_that_of_dvc_repro(repository, tmp_path):
+    printed = repository.train("one")
+    assert repository.ran().keys() == RUN
+    assert "7 stages on" in printed and "stage 7 of 7, " in printed
+    assert repository.project.text("dvc.lock") == repository.lock_of_repro(tmp_path / "twin")
+    assert repository.project.text("measure.json") == "sfam"
+    assert repository.project.text("last/all.txt") == "sfasfbl"
+    repository.project.commit()
+
+
+def test_a_changed_parameter_runs_its_branch(repository):
+    repository.ran()
+    replace(repository.path / "params.yaml", "depth_b: 1", "depth_b: 2")
+    repository.train("two")
+    assert repository.ran() == {"b": 1}
+    repository.project.commit()
+
+
+def test_a_stage_that_fails_ends_its_branch_and_keeps_the_others(repository):
+    replace(repository.path / "params.yaml", "depth_a: 1\ndepth_b: 2", "depth_a: 3\ndepth_b: 3")
+    repository.tell("a.fails", "2")
+    printed = repository.train("three", fails=True)
+    assert "each@a | a is told to fail" in printed
+    assert "train: the run three failed in each@a: " in printed
+    assert repository.ran() == {"a": 2, "b": 1}  # one more attempt, as `retries` says
+    assert "depth_b: 3" in repository.project.text("dvc.lock")
+    assert "depth_a: 1" in repository.project.text("dvc.lock")
+
+
+def test_the_next_run_does_the_rest_with_another_attempt(repository):
+    repository.tell("a.fails", "1")
+    repository.train("four")
+    assert repository.ran() == {"a": 2}
+    assert "depth_a: 3" in repository.project.text("dvc.lock")
+    repository.train("four")
+    assert not repository.ran()
+    repository.project.commit()
+
+
+def test_an_interrupted_run_ends_its_stages_and_goes_on_later(repository):
+    replace(repository.path / "params.yaml", "depth_b: 3", "depth_b: 4")
+    code, printed = repository.interrupt("five", "b")
+    assert code == 130, printed
+    assert "the run five is cancelled" in printed and "Traceback" not in printed
+    repository.ran()
+    repository.train("six")
+    assert repository.ran() == {"b": 1}
+    assert not (repository.told / "b.survived").exists()
+    repository.project.commit()
+
+
+def test_an_engine_that_is_away_for_a_while_is_waited_for(repository, engine):
+    replace(repository.path / "params.yaml", "depth_a: 3", "depth_a: 5")
+    server, said = engine[1], []
+    repository.tell("a.slow")
+    waits = threading.Thread(target=lambda: said.append(repository.train("seven")))
+    waits.start()
+    for _ in range(600):
+        if (repository.told / "a.began").exists():
+            break
+        waits.join(0.1)
+    server.go_away()
+    try:
+        waits.join(12)
+    finally:
+        server.come_back()
+    repository.untell("a")
+    waits.join(180)
+    assert said and "answers again" in said[0]
+    assert "depth_a: 5" in repository.project.text("dvc.lock")
+
+
+@pytest.mark.parametrize("data", ["german_credit.csv", *OWN])
+def test_a_training_gives_what_one_on_this_machine_gives(trained, engine, data):
+    project, expected = trained(data)
+    forget(project)
+    printed = project.run(f"uv run poe train --engine {engine[0]}", **engine[1].variables)
+    assert {name: project.text(name) for name in RESULTS} == expected
+    assert "track: run " in printed and "Next: uv run poe register" in printed
+
+
+def forget(project: Project) -> None:
+    """Bring a project back to its last commit, without results; DVC's cache of runs would spare the engine its work."""
+    project.run("git clean -dxfq build data/interim data/processed metrics dvc.lock mlflow.db .dvc/cache/runs")
+    project.run("git checkout --quiet .")
