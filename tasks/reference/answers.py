@@ -65,6 +65,10 @@ NOTES = {
         "https://mlflow.example.org",
         f"{{}}; {URL}",
     ),
+    "engines": Note(
+        "`operation/configuration/engines/NAME.yaml`, what `poe train --engine NAME` accepts, and the task `compile`",
+        ["slurm"],
+    ),
     "serving": Note("the tasks `predict` and `serve`, and `serve.py`", ["batch"]),
     "web_framework": Note("`serve.py`", "fastapi"),
     "cloud": Note("a step `login` in the flows, the task `login`, `identity.yaml` of each environment", "azure"),

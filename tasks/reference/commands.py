@@ -97,6 +97,8 @@ def _condition(name: str, modes: dict[str, str]) -> str:
     """Return when a project has the task, if its level is not enough."""
     if name in modes:
         return f"\n\nYou have it if the answer `serving` has `{modes[name]}`."
+    if name == "compile":
+        return "\n\nYou have it if the answer `engines` names one."
     if name == "login":
         return f"\n\nYou have it if the answer `cloud` is {either(registry('clouds'))}."
     return ""

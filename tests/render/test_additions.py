@@ -38,6 +38,11 @@ ANSWER = """on_sourcehut:
   default: "{{ '.' if git_host == 'sourcehut' and from_level_1 else '' }}"
 
 on_forgejo:"""
+CONDITION = """runs_on_somewhere:
+  <<: *condition
+  default: "{{ '.' if from_level_2 and 'somewhere' in engines else '' }}"
+
+runs_on_slurm:"""
 REMOTE = """
 
 gs:
@@ -92,26 +97,20 @@ ENGINE = """
 somewhere:
   name: Somebody's machines
 """
-ADAPTER = '''"""The engine `somewhere`: it writes down what it was asked for."""
+ADAPTER = '''"""The engine `somewhere`: it prints the commands of the stages, in their order."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from copier_mlops.project import root
+from copier_mlops.pipeline.engines import EngineError
+from copier_mlops.pipeline.plan import Plan
 
 
-class Done:
-    """A run that has ended."""
-
-    def wait(self) -> int:
-        """Return that it failed."""
-        return 3
+def compile(plan: Plan) -> str:
+    """Return a line for each stage."""
+    return "".join(f"{' '.join(plan.command(node))}\\n" for node in plan.nodes)
 
 
-def start(options: Sequence[str], jobs: int | None) -> Done:
-    """Write the options down."""
-    Path(root(), "asked.txt").write_text(" ".join(options), encoding="utf-8")
-    return Done()
+def submit(plan: Plan) -> None:
+    """Refuse the run."""
+    raise EngineError(f"somewhere is full: {len(plan.nodes)} stages")
 '''
 
 
@@ -252,10 +251,27 @@ def test_an_engine(package, checkout, touched, tmp_path):
     adapter = checkout / "src" / "copier_mlops" / "pipeline" / "engines" / "somewhere.py"
     add(checkout / "extensions" / "engines.yml", ENGINE)
     adapter.write_text(ADAPTER, encoding="utf-8")
-    assert touched() == {"extensions/engines.yml", adapter.relative_to(checkout).as_posix()}
-    project = copy_project(checkout, tmp_path / "project")
-    server = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
-    run_module(checkout, project, "copier_mlops", "train", "--engine", "somewhere", "--force", code=3, **server)
-    assert (project / "asked.txt").read_text(encoding="utf-8") == "--force"
+    replace(
+        checkout / "copier.yml", "    A Slurm cluster: slurm\n", "    A Slurm cluster: slurm\n    Somebody: somewhere\n"
+    )
+    replace(checkout / "copier.yml", "runs_on_slurm:", CONDITION)
+    settings = checkout / "template" / "{{ runs_on_somewhere }}" / "operation" / "configuration" / "engines"
+    settings.mkdir(parents=True)
+    (settings / "somewhere.yaml").write_text("rooms: 1\n", encoding="utf-8")
+    assert touched() == {
+        "copier.yml",
+        "extensions/engines.yml",
+        *(each.relative_to(checkout).as_posix() for each in (adapter, settings / "somewhere.yaml")),
+    }
+    project = copy_project(checkout, tmp_path / "project", engines=["somewhere"])
+    assert (project / "operation/configuration/engines/somewhere.yaml").is_file()
+    commit(project)
+    said = run_module(checkout, project, "copier_mlops", "compile", "--engine", "somewhere", "--run", "one")
+    assert "\nuv run --no-sync mlops stage train@linear --run one --commit " in said
+    said = run_module(checkout, project, "copier_mlops", "train", "--engine", "somewhere", code=1)
+    assert "train: somewhere is full: 6 stages" in said
+    said = run_module(checkout, project, "copier_mlops", "train", "--engine", "slurm", code=1)
+    assert "the project does not have the engine slurm, a Slurm cluster" in said
+    assert "fix: uvx copier update --data 'engines=[somewhere, slurm]'" in said
     said = run_module(checkout, project, "copier_mlops", "train", "--help")
     assert "somewhere: Somebody's machines" in " ".join(said.split())

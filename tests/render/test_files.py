@@ -12,7 +12,7 @@ from tests.render.answers import ODD, VALUES
 from tests.render.default_files import LIST
 
 # A folder of template/ that only some projects get is named for its condition.
-CONDITION = re.compile(r"{{ ((?:on|from_level|serves|for)_\w+) }}")
+CONDITION = re.compile(r"{{ ((?:on|from_level|serves|for|runs_on)_\w+) }}")
 # Names that are an answer of every project.
 NAMES = ("{{ package_name }}", "{{ _copier_conf.answers_file }}.jinja")
 
@@ -81,6 +81,11 @@ def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_ser
     hosts = {f"on_{name}": matches(host["paths"]) for name, host in registry("hosts").items()}
     modes = {f"serves_{name}": matches(mode["paths"]) for name, mode in registry("serving").items()}
     modes |= {f"for_{name}": matches(agent["paths"]) for name, agent in registry("coding_agents").items()}
+    modes |= {
+        f"runs_on_{name}": matches([f"/operation/configuration/engines/{name}.yaml"])
+        for name in registry("engines")
+        if name != "local"
+    }
     modes["for_devcontainer"] = matches(["/.devcontainer"])
     levels = {
         f"from_level_{number}": matches(level["managed"] + team_files()[number])

@@ -49,7 +49,8 @@ def test_only_a_project_with_a_cloud_logs_in(render):
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 def test_a_level_has_its_files_and_none_of_those_above(render, level):
-    names = files(render(maturity_level=level, cloud="aws") if level >= 3 else render(maturity_level=level))
+    answers = {"cloud": "aws"} if level >= 3 else {}
+    names = files(render(maturity_level=level, **answers, **({"engines": ["slurm"]} if level >= 2 else {})))
     for number, each in enumerate(LEVELS):
         for pattern in each["managed"] + YOURS[number]:
             found = list(matches([pattern]).match_files(names))

@@ -74,6 +74,8 @@ def test_what_is_the_teams_is_never_overwritten():
 
 def test_what_comes_later_is_the_teams():
     levels = registry("levels")
-    assert [set(each.get("later", {})) - {"layout", "cloud", "host"} for each in levels] == [set()] * len(levels)
+    assert [set(each.get("later", {})) - {"layout", "cloud", "host", "engine"} for each in levels] == [set()] * len(
+        levels
+    )
     for level, yours in zip(levels, team_files(), strict=True):
         assert set(chain.from_iterable(level.get("later", {}).values())) <= set(yours)

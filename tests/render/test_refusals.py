@@ -141,9 +141,8 @@ def test_a_data_remote_below_the_folder_of_the_project_is_refused(template, tmp_
 
 @pytest.mark.parametrize("question", [name for name, each in QUESTIONS.items() if "choices" in each])
 def test_an_unknown_choice_is_refused(template, tmp_path, question):
-    unknown = {"maturity_level": 5, "serving": ["batch", "streaming"], "coding_agents": ["unknown"]}.get(
-        question, "unknown"
-    )
+    several = {"serving": ["batch", "streaming"], "coding_agents": ["unknown"], "engines": ["slurm", "unknown"]}
+    unknown = ({"maturity_level": 5} | several).get(question, "unknown")
     with pytest.raises(ValueError, match="Invalid choice"):
         copy_project(template, tmp_path / "project", **OPENED_BY.get(question, {}), **{question: unknown})
 

@@ -25,6 +25,8 @@ def test_the_tasks_are_those_of_the_levels_and_serving_modes(project):
     left_out = {mode["task"] for name, mode in registry("serving").items() if name not in answers.get("serving", [])}
     if answers.get("cloud", "none") == "none":
         left_out.add("login")
+    if not answers.get("engines"):
+        left_out.add("compile")
     expected = {task for level in reached for task in level["tasks"]} - left_out
     assert tasks_of(project).keys() == expected
 

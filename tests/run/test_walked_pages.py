@@ -22,6 +22,7 @@ DOCS = TEMPLATE / "docs"
 ELSEWHERE = {
     "contributing.md": "what is run to build the template",
     "how-to/apart.md": "tests/run/test_pipeline.py",
+    "how-to/engines/slurm.md": "tests/run/engines/test_engines.py",
     "how-to/adopting.md": "tests/run/test_adopting.py",
     "how-to/dependencies.md": "tests/run/test_groups.py",
     "how-to/models.md": "tests/run/test_models.py",

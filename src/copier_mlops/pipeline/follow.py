@@ -195,6 +195,6 @@ def chosen(name: str, load: Callable[[str], Engine] = engine) -> Engine:
     if name not in answered:
         raise EngineError(
             f"the project does not have the engine {name}, {registry('engines')[name]['name']}\n"
-            f"  fix: uvx copier update --data 'engines={[*answered, name]}'".replace('"', "'")
+            f"  fix: uvx copier update --data 'engines=[{', '.join([*answered, name])}]'"
         )
     return load(name)
