@@ -162,6 +162,27 @@ def test_the_files_of_a_door_come_when_it_is_opened_and_stay_when_it_is_closed(h
         assert {(project / path).read_text(encoding="utf-8") for path in served[1:]} == {"# Ours\n"}
 
 
+def test_an_engine_that_is_added_brings_its_settings_and_keeps_those_of_others(history, tmp_path):
+    project = committed(history, tmp_path / "project", NOW)
+    folder = project / "operation" / "configuration" / "engines"
+    assert not folder.exists()
+    update(project, engines=["slurm"])
+    assert_no_conflict(project)
+    assert "[tasks.compile]" in (project / "poe_tasks.toml").read_text(encoding="utf-8")
+    (folder / "slurm.yaml").write_text("# Ours\n", encoding="utf-8")
+    commit(project)
+    update(project, description="Another one.")
+    assert (folder / "slurm.yaml").read_text(encoding="utf-8") == "# Ours\n"
+    commit(project)
+    update(project, engines=[])
+    assert_no_conflict(project)
+    assert (folder / "slurm.yaml").read_text(encoding="utf-8") == "# Ours\n"
+    (folder / "slurm.yaml").unlink()
+    commit(project)
+    update(project, engines=["slurm"])
+    assert (folder / "slurm.yaml").is_file()
+
+
 @pytest.mark.skipif("0.3.0" not in RELEASES, reason="the history of the template is not here")
 def test_instructions_that_a_team_wrote_before_the_template_had_any_are_kept(history, tmp_path):
     project = copy_project(history, tmp_path / "project", "0.3.0")

@@ -1,5 +1,6 @@
 """Each engine runs the same pipelines, for real, and brings home the dvc.lock that `dvc repro` writes."""
 
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.package.contract.eight import CASES, TARGETS
-from tests.project import replace
+from tests.project import TEMPLATE, replace
 from tests.run.engines import slurm
 from tests.run.engines.repository import RUN, Repository
-from tests.run.project import Project
+from tests.run.project import Project, commands
 
 # For each engine: what runs it on this machine, and which of its programs are missing here.
 ENGINES = {"slurm": (slurm.serve, slurm.missing)}
@@ -158,6 +159,18 @@ def test_a_training_gives_what_one_on_this_machine_gives(trained, engine, data):
     printed = project.run(f"uv run poe train --engine {engine[0]}", **engine[1].variables)
     assert {name: project.text(name) for name in RESULTS} == expected
     assert "track: run " in printed and "Next: uv run poe register" in printed
+
+
+def test_the_commands_of_its_page(trained, engine):
+    project, _ = trained("german_credit.csv")
+    page = (TEMPLATE / "docs" / "how-to" / "engines" / f"{engine[0]}.md").read_text(encoding="utf-8")
+    ran = re.search(r"--run (\d{8}-\S+)", page)[1]
+    for line in commands(page):
+        if line.startswith("uvx copier"):
+            continue  # tests/update/test_update.py adds an engine
+        command, _, file = line.partition(" > ")
+        printed = project.run(command.replace(ran, "page"), **engine[1].variables)
+        assert not file or "train@linear" in printed
 
 
 def forget(project: Project) -> None:

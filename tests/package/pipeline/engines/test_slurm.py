@@ -80,7 +80,7 @@ def write(plan: Plan, **more: object) -> str:
     return slurm_script.write(plan, **({"partition": "", "timeout": "24h", "options": (), "setup": ()} | more))
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(plan=plans())
 def test_the_jobs_are_the_stages_and_wait_for_what_they_need(plan, shell, tmp_path):
     plan = replace(plan, folder=tmp_path)
