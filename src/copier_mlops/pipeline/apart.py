@@ -7,6 +7,7 @@ there. DVC's cache has the files, and a fragment the entry of dvc.lock. So the s
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
@@ -18,8 +19,9 @@ from dvc.repo.reproduce import get_active_graph  # type: ignore[import-untyped]
 from dvc.stage.serialize import to_single_stage_lockfile  # type: ignore[import-untyped]
 
 from copier_mlops.address import redacted
-from copier_mlops.pipeline import PipelineError, dag, lock_file
+from copier_mlops.pipeline import PipelineError, dag, lock_file, record
 from copier_mlops.pipeline.fragments import Fragment, Store, take_over
+from copier_mlops.pipeline.record import StageRecord
 
 
 class ApartError(PipelineError):
@@ -58,15 +60,17 @@ def run_stage(root: Path, name: str, run: str) -> bool:
         )
     take_over(root, found)
     with opened(root) as repo:
-        runs = bool(_changed(repo, [node.name]))
-        if runs:
+        ran = None
+        if _changed(repo, [node.name]):
             _pull_inputs(repo, _stage(repo, node.name))
+            began = time.monotonic()
             repo.reproduce(node.name, single_item=True)
+            ran = StageRecord.now(time.monotonic() - began)
         stage = _stage(repo, node.name)
         if any(out.use_cache and out.exists for out in stage.outs):
             repo.push([node.name])
-        store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root)))
-    return runs
+        store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root), ran))
+    return ran is not None
 
 
 def collect(root: Path, run: str, *, partly: bool = False) -> list[str]:
@@ -91,6 +95,7 @@ def collect(root: Path, run: str, *, partly: bool = False) -> list[str]:
             f"  fix: uv run mlops stage {missing[0]} --run {run}"
         )
     take_over(root, {name: found[name] for name in order})
+    record.add(root, {name: ran for name in order if (ran := found[name].ran)})
     with opened(root) as repo:
         other = _changed(repo, order)
     if other:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,6 +72,39 @@ class Node:
     resources: Resources
 
 
+def edges(repo: Any) -> dict[str, tuple[str, ...]]:
+    """Return the names of the stages that each stage needs, in DVC's order; data and frozen stages are no stages here.
+
+    Args:
+        repo: A `dvc.repo.Repo`.
+    """
+    graph, stages = _stages(repo)
+    return {
+        stage.addressing: tuple(sorted(each.addressing for each in graph.successors(stage) if _runs(each)))
+        for stage in stages
+    }
+
+
+def depths(needs: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Return for each stage how many others have to follow each other before it; stages come after what they need."""
+    found: dict[str, int] = {}
+    for name, needed in needs.items():
+        found[name] = max((found[each] + 1 for each in needed if each in found), default=0)
+    return found
+
+
+def _stages(repo: Any) -> tuple[Any, list[Any]]:
+    """Return DVC's graph, and its stages that have to run somewhere, each after those that it needs."""
+    from dvc.repo.reproduce import get_active_graph, plan_repro  # type: ignore[import-untyped]
+
+    graph = get_active_graph(repo.index.graph)
+    return graph, [each for each in plan_repro(graph) if _runs(each)]
+
+
+def _runs(stage: Any) -> bool:
+    return bool(stage.cmd) and not stage.frozen
+
+
 def read(repo: Any) -> list[Node]:
     """Return the stages of a `dvc.repo.Repo` that have to run somewhere, each after those that it needs.
 
@@ -79,17 +113,14 @@ def read(repo: Any) -> list[Node]:
     Raises:
         DagError: The stages cannot run apart, for example since an output stays from run to run.
     """
-    from dvc.repo.reproduce import get_active_graph, plan_repro  # type: ignore[import-untyped]
-
-    graph = get_active_graph(repo.index.graph)
-    stages = [each for each in plan_repro(graph) if each.cmd and not each.frozen]
+    graph, stages = _stages(repo)
     for stage in stages:
         _check(stage, Path(repo.root_dir))
     nodes = [
         Node(
             stage.name,
             slug(stage.name),
-            tuple(sorted(each.name for each in graph.successors(stage) if each.cmd and not each.frozen)),
+            tuple(sorted(each.name for each in graph.successors(stage) if _runs(each))),
             _resources(stage),
         )
         for stage in stages

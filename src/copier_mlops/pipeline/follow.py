@@ -8,6 +8,7 @@ from pathlib import Path
 
 from copier_mlops.pipeline import PipelineError, apart, plan, snapshot
 from copier_mlops.pipeline.engines import Engine, EngineAwayError, EngineError, StageState, State, Submission, engine
+from copier_mlops.pipeline.live import Picture, shown
 from copier_mlops.pipeline.plan import SHORT, Plan
 from copier_mlops.pipeline.times import spoken
 from copier_mlops.project import root
@@ -44,7 +45,9 @@ class Followed:
         if self.code is not None:
             return self.code
         try:
-            self._follow()
+            picture = Picture({node.name: node.needs for node in self.plan.nodes})
+            with shown(picture) as is_shown:
+                self._follow(picture, is_shown)
             self.code = self._finish()
         except KeyboardInterrupt:
             self.cancel()
@@ -66,8 +69,8 @@ class Followed:
         except PipelineError as error:
             print(f"train: {error}", flush=True)
 
-    def _follow(self) -> None:
-        """Ask for the states until all stages have ended."""
+    def _follow(self, picture: Picture, is_shown: bool) -> None:
+        """Ask for the states until all stages have ended; say in lines what the picture does not show."""
         pause, away_since = FIRST_PAUSE, 0.0
         while True:
             try:
@@ -75,7 +78,11 @@ class Followed:
                 if away_since:
                     print(f"train: {self.name} answers again", flush=True)
                 away_since = 0.0
-                self._show(states)
+                for name, found in states.items():
+                    picture.set(name, found.state, found.place)
+                if not is_shown:
+                    self._show(states)
+                self.known = dict(states)
                 if all(each.state.has_ended for each in states.values()):
                     return
             except EngineAwayError as error:
@@ -117,7 +124,6 @@ class Followed:
                 )
                 place = f" ({found.place})" if found.place else ""
                 print(f"{of}{name}: {MARKS.get(found.state, found.state)}{took}{place}", flush=True)
-        self.known = dict(states)
 
     def _finish(self) -> int:
         """Show the logs of stages that failed, bring the results here, and return the exit code."""

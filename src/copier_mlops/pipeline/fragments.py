@@ -11,15 +11,16 @@ import json
 import re
 import tarfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from copier_mlops.address import redacted
 from copier_mlops.pipeline import PipelineError, lock_file
 from copier_mlops.pipeline.dag import Node
+from copier_mlops.pipeline.record import StageRecord
 
-FOLDER, ENTRY = "executions", "entry.json"
+FOLDER, ENTRY, ABOUT = "executions", "entry.json", "about.json"
 # A fragment is read into memory as a whole.
 MOST_BYTES = 200_000_000
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -36,17 +37,21 @@ class Fragment:
     Attributes:
         entry: Its entry of dvc.lock.
         files: The files that DVC does not cache, for example metrics, by their paths from the root.
+        ran: How long its command took, and where; None if it did not have to run.
     """
 
     entry: dict[str, Any]
     files: dict[str, bytes] = field(default_factory=dict)
+    ran: StageRecord | None = None
 
     def packed(self) -> bytes:
         """Return the archive."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, content in {ENTRY: json.dumps(self.entry).encode(), **self.files}.items():
-                member = tarfile.TarInfo(name if name == ENTRY else f"files/{name}")
+            about = {ABOUT: json.dumps(asdict(self.ran)).encode()} if self.ran else {}
+            files = {f"files/{name}": content for name, content in self.files.items()}
+            for name, content in {ENTRY: json.dumps(self.entry).encode(), **about, **files}.items():
+                member = tarfile.TarInfo(name)
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
         return buffer.getvalue()
@@ -56,7 +61,7 @@ class Fragment:
         """Read an archive.
 
         Raises:
-            tarfile.TarError, OSError, ValueError, KeyError: It is none of ours, or damaged.
+            tarfile.TarError, OSError, ValueError, KeyError, TypeError: It is none of ours, or damaged.
         """
         found: dict[str, bytes] = {}
         size = 0
@@ -68,7 +73,9 @@ class Fragment:
                 opened = archive.extractfile(member)
                 found[member.name] = opened.read() if opened else b""
         entry = json.loads(found.pop(ENTRY))
-        return cls(entry, {name.removeprefix("files/"): each for name, each in found.items()})
+        ran = StageRecord(**json.loads(found.pop(ABOUT))) if ABOUT in found else None
+        files = {name.removeprefix("files/"): each for name, each in found.items()}
+        return cls(entry, files, ran)
 
 
 class Store:
@@ -118,7 +125,7 @@ class Store:
             raise self._failed("read", path, error) from None
         try:
             return Fragment.unpacked(content)
-        except (tarfile.TarError, OSError, ValueError, KeyError, EOFError) as error:
+        except (tarfile.TarError, OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise FragmentError(
                 f"{redacted(path)} is damaged: {error}\n  fix: delete it, then run the stage of {self.run} again"
             ) from None

@@ -26,7 +26,9 @@ from dvc.stage import run as commands  # type: ignore[import-untyped]
 from dvc.stage.exceptions import StageCmdFailedError  # type: ignore[import-untyped]
 
 from copier_mlops.pipeline import lock_file
+from copier_mlops.pipeline.engines import State
 from copier_mlops.pipeline.engines.local import cores
+from copier_mlops.pipeline.live import Picture, shown
 from copier_mlops.pipeline.logs import StageLog
 from copier_mlops.pipeline.times import StageTimes
 
@@ -138,7 +140,9 @@ class SideBySide:
     def run_all(self, plan: Plan, work: Callable[[Stage], Stage | None]) -> None:
         """Start each stage when it is ready and a place is free, until all have ended."""
         running: dict[Future[Stage | None], Stage] = {}
-        with ThreadPoolExecutor(self.jobs, "stage") as pool:
+        steps = [stage for stage in plan.waiting if stage.cmd]
+        picture = Picture({each.addressing: tuple(need.addressing for need in plan.needs[each]) for each in steps})
+        with shown(picture), ThreadPoolExecutor(self.jobs, "stage") as pool:
             try:
                 while True:
                     ready = plan.ready()
@@ -147,11 +151,14 @@ class SideBySide:
                         self.threads[stage.addressing] = max(1, share)
                         plan.waiting.remove(stage)
                         running[pool.submit(work, stage)] = stage
+                        picture.set(stage.addressing, State.RUNNING)
                     if not running:
                         return
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for each in done:
-                        plan.follow(running.pop(each), each)
+                        stage = running.pop(each)
+                        plan.follow(stage, each)
+                        picture.set(stage.addressing, State.FAILED if each.exception() else State.SUCCEEDED)
             except KeyboardInterrupt:
                 # The terminal has told the commands as well: the pool waits until they have ended.
                 plan.skip(plan.waiting)

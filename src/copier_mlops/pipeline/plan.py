@@ -18,7 +18,7 @@ class Plan:
     """One run of the pipeline.
 
     Attributes:
-        project: The name of the project for engines, for example `german-credit`.
+        project: The name of the project for engines, for example `churn`.
         folder: The project on this machine.
         run: The name of the run, for example `nightly-7`.
         commit: The commit whose code runs, for example `4d47cb6…`.

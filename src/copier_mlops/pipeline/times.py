@@ -13,6 +13,9 @@ from typing import Any
 
 import yaml
 
+from copier_mlops.pipeline import record
+from copier_mlops.pipeline.record import StageRecord
+
 # The loggers of DVC whose records are read. The first also gets those of the modules below it.
 LOGGERS = (STAGE, *BETWEEN) = ("dvc.stage", "dvc.repo.reproduce", "dvc.repo.scm_context")
 # How its records about stages begin.
@@ -61,6 +64,7 @@ class StageTimes(logging.Handler):
         self.started = time.monotonic()
         self.running: dict[int, tuple[str, float]] = {}
         self.seen: set[str] = set()
+        self.records: dict[str, StageRecord] = {}
         self.ran = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -84,11 +88,12 @@ class StageTimes(logging.Handler):
         name, since = self.running.pop(thread)
         self.seen.add(name)
         self.ran += 1
+        self.records[name] = StageRecord.now(time.monotonic() - since)
         place = f" {len(self.seen)} of {self.total}," if len(self.seen) <= self.total else ""
         print(f"stage{place} {name}: {spoken(time.monotonic() - since)}", flush=True)
 
     def finish(self, code: int) -> None:
-        """Say what all stages took together, if one ran; after a failure, nothing."""
+        """Record what ran, and say what all stages took together, if one ran; after a failure, say nothing."""
         if code == 0:
             for thread in list(self.running):
                 self.end(thread)
@@ -96,6 +101,9 @@ class StageTimes(logging.Handler):
                 of = f" of {self.total}" if len(self.seen) == self.total else ""
                 word = "stage" if self.ran == 1 and not of else "stages"
                 print(f"{self.ran}{of} {word} ran, in {spoken(time.monotonic() - self.started)}", flush=True)
+        now = time.monotonic()
+        failed = {name: StageRecord.now(now - since, failed=True) for name, since in self.running.values()}
+        record.add(Path(), self.records | failed)
 
 
 def hear(arguments: Sequence[str]) -> StageTimes | None:

@@ -97,7 +97,7 @@ class Chart:
 
 
 @contextmanager
-def _chart(look: Look, size: Point = SIZE) -> Iterator[Chart]:
+def drawing(look: Look, size: Point = SIZE) -> Iterator[Chart]:
     # The report looks the same, whatever style is set on this machine.
     with matplotlib.style.context(["default", {**STYLE, "svg.hashsalt": look.name}]):
         chart = Chart(look, size)
@@ -125,7 +125,7 @@ def _for_page(text: str, name: str) -> str:
 
 def roc(points: pd.DataFrame, names: Names, area: float | None, chosen: Point | None, look: Look) -> str:
     """Draw false against true positive rate, both 0 to 1; `chosen` has the rates at the chosen threshold."""
-    with _chart(look) as chart:
+    with drawing(look) as chart:
         chart.square()
         chart.axes.plot([0, 1], [0, 1], **DASHED)
         chart.axes.annotate("chance", (0.66, 0.57), color=FAINT)
@@ -157,7 +157,7 @@ def precision_recall(
         chosen: Recall and precision at the chosen threshold; None leaves it out.
         look: The name of the chart, and texts of its own.
     """
-    with _chart(look) as chart:
+    with drawing(look) as chart:
         # With few records above a threshold, precision jumps to 1 by luck, so these do not decide where the axis ends.
         steady = points["precision"][points["recall"] >= RARE]
         highest = max([*steady, base, *([chosen[1]] if chosen else [])])
@@ -183,7 +183,7 @@ def calibration(points: pd.DataFrame, names: Names, look: Look) -> str:
 
     If all are small, the axes end soon after the largest one, so that the points do not lie in a corner.
     """
-    with _chart(look) as chart:
+    with drawing(look) as chart:
         largest = float(points[["predicted", "observed"]].max().max())
         end = 1.0 if not 0 < largest < 0.5 else 1.1 * largest
         chart.axes.plot([0, end], [0, end], **DASHED)
@@ -209,7 +209,7 @@ def confusion(pairs: pd.DataFrame, labels: list[str] | None, look: Look) -> str:
     side = max(SIZE[1], 0.42 * len(labels))
     is_small = len(labels) > 6
     size = 8 if is_small else 19 - 2 * len(labels)
-    with _chart(look, (side * SIZE[0] / SIZE[1], side)) as chart:
+    with drawing(look, (side * SIZE[0] / SIZE[1], side)) as chart:
         for row, actual in enumerate(labels):
             total = int(counts.to_numpy()[row].sum())
             for column in range(len(labels)):
@@ -238,7 +238,7 @@ def cost(points: pd.DataFrame, names: Names, chosen: Point | None, look: Look) -
 
     If the threshold is small, as for rare classes, its axis is logarithmic.
     """
-    with _chart(look) as chart:
+    with drawing(look) as chart:
         chart.axes.plot(points["threshold"], points["cost"], color=LINE)
         least = points["threshold"][points["threshold"] > 0].min()
         if chosen and 0 < chosen[0] < RARE and least > 0:
@@ -270,7 +270,7 @@ def bars(values: pd.Series, names: pd.Series, look: Look, x_label: str = "") -> 
     values, names = values[:MOST_BARS], names[:MOST_BARS].astype(str)
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     span = (high - low) or 1.0
-    with _chart(look, (4.3, 0.6 + 0.31 * len(values))) as chart:
+    with drawing(look, (4.3, 0.6 + 0.31 * len(values))) as chart:
         for row, (value, name) in enumerate(zip(values, names, strict=True)):
             chart.axes.barh(row + 0.16, value, 0.34, color=LINE)
             chart.axes.annotate(name, (low, row - 0.22), va="center", size=8.5)
@@ -291,7 +291,7 @@ def scatter(x: pd.Series, y: pd.Series, look: Look, guide: str = "") -> str:
         look: The name of the chart, and the texts beside its axes.
         guide: `equal` adds the line on which both are the same, `zero` that on which y is 0.
     """
-    with _chart(look) as chart:
+    with drawing(look) as chart:
         if guide == "equal":
             ends = [min(x.min(), y.min()), max(x.max(), y.max())]
             chart.axes.plot(ends, ends, **DASHED)
@@ -313,7 +313,7 @@ def lines(table: pd.DataFrame, x: str, ys: list[str], look: Look) -> str:
     """
     places = table[x] if x else pd.Series(range(len(table)), index=table.index)
     numbers = pd.to_numeric(places, errors="coerce")
-    with _chart(look) as chart:
+    with drawing(look) as chart:
         if numbers.isna().all():
             numbers = pd.Series(np.arange(len(places)), index=places.index)
             few = np.unique(np.linspace(0, len(places) - 1, min(6, len(places))).round().astype(int))

@@ -12,7 +12,7 @@ from copier_mlops import problems
 from copier_mlops.command import run
 from copier_mlops.contract import Contract, of_project
 from copier_mlops.project import team
-from copier_mlops.reporting import fields, figures, gallery, records
+from copier_mlops.reporting import fields, figures, gallery, records, stages
 from copier_mlops.reporting.charts import Names
 from copier_mlops.reporting.gallery import Scene
 from copier_mlops.tracking import lineage
@@ -116,6 +116,7 @@ def collect(root: Path) -> dict[str, Any]:
         "params": params,
         "plots": plots,
         "rates": rates,
+        "stages": stages.draw(root),
         "records": len(outcomes) if outcomes is not None else 0,
         "threshold": decision,
     }

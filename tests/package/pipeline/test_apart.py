@@ -151,7 +151,7 @@ def test_a_fragment_writes_nothing_outside_of_the_repository(two):
     assert fragments.Fragment.unpacked(packed).files == {"a/b.json": b"{}"}
 
 
-def test_the_tasks_say_what_they_did(two, tmp_path, monkeypatch, capfd):
+def test_the_tasks_say_what_they_did(two, tmp_path, monkeypatch, capfd, caplog):
     from copier_mlops.cli import main
 
     monkeypatch.setattr("copier_mlops.pipeline.cli.root", lambda: two.path)
@@ -159,7 +159,7 @@ def test_the_tasks_say_what_they_did(two, tmp_path, monkeypatch, capfd):
     assert capfd.readouterr().out == "first\nsecond: needs first\n"
     assert main(["stage", "first", "--run", "one"]) == 0
     printed = capfd.readouterr().out
-    assert "Running stage 'first':" in printed and "first has read []" in printed
+    assert "Running stage 'first':" in caplog.text and "first has read []" in printed
     assert "stage: first ran, in " in printed and "; run one has its result" in printed
     assert main(["stage", "first", "--run", "one"]) == 0
     assert "first has not changed, and nothing was downloaded" in capfd.readouterr().out

@@ -143,7 +143,7 @@ def test_a_chain_is_run_by_dvc_itself(pipeline):
     pipeline.write({"one": step("one"), "two": step("two", "one.txt")})
     printed = pipeline.run(jobs=4)
     assert "\none has read []\n" in printed and " | " not in printed
-    assert not (pipeline.path / "build").exists()
+    assert not (pipeline.path / "build" / "logs").exists()
 
 
 def test_each_stage_gets_its_share_of_the_cores(pipeline, monkeypatch):

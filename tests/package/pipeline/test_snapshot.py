@@ -15,7 +15,7 @@ def repository(pipeline, tmp_path) -> Pipeline:
         "[core]\n    remote = store\n['remote \"store\"']\n    url = ../../store\n", encoding="utf-8"
     )
     (pipeline.path / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
-    (pipeline.path / ".gitignore").write_text("/first.txt\n/second.txt\n", encoding="utf-8")
+    (pipeline.path / ".gitignore").write_text("/build\n/first.txt\n/second.txt\n", encoding="utf-8")
     (pipeline.path / ".dvc" / "config.local").write_text(
         "['remote \"other\"']\n    url = ssh://example.org/data\n    password = secret\n", encoding="utf-8"
     )
