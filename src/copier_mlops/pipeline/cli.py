@@ -53,6 +53,7 @@ def collect(arguments: list[str] | None = None) -> int:
         epilog="For example: uv run mlops collect --run nightly-7",
     )
     parser.add_argument("--run", metavar="ID", required=True, help="the name of the run")
+    parser.add_argument("--propose", action="store_true", help="then propose them, as `poe propose` does")
     chosen = parser.parse_args(arguments)
     from copier_mlops.pipeline.apart import collect as bring
 
@@ -60,7 +61,11 @@ def collect(arguments: list[str] | None = None) -> int:
         names = bring(root(), chosen.run)
     except PipelineError as error:
         raise SystemExit(f"collect: {error}") from None
-    print(f"collect: dvc.lock has the results of {len(names)} stages of the run {chosen.run}")
+    print(f"collect: dvc.lock has the results of {len(names)} stages of the run {chosen.run}", flush=True)
+    if chosen.propose:
+        from copier_mlops.hosts import propose  # the host's API needs libraries that a run apart does not
+
+        propose.show("collect")
     return 0
 
 
