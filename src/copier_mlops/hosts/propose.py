@@ -149,8 +149,7 @@ def _request(training: Training, host: Host) -> str:
     tip = _base_tip(training)
     is_there = False
     if there:
-        git_remote(training.variables, "fetch", "--quiet", "--no-tags", "origin", training.branch)
-        there = run("git", "rev-parse", "FETCH_HEAD")
+        there = _fetched(training, training.branch)
         _check_ours(there, training.branch)
         is_there = _same_commit(there, training, tip)
     text = describe(training, tip)
@@ -222,8 +221,7 @@ def _base_tip(training: Training) -> str:
     base = training.base
     if base not in branches(training.variables, base):
         raise ResultsError(f"the remote has no branch {base}\n  fix: git push --set-upstream origin {base}")
-    git_remote(training.variables, "fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{base}")
-    tip = run("git", "rev-parse", "FETCH_HEAD")
+    tip = _fetched(training, base)
     if other := _differing(training.head, tip, training.known.sources):
         raise ResultsError(
             f"{base} of the remote has another {_listed(other)} than commit {training.head[:12]}, which was trained\n"
@@ -235,6 +233,13 @@ def _base_tip(training: Training) -> str:
             f"  fix: git stash, git pull --rebase, then {AGAIN}"
         )
     return tip
+
+
+def _fetched(training: Training, branch: str) -> str:
+    """Fetch the newest commit of a branch and return it; a shallow clone stays shallow."""
+    depth = ["--depth=1"] if run("git", "rev-parse", "--is-shallow-repository") == "true" else []
+    git_remote(training.variables, "fetch", "--quiet", "--no-tags", *depth, "origin", f"refs/heads/{branch}")
+    return run("git", "rev-parse", "FETCH_HEAD")
 
 
 def _differing(one: str, other: str, paths: tuple[str, ...]) -> list[str]:
@@ -272,9 +277,9 @@ def _check_ours(commit: str, branch: str) -> None:
 
 
 def _same_commit(commit: str, training: Training, parent: str) -> bool:
-    """Return whether a commit has these results on this parent already."""
-    found = run("git", "log", "-1", "--format=%P %T", commit)
-    return found == f"{parent} {_tree(training.files, parent)}"
+    """Return whether a commit of this task has these results, of the same training, on the files of a parent."""
+    message, tree = run("git", "log", "-1", "--format=%B", commit), run("git", "rev-parse", f"{commit}^{{tree}}")
+    return f"{MARK}{training.head}" in message and tree == _tree(training.files, parent)
 
 
 def describe(training: Training, tip: str) -> str:

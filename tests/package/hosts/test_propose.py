@@ -386,7 +386,7 @@ def test_a_laptop_with_a_token_stays_clean_after_a_commit(team):
 
 
 @only("github")
-def test_a_host_whose_api_is_not_called_gets_the_branch(place, trees, tmp_path):
+def test_forgejo_whose_api_is_not_called_gets_the_branch(place, trees, tmp_path):
     place.tree, place.variables = trees("forgejo"), {}
     team = team_of(place, tmp_path)
     assert f"{BRANCH} is pushed; open a pull request for it, with this text:" in team.propose()
