@@ -134,7 +134,7 @@ def steps(each: Job, answers: Answers) -> CommentedSeq:
     else:
         install_uv(found, "${{ secrets.TEMPLATE_TOKEN }}", answers)
     for other in each.takes:
-        found.append(use("take", f"Take what {other} left", {"name": other, "path": f"build/{other}"}))
+        found.append(use("take", f"Take what {other} left", {"name": other, "path": f"build/{other}"}, short=True))
     for step in each.steps:
         found.append(task(step, each, answers))
         if step.yours:
@@ -142,7 +142,7 @@ def steps(each: Job, answers: Answers) -> CommentedSeq:
             found += [YOURS, *([reports()] if each.reports else [])]
     if each.keeps:
         kept = {"name": each.id, "path": f"build/{each.id}", "if-no-files-found": "error"}
-        found.append(use("keep", f"Keep what {each.id} made", kept | {"retention-days": KEPT_DAYS}))
+        found.append(use("keep", f"Keep what {each.id} made", kept | {"retention-days": KEPT_DAYS}, short=True))
     return found
 
 
@@ -154,12 +154,12 @@ def reports() -> CommentedMap:
     return kept
 
 
-def use(action: str, title: str, inputs: dict[str, Any]) -> CommentedMap:
-    """Return a step that uses an action of hosts.yml, pinned to its commit."""
+def use(action: str, title: str, inputs: dict[str, Any], short: bool = False) -> CommentedMap:
+    """Return a step that uses an action of hosts.yml, pinned to its commit; `short` writes its inputs on one line."""
     pin = load("hosts")["github"]["actions"][action]
     found = CommentedMap(name=title, uses=f"{pin['uses']}@{pin['commit']}")
     after(found, "uses", pin["version"])
-    found["with"] = inputs
+    found["with"] = inline(inputs) if short else inputs
     return found
 
 

@@ -40,6 +40,7 @@ _TASKS = (
     Task("stage", "pipeline.cli:stage", "Run one stage in a clean copy of the repository, as an engine does"),
     Task("compile", "pipeline.cli:compile_for_engine", "Print the pipeline as the file of an engine"),
     Task("collect", "pipeline.cli:collect", "Write the results of a run whose stages ran apart into dvc.lock"),
+    Task("propose", "hosts.propose:main", "Commit the results of a training and open a change request", "release"),
     Task("judge", "release.judge:main", "Decide whether the new model is better than the champion", "release"),
     Task("release", "release.promote:main", "Register the model that was judged better and approved", "release"),
     Task("package", "release.package:main", "Package the released model with everything that serves it", "release"),

@@ -153,6 +153,14 @@ def ci_without_rights(them: dict[str, Flow]) -> dict[str, Flow]:
     return {"ci": replace(ci, jobs={name: job for name, job in ci.jobs.items() if not job.may})}
 
 
+def one_after_the_other(them: dict[str, Flow]) -> dict[str, Flow]:
+    def needing(flow: Flow) -> dict[str, Job]:
+        ids = list(flow.jobs)
+        return {id_: replace(flow.jobs[id_], needs={*ids[:at][-1:]}) for at, id_ in enumerate(ids)}
+
+    return {name: replace(flow, jobs=needing(flow)) for name, flow in them.items()}
+
+
 DIFFERENCES = {
     "github": [
         Difference("An approval is a setting of the environment.", jobs(manual=False)),
@@ -195,6 +203,7 @@ DIFFERENCES = {
         Difference("What the token may do is a setting of the token.", jobs(may=cloud_alone)),
         Difference("A schedule is a setting of the repository.", flows(schedule="")),
         Difference("A newer run does not end an older one.", flows(replaces=False)),
+        Difference("Steps come one after the other: each needs the one before it.", one_after_the_other),
         Difference(
             "Jobs wait for each other whatever environment they change.",
             jobs(lock=of_all_environments),

@@ -15,6 +15,7 @@ from copier_mlops.command import CommandError, run
 from copier_mlops.fleet import login
 from copier_mlops.fleet.proposal import PREFIX, Update, describe
 from copier_mlops.hosts import connect
+from copier_mlops.hosts.branches import author, branches, git_remote, open_request
 from copier_mlops.hosts.interface import Host
 from copier_mlops.hosts.refusals import one_line
 from copier_mlops.hosts.settings import load
@@ -25,7 +26,6 @@ from copier_mlops.registry import registry
 COPIER = ("uv", "tool", "run", "--from", f"copier=={registry('tested')['copier']}", "copier")
 # Files that others wrote are read without the host's token.
 NO_TOKEN: dict[str, Any] = {"HOST_TOKEN": ""}
-NOBODY = ("-c", "user.name=Template update", "-c", "user.email=template-update@localhost")
 # The right that a push needs, by host.
 RIGHTS = {"github": "the secret TEMPLATE_UPDATE_TOKEN; GitHub's own token may not push a change of workflows"}
 
@@ -82,7 +82,17 @@ def make(update: Update, folder: str, before: list[str], replaced: list[str]) ->
     conflicts = sorted(set(run(*git, "diff", "-z", "--name-only", "--diff-filter=U").split("\0")) - {""})
     text = describe(update, conflicts, lock(folder), before, replaced)
     run(*git, "add", "--all")
-    run(*git, *author(), "commit", "--quiet", "--no-verify", "--message", update.title, "--message", text)
+    run(
+        *git,
+        *author("Template update"),
+        "commit",
+        "--quiet",
+        "--no-verify",
+        "--message",
+        update.title,
+        "--message",
+        text,
+    )
     print(f"template-update: branch {update.branch}\n\n{text}\n")
     return text
 
@@ -95,38 +105,6 @@ def lock(folder: str) -> str:
     except CommandError as error:
         return one_line(str(error)).replace("`", "'")
     return ""
-
-
-def author() -> tuple[str, ...]:
-    """Return options that name an author if git has none, as on a runner."""
-    try:
-        run("git", "var", "GIT_AUTHOR_IDENT")
-    except CommandError:
-        return NOBODY
-    return ()
-
-
-def git_remote(variables: dict[str, str], *command: str) -> str:
-    """Return the output of a git command that uses the remote.
-
-    Raises:
-        CommandError: The remote could not be reached, or refused.
-    """
-    try:
-        return run("git", *command, **dict[str, Any](variables))
-    except CommandError as error:
-        fix = (
-            f"\n  fix: {RIGHTS.get(answer('git_host'), 'a token that may push branches')}"
-            if command[0] == "push"
-            else ""
-        )
-        raise CommandError(f"git {command[0]} was refused: {error}{fix}") from None
-
-
-def branches(variables: dict[str, str]) -> list[str]:
-    """Return the branches of updates that the remote has."""
-    found = git_remote(variables, "ls-remote", "--heads", "origin", f"refs/heads/{PREFIX}*")
-    return [line.partition("refs/heads/")[2] for line in found.splitlines()]
 
 
 def said(update: Update, variables: dict[str, str]) -> str:
@@ -143,10 +121,11 @@ def push(update: Update, folder: str, variables: dict[str, str]) -> None:
         CommandError: The remote is away, or refused.
     """
     commit = run("git", "-C", folder, "rev-parse", "HEAD")
+    fix = RIGHTS.get(answer("git_host"), "a token that may push branches")
     try:
-        git_remote(variables, "push", "--quiet", "origin", f"{commit}:refs/heads/{update.branch}")
+        git_remote(variables, "push", "--quiet", "origin", f"{commit}:refs/heads/{update.branch}", fix=fix)
     except CommandError:
-        if update.branch not in branches(variables):
+        if update.branch not in branches(variables, f"{PREFIX}*"):
             raise
 
 
@@ -170,17 +149,14 @@ def propose(update: Update, folder: str, host: Host, base: str) -> None:
         print(f"template-update: {known.url} {state}")
         return
     variables = host.git_variables()
-    there = branches(variables)
+    there = branches(variables, f"{PREFIX}*")
     if update.branch in there:
         text = said(update, variables)
     else:
         older = [found for found in (host.find_change(each, base) for each in there) if found and found.is_open]
         text = make(update, folder, ["git fetch origin"], [each.url for each in older])
         push(update, folder, variables)
-    if registry("hosts")[answer("git_host")]["api"]:
-        print(f"template-update: {host.open_change(update.branch, base, update.title, text)}")
-    else:
-        print(f"template-update: {update.branch} is pushed; open a pull request for it, with this text:\n\n{text}")
+    print(f"template-update: {open_request(host, update.branch, base, update.title, text)}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -41,6 +41,7 @@ class AzureDevOps(Base):
     name = "Azure DevOps"
     example_run = "https://dev.azure.com/ORGANISATION/PROJECT/_build/results?buildId=NUMBER"
     runner = ("TF_BUILD", "true")
+    ref = "BUILD_SOURCEBRANCH"
 
     def tell(self, name: str, value: bool) -> None:
         """Print the command of the log that sets an output variable (Pipelines: logging commands)."""

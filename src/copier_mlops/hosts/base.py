@@ -36,6 +36,8 @@ class Base(ABC):
     runner = ("", "")
     # The variable with the path of the file that hands values to later jobs.
     outputs = ""
+    # The variable with the branch of a run, with or without `refs/heads/`.
+    ref = ""
     # The host's own term for a change request.
     request = "pull request"
     # An example of a run's address, for error messages.
@@ -65,6 +67,11 @@ class Base(ABC):
         """Return whether this process is a step of a run on the host, without calling the API."""
         variable, value = self.runner
         return bool(self.var(variable)) and self.var(variable).lower() == (value or self.var(variable).lower())
+
+    def branch(self) -> str:
+        """Return the branch of this run; empty outside of one, and in the run of a tag or of a change request."""
+        found = self.var(self.ref) if self.on_runner() else ""
+        return "" if found.startswith(("refs/tags/", "refs/pull/")) else found.removeprefix("refs/heads/")
 
     def tell(self, name: str, value: bool) -> None:
         """Write the value where this host's conditions read it: the file of `outputs`, if it has one."""

@@ -27,6 +27,7 @@ class Bitbucket(Base):
     git_user = "x-token-auth"
     # All runners set CI, but only Bitbucket's set this number.
     runner = ("BITBUCKET_BUILD_NUMBER", "")
+    ref = "BITBUCKET_BRANCH"
     outputs = "BITBUCKET_PIPELINES_VARIABLES_PATH"
 
     @property

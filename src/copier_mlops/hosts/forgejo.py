@@ -14,6 +14,7 @@ class Forgejo(Base):
     """A Forgejo or Gitea server, whose API is never called."""
 
     name = "Forgejo"
+    ref = "GITHUB_REF"
 
     def on_runner(self) -> bool:
         """Return whether this process is a step of a run on the host, without calling the API."""

@@ -39,6 +39,7 @@ class GitHub(Base):
     name = "GitHub"
     example_run = "https://github.com/OWNER/NAME/actions/runs/NUMBER"
     runner = ("GITHUB_ACTIONS", "true")
+    ref = "GITHUB_REF"
     outputs = "GITHUB_OUTPUT"
 
     @property

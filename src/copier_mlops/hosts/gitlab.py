@@ -43,6 +43,7 @@ class GitLab(Base):
     request = "merge request"
     git_user = "oauth2"
     runner = ("GITLAB_CI", "true")
+    ref = "CI_COMMIT_BRANCH"
 
     @property
     def repository(self) -> str:

@@ -107,6 +107,9 @@ class Host(Protocol):
     def change_request(self) -> ChangeRequest | None:
         """Return the change request of this run."""
 
+    def branch(self) -> str:
+        """Return the branch of this run; empty outside of one, and in the run of a tag or of a change request."""
+
     def run_url(self) -> str:
         """Return the web address of this run; an empty text outside of one."""
 

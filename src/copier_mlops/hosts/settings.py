@@ -3,7 +3,7 @@
 The values are in operation/configuration/host.yaml. A variable overrides each, for example HOST_REPOSITORY.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_settings import SettingsConfigDict
@@ -63,6 +63,10 @@ class HostSettings(FileSettings):
     api: Annotated[str, Field(description="empty: from CI, or the server of the git remote origin")]
     approvers: Approvers
     branch: Branch
+    results: Annotated[
+        Literal["change_request", "commit", "none"],
+        Field(description="how the results of a training reach git: change_request, commit to the branch, or none"),
+    ] = "change_request"
     labels: Annotated[dict[str, Label], Field(description="labels of issues and change requests")]
     schedules: Annotated[
         dict[str, str],

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,13 @@ def run_stage(root: Path, name: str, run: str) -> bool:
         )
     take_over(root, found)
     with opened(root) as repo:
-        ran = None
-        if _changed(repo, [node.name]):
-            _pull_inputs(repo, _stage(repo, node.name))
+        stage, ran = _stage(repo, node.name), None
+        if outdated(repo, [stage]):
+            _pull_inputs(repo, stage)
             began = time.monotonic()
             repo.reproduce(node.name, single_item=True)
             ran = StageRecord.now(time.monotonic() - began)
-        stage = _stage(repo, node.name)
+            stage = _stage(repo, node.name)
         if any(out.use_cache and out.exists for out in stage.outs):
             repo.push([node.name])
         store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root), ran))
@@ -97,7 +98,7 @@ def collect(root: Path, run: str, *, partly: bool = False) -> list[str]:
     take_over(root, {name: found[name] for name in order})
     record.add(root, {name: ran for name in order if (ran := found[name].ran)})
     with opened(root) as repo:
-        other = _changed(repo, order)
+        other = outdated(repo, [_stage(repo, name) for name in order])
     if other:
         raise ApartError(
             f"the results of {', '.join(other)} in the run {run} are of other code, data or parameters than yours\n"
@@ -172,20 +173,26 @@ def _stage(repo: Any, name: str) -> Any:
     return stage
 
 
-def _changed(repo: Any, names: list[str]) -> list[str]:
-    """Return the stages whose entry of dvc.lock is not right any more; neither inputs nor outputs need to be here."""
-    entries = lock_file.entries(Path(repo.root_dir) / "dvc.lock")
+def outdated(repo: Any, stages: Iterable[Any]) -> list[str]:
+    """Return the names of those stages whose entry of dvc.lock is not right; their inputs and outputs may be missing.
+
+    Args:
+        repo: The `dvc.repo.Repo` that has the stages.
+        stages: Stages of it that have a command.
+    """
+    entries = cache(lock_file.entries)
     graph = get_active_graph(repo.index.graph)
 
     def is_right(stage: Any) -> bool:
         # DVC takes a stage without inputs and without an entry for one that has not changed.
-        if stage.name not in entries or any(not out.use_cache and not out.exists for out in stage.outs):
+        if stage.name not in entries(lock_file.of(stage)):
+            return False
+        if any(not out.use_cache and not out.exists for out in stage.outs):
             return False
         return not stage.changed(allow_missing=True, upstream=list(graph.successors(stage)))
 
     with repo.lock:
-        stages = {stage.name: stage for stage in graph if stage.cmd}
-        return [name for name in names if not is_right(stages[name])]
+        return [stage.name for stage in stages if not is_right(stage)]
 
 
 def _pull_inputs(repo: Any, stage: Any) -> None:

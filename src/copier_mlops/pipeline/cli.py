@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -123,15 +123,20 @@ def collect(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--commit", metavar="COMMIT", help="collect in a new copy of this commit, for example origin/main"
     )
+    parser.add_argument("--propose", action="store_true", help="then propose them, as `poe propose` does")
     chosen = parser.parse_args(arguments)
     from copier_mlops.pipeline.apart import collect as bring
 
     try:
-        with _place(chosen.commit) as folder:
+        with _place(chosen.commit) as folder, chdir(folder):
             names = bring(folder, chosen.run)
+            print(f"collect: dvc.lock has the results of {len(names)} stages of the run {chosen.run}", flush=True)
+            if chosen.propose:
+                from copier_mlops.hosts import propose  # the host's API needs libraries that a run apart does not
+
+                propose.show("collect")
     except PipelineError as error:
         raise SystemExit(f"collect: {error}") from None
-    print(f"collect: dvc.lock has the results of {len(names)} stages of the run {chosen.run}")
     return 0
 
 

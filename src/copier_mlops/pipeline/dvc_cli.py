@@ -46,14 +46,20 @@ def _run_side_by_side(jobs: int, times: StageTimes | None) -> None:
 
 
 def push(arguments: list[str] | None = None) -> int:
-    """Push data, results and the cache of runs to the data remote."""
+    """Push data, results and the cache of runs to the data remote, and keep the results for `poe propose`."""
     parser = argparse.ArgumentParser(
         prog="poe push",
         description=push.__doc__,
         epilog="Every other option goes to `dvc push`, for example: uv run poe push --jobs 4",
     )
     _, others = parser.parse_known_args(arguments)
-    return main(["push", "--run-cache", *others])
+    code = main(["push", "--run-cache", *others])
+    if code == 0:
+        from copier_mlops.pipeline import results
+        from copier_mlops.project import root
+
+        results.keep(root())
+    return code
 
 
 if __name__ == "__main__":

@@ -14,6 +14,11 @@ def entries(file: Path) -> dict[str, Any]:
     return (load_yaml(file).get("stages") or {}) if file.exists() else {}
 
 
+def of(stage: Any) -> Path:
+    """Return the file that has the entry of a stage of DVC: the dvc.lock beside its dvc.yaml."""
+    return Path(stage.path).with_name("dvc.lock")
+
+
 def add(file: Path, new: dict[str, Any]) -> None:
     """Write the entries of stages, by their names, in the place of those that are there."""
     with modify_yaml(str(file)) as lock:

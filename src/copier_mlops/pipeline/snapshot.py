@@ -74,6 +74,7 @@ def copy_of(root: Path, commit: str) -> Iterator[Path]:
             copy = Path(folder, "copy")
             run("git", "clone", "--quiet", "--shared", "--no-checkout", str(top), str(copy), cwd=root)
             run("git", "checkout", "--quiet", "--detach", found, cwd=copy)
+            _take_origin(top, copy)
             place = copy / root.resolve().relative_to(top.resolve())
             _share(root, place)
             yield place
@@ -105,6 +106,15 @@ def _find(root: Path, commit: str) -> str:
         return run("git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", cwd=root)
     except CommandError:
         return ""
+
+
+def _take_origin(top: Path, copy: Path) -> None:
+    """Let `origin` of the copy be that of the repository, to which results are proposed."""
+    try:
+        url = run("git", "remote", "get-url", "origin", cwd=top)
+        run("git", "remote", "set-url", "origin", str(top / url) if url.startswith(".") else url, cwd=copy)
+    except CommandError:  # it has none
+        run("git", "remote", "remove", "origin", cwd=copy)
 
 
 def _share(root: Path, copy: Path) -> None:

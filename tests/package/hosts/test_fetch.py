@@ -164,7 +164,7 @@ def test_a_run_that_was_stopped_before_anything_failed_names_all_its_commands(la
     laptop.state.archives.clear()
     laptop.state.failed.clear()
     printed = laptop.run("fetch", "99", code=1)
-    assert f"fix: {TRAIN} && uv run poe judge && " in printed
+    assert f"fix: {TRAIN} && uv run poe propose --kept && uv run poe judge && " in printed
 
 
 @on_three

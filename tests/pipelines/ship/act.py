@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.pipelines.ship.result import Result
+from tests.pipelines.ship.result import Result, in_order
 from tests.pipelines.ship.shop import Shop
 from tests.project import registry
 
@@ -15,14 +15,16 @@ ACTIONS = Path(__file__).parent / "actions"
 STANDS_FOR = {"checkout": "nothing", "keep": "keep", "take": "take", "uv": "nothing"}
 OPTIONS = ["-P", "ubuntu-24.04=-self-hosted", "--action-offline-mode"]
 STARTED = re.compile(r"^\[\w+/(.+?)\s*\] ⭐ Run Main Check out$", re.MULTILINE)
-EXPRESSION = "${{ github.token }}"
+EXPRESSIONS = ("${{ secrets.TEMPLATE_UPDATE_TOKEN || github.token }}", "${{ github.token }}")
 
 
 def readable(project: Path, token: str) -> None:
     """Write the workflows as act reads them, which has a token only where it is told one."""
     for workflow in (project / ".github" / "workflows").iterdir():
         text = workflow.read_text(encoding="utf-8")
-        workflow.write_text(text.replace(EXPRESSION, token), encoding="utf-8")
+        for expression in EXPRESSIONS:
+            text = text.replace(expression, token)
+        workflow.write_text(text, encoding="utf-8")
 
 
 def command(event: str, flow: str) -> list[str]:
@@ -56,5 +58,4 @@ def run(shop: Shop, flow: str, store: Path) -> Result:
     finally:
         shutil.rmtree(clone.path)
     printed = done.stdout + done.stderr
-    jobs = dict.fromkeys(STARTED.findall(printed))
-    return Result(list(jobs), bool(done.returncode), printed)
+    return Result(in_order(flow, STARTED.findall(printed)), bool(done.returncode), printed)

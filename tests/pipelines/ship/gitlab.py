@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.pipelines.conftest import PROGRAMS
 from tests.pipelines.described import described
-from tests.pipelines.ship.result import Result
+from tests.pipelines.ship.result import Result, in_order
 from tests.pipelines.ship.shop import Shop
 from tests.project import replace
 
@@ -52,7 +52,9 @@ def runner(node: Callable[..., subprocess.CompletedProcess], approved: set[str])
                 shutil.copytree(left, store / left.name, dirs_exist_ok=True)
         # GitLab knows a job by its id alone.
         names = {id_: job.name for id_, job in described(3)[flow].jobs.items()}
-        started = [names[id_] for id_ in dict.fromkeys(STARTED.findall(done.stdout))]
+        started = in_order(flow, (names[id_] for id_ in STARTED.findall(done.stdout)))
+        proposed = "training-results/*"
+        shop.project.run(f"git fetch --quiet {folder / 'remote.git'} +refs/heads/{proposed}:refs/heads/{proposed}")
         return Result(started, bool(done.returncode), done.stdout + done.stderr)
 
     return run

@@ -6,11 +6,14 @@ The first run trains. No host keeps a cache of DVC: later runs get what was trai
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.pipelines.hosts import READERS
 from tests.pipelines.ship.result import Result
 from tests.pipelines.ship.shop import Shop, document
+from tests.project import matches
 
 Run = Callable[[Shop, str, Path], Result]
-TRAINED = ["Train", "Judge"]
+PROPOSED = "training-results/main"
+TRAINED = ["Train", "Propose", "Judge"]
 STAGED = [*TRAINED, "Release", "Package", "Deploy to stage"]
 RELEASED = [*STAGED, "Deploy to prod"]
 
@@ -56,14 +59,27 @@ def the_first_model_is_released(shop: Shop, run: Run, store: Path) -> None:
     assert record["sha256"] == deployed["sha256"] == shop.model_file("prod")
 
 
+def the_results_come_home(shop: Shop) -> None:
+    """Three trainings of one commit have one change request; a person merges it, which starts no flow of releases."""
+    ((head, base, text),) = [shop.host.told(each) for each in shop.state.pulls]
+    assert (head, base) == (PROPOSED, "main")
+    assert "| `metrics/test.json` | `roc_auc` | – |" in text
+    changed = shop.project.run(f"git diff --name-only main {PROPOSED}").split()
+    assert {"dvc.lock", "metrics/test.json", "metrics/candidates/linear.json"} < set(changed)
+    starts = READERS[shop.host.__name__.rpartition(".")[2]](shop.project.path)["cd"].push
+    assert list(matches(starts).match_files(["params.yaml", "src/a/b.py", *changed])) == ["params.yaml", "src/a/b.py"]
+    shop.project.run(f"git merge --quiet --ff-only {PROPOSED}")
+
+
 def the_same_model_is_not_released_again(shop: Shop, run: Run, store: Path, skips: bool = True) -> None:
-    """A challenger that is not better is no failure, asks nobody and changes nothing.
+    """A training of the merged results runs no stage; a challenger that is not better asks nobody and changes nothing.
 
     On a host that cannot skip jobs, somebody who starts them all the same changes nothing either.
     """
     result = run(shop, "cd", store)
     assert not result.failed, result.printed
-    assert "Running stage 'train'" not in result.printed
+    assert "Running stage" not in result.printed
+    assert "propose: nothing to propose" in result.printed
     assert document(store, "judge", "verdict")["promoted"] is False
     assert result.jobs == (TRAINED if skips else RELEASED), result.printed
     for job, name in (("release", "release"), ("package", "package"), ("deploy-prod", "deployment")):

@@ -27,4 +27,5 @@ def test_from_closed_gates_to_production(shop, tmp_path):
         shop.host.approve(shop.state, gate)
     scenario.an_unapproved_release_stops_before_production(shop, model, tmp_path / "unapproved", waits=True)
     scenario.the_first_model_is_released(shop, both, tmp_path / "released")
+    scenario.the_results_come_home(shop)
     scenario.the_same_model_is_not_released_again(shop, both, tmp_path / "again")

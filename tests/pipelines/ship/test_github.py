@@ -20,5 +20,6 @@ def test_from_closed_gates_to_production(shop, tmp_path):
     scenario.an_unapproved_release_stops_before_production(shop, act.run, tmp_path / "unapproved", waits=False)
     shop.host.approve(shop.state, "prod")
     scenario.the_first_model_is_released(shop, act.run, tmp_path / "released")
+    scenario.the_results_come_home(shop)
     scenario.the_same_model_is_not_released_again(shop, act.run, tmp_path / "again")
     scenario.a_missing_metric_stops_the_chain(shop, act.run, tmp_path / "metric")

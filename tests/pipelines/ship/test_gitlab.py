@@ -24,5 +24,6 @@ def test_from_closed_gates_to_production(shop, node, tmp_path):
     told = (tmp_path / "released" / "deploy-prod" / "service.env").read_text(encoding="utf-8")
     assert told == f"SERVICE_URL={document(tmp_path / 'released', 'deploy-prod', 'deployment')['url']}\n"
     assert shop.state.canceled == []
+    scenario.the_results_come_home(shop)
     scenario.the_same_model_is_not_released_again(shop, both, tmp_path / "again", skips=False)
     assert shop.state.canceled == ["release"]
