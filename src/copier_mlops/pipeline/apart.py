@@ -18,7 +18,7 @@ from dvc.repo.reproduce import get_active_graph  # type: ignore[import-untyped]
 from dvc.stage.serialize import to_single_stage_lockfile  # type: ignore[import-untyped]
 
 from copier_mlops.address import redacted
-from copier_mlops.pipeline import PipelineError, dag, lock_file
+from copier_mlops.pipeline import PipelineError, dag, lock_file, remote_login
 from copier_mlops.pipeline.fragments import Fragment, Store, take_over
 
 
@@ -60,11 +60,13 @@ def run_stage(root: Path, name: str, run: str) -> bool:
     with opened(root) as repo:
         runs = bool(_changed(repo, [node.name]))
         if runs:
-            _pull_inputs(repo, _stage(repo, node.name))
+            with _transfer("give the inputs"):
+                _pull_inputs(repo, _stage(repo, node.name))
             repo.reproduce(node.name, single_item=True)
         stage = _stage(repo, node.name)
         if any(out.use_cache and out.exists for out in stage.outs):
-            repo.push([node.name])
+            with _transfer("take the outputs"):
+                repo.push([node.name])
         store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root)))
     return runs
 
@@ -106,6 +108,7 @@ def opened(root: Path) -> Iterator[Any]:
     has_git = any((folder / ".git").exists() for folder in (root, *root.parents))
     repo = None
     with chdir(root), _code_of(root):  # DVC names stages from where it is
+        remote_login.provide()
         try:
             repo = Repo(config=None if has_git else {"core": {"no_scm": True}})
             yield repo
@@ -115,6 +118,22 @@ def opened(root: Path) -> Iterator[Any]:
         finally:
             if repo is not None:
                 repo.close()
+
+
+@contextmanager
+def _transfer(what: str) -> Iterator[None]:
+    """Turn an error of a remote's library, which may be of any class, into a sentence; `opened` handles those of DVC.
+
+    Raises:
+        ApartError: The remote failed.
+    """
+    try:
+        yield
+    except DvcException:
+        raise
+    except Exception as error:
+        reason = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:300]
+        raise ApartError(f"the data remote failed to {what}: {reason}\n  fix: uv run poe doctor") from None
 
 
 @contextmanager
