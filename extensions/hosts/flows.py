@@ -28,8 +28,8 @@ class Answers:
         heavy: Whether heavy steps have a runner of their own, from level 3 on.
         template_on_server: Whether git reads the template over HTTP, and so needs a login if it is private.
         package_index: Whether the package of the template comes from an index.
-        tracks: Whether the tracking server is reached over HTTP, and so may need a login.
-        s3_by_key: Whether the data remote is on S3 and the login to the cloud does not open it.
+        tracks: Whether the tracking server may need a login by secrets.
+        keys: Whether the data remote needs secrets: the login to the cloud does not open it.
     """
 
     level: int
@@ -38,7 +38,7 @@ class Answers:
     template_on_server: bool = False
     package_index: bool = False
     tracks: bool = False
-    s3_by_key: bool = False
+    keys: bool = False
 
     @property
     def installs_from_server(self) -> bool:

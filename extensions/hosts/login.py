@@ -6,7 +6,7 @@ from ruamel.yaml.scalarstring import FoldedScalarString, SingleQuotedScalarStrin
 
 from extensions.hosts.document import folded, quoted
 from extensions.hosts.flows import Answers, Step, load
-from extensions.hosts.variants import answer
+from extensions.hosts.variants import answer, each_of
 
 WHY_INSTALL = "Later steps need the package as well. Git uses the token only if the template is private."
 WHY_COMMAND = "The login to a private template, with the variable TEMPLATE_TOKEN."
@@ -39,9 +39,9 @@ def servers(step: Step, answers: Answers, token: str) -> dict[str, Any]:
         answers: The answers of the project.
         token: What the host replaces with a secret, with NAME in place of its name.
     """
-    data = load("remotes")["s3"]["secrets"] if step.data and answers.s3_by_key else []
-    tracker = load("trackers")["https"]["secrets"] if step.tracks and answers.tracks else []
-    return {name: token.replace("NAME", name) for name in [*data, *tracker]}
+    used = {"data_secrets": step.data and answers.keys, "tracking_secrets": step.tracks and answers.tracks}
+    names = [each_of(name) for name, is_used in used.items() if is_used]
+    return {name: token.replace("NAME", name) for name in names}
 
 
 def command() -> FoldedScalarString:

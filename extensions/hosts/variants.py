@@ -10,6 +10,9 @@ from extensions.hosts.flows import Answers, load
 
 # A renderer writes ‹heavy_runner› for the answer of that name: braces could be an expression of the git host.
 ANSWER = re.compile("‹([^›]+)›")
+# A line with ‹each of data_secrets› is there for each name in the answer.
+EACH = re.compile("‹each of ([^›]+)›")
+SAID = '" ~ name ~ "'
 HOST_EXPRESSION = re.compile(r"\$\{\{.*\}\}")
 
 # Computed answers of copier.yml, in order of preference.
@@ -21,8 +24,8 @@ CONDITIONS: dict[str, Callable[[Answers], bool]] = {
     "heavy_runner": lambda answers: answers.heavy,
     "installs_from_server": lambda answers: answers.installs_from_server,
     "template_server": lambda answers: answers.template_on_server,
-    "tracks_on_server": lambda answers: answers.tracks,
-    "reaches_s3_by_key": lambda answers: answers.s3_by_key,
+    "tracking_secrets": lambda answers: answers.tracks,
+    "data_secrets": lambda answers: answers.keys,
 }
 
 AnswerSet = frozenset[Answers]
@@ -35,18 +38,23 @@ def all_answers() -> list[Answers]:
     """Return combinations of answers that hold every pair of values; some answers count from level 3 on."""
     both, only_no = (False, True), (False,)
     return [
-        Answers(level, cloud, heavy, server, index, tracks, s3_by_key)
+        Answers(level, cloud, heavy, server, index, tracks, keys)
         for level in (1, 2, 3, 4)
-        for cloud, heavy, tracks, s3_by_key in product(*[both if level >= 3 else only_no] * 4)
+        for cloud, heavy, tracks, keys in product(*[both if level >= 3 else only_no] * 4)
         for server, index in product(both, both)
         # A condition has at most two names, so three answers at once say nothing new.
-        if sum((cloud, heavy, server, index, tracks, s3_by_key)) not in (3, 4)
+        if sum((cloud, heavy, server, index, tracks, keys)) not in (3, 4)
     ]
 
 
 def answer(name: str) -> str:
     """Return the placeholder of an answer, or of an expression."""
     return f"‹{name}›"
+
+
+def each_of(name: str) -> str:
+    """Return the placeholder of each name in a list that is an answer."""
+    return answer(f"each of {name}")
 
 
 def image(host: str) -> str:
@@ -194,6 +202,9 @@ def _jinja(line: str) -> str:
         # The plus keeps the line break after a tag at the end of a line.
         return f"{{% raw %}}{found[0]}{{% endraw {'+' if found.end() == len(line) else ''}%}}"
 
+    if found := EACH.search(line):
+        inside = HOST_EXPRESSION.sub(lambda each: f'{{{{ "{EACH.sub(SAID, each[0])}" }}}}', line)
+        return f"{{% for name in {found[1]} %}}\n{EACH.sub('{{ name }}', inside)}\n{{% endfor %}}"
     return ANSWER.sub(lambda found: f"{{{{ {found[1]} }}}}", HOST_EXPRESSION.sub(keep, line))
 
 

@@ -292,7 +292,7 @@ def answered_tracking_uri() -> str:
 
 def _tracking_uri_of_this_machine() -> str:
     """Return MLFLOW_TRACKING_URI; MLflow reads its user and password from variables, so that no address has them."""
-    for name in registry("trackers")["https"]["secrets"]:
+    for name in {name for each in registry("trackers").values() for name in each["secrets"]}:
         # Without such a secret, GitHub sets an empty text, and Azure DevOps the text in parentheses.
         if os.environ.get(name) in ("", f"$({name})"):
             del os.environ[name]
@@ -314,7 +314,17 @@ def load_settings(environment: str | None = None) -> Settings:
         os.environ.setdefault("OPERATION_BIND", old)
     settings = Settings.read(folder / "settings.yaml", environment=folder.name.removeprefix(PREFIX))
     uri = _tracking_uri_of_this_machine() or settings.tracking_uri or answered_tracking_uri()
-    return settings.model_copy(update={"tracking_uri": absolute(uri)})
+    return settings.model_copy(update={"tracking_uri": absolute(uri), "experiment": _at(uri, settings.experiment)})
+
+
+def tracker(uri: str) -> dict[str, Any]:
+    """Return what the registry says about the kind of tracking server at an address; nothing if it is unknown."""
+    return dict(registry("trackers").get(uri.partition(":")[0], {}))
+
+
+def _at(uri: str, experiment: str) -> str:
+    """Return the name of an experiment as its server takes it: Databricks knows only paths."""
+    return experiment if experiment.startswith("/") else tracker(uri).get("experiments", "") + experiment
 
 
 def sqlite_file(uri: str) -> Path | None:

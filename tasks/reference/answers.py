@@ -14,9 +14,10 @@ INTRODUCTION = """\
 by `--data NAME=VALUE`, and you change it later by `copier update --data NAME=VALUE`. Read first what
 [else moves](../how-to/interview.md). Copier refuses a bad answer with a sentence that says what is allowed."""
 # When a question is asked, by its condition in copier.yml.
+ENDPOINTS = [f"{name}://" for name, each in registry("remotes").items() if "endpoint" in each]
 ASKED = {
     None: "always",
-    "{{ data_remote.startswith('s3://') }}": "if `data_remote` begins with `s3://`",
+    questions()["data_endpoint"]["when"]: f"if `data_remote` begins with {either(ENDPOINTS)}",
     "{{ reached >= 2 }}": "from level 2 on",
     "{{ reached >= 2 and 'online' in serving }}": "from level 2 on, if `serving` has `online`",
     "{{ reached >= 3 }}": "from level 3 on",
@@ -58,7 +59,11 @@ NOTES = {
         "s3://bucket/path",
         f"{{}}; {URL}",
     ),
-    "data_endpoint": Note("`.dvc/config`", "https://storage.example.org:9000", f"empty, or the URL of a server; {URL}"),
+    "data_endpoint": Note(
+        "`.dvc/config`",
+        "https://storage.example.org:9000",
+        f"empty, or the URL of a server, for Azure with the name of your account; {URL}",
+    ),
     "maturity_level": Note("which files, tasks and flows you have: see [levels](levels.md)", 3),
     "tracking_uri": Note(
         "the tracking server of each environment whose `settings.yaml` has no line `tracking_uri`",

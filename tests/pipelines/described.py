@@ -13,9 +13,17 @@ LOCKED = {"UV_LOCKED": "1"}
 
 @functools.cache
 def described(
-    level: int, cloud: str = "none", heavy_runner: str = "", server: str = "", tracker: str = "", keys: bool = False
+    level: int,
+    cloud: str = "none",
+    heavy_runner: str = "",
+    server: str = "",
+    tracker: tuple[str, ...] = (),
+    keys: tuple[str, ...] = (),
 ) -> dict[str, Flow]:
-    """The flows that a project of this level has, whatever its host; `server` has its template."""
+    """The flows that a project of this level has, whatever its host; `server` has its template.
+
+    `tracker` and `keys` are the secrets that open the tracking server and the data remote.
+    """
     files = [name for each in registry("levels")[: level + 1] for name in each["flows"]]
     flows = {name: flow for file in files for name, flow in registry(f"flows/{file}").items()}
     missing = {"cloud"} if cloud == "none" else set()
@@ -31,7 +39,7 @@ def choices(described: list[str] | str) -> list[str]:
 
 
 def described_flow(
-    name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str, tracker: str, keys: bool
+    name: str, flow: dict, level: int, missing: set[str], heavy_runner: str, server: str, tracker: tuple, keys: tuple
 ) -> Flow:
     when = flow["when"]
     inputs = {name: each | {"choices": choices(each["choices"])} for name, each in when.get("manual", {}).items()}
@@ -82,9 +90,9 @@ def changed(stage: str, inputs: dict[str, dict]) -> str:
     return f"input {', '.join(inputs)}" if stage == "input" else stage
 
 
-def described_step(step: dict, server: str, tracker: str, keys: bool) -> Step:
-    reads, tracks = bool(server) and step.get("template", False), bool(tracker) and step.get("tracks", False)
-    data = keys and step.get("data", False)
+def described_step(step: dict, server: str, tracker: tuple, keys: tuple) -> Step:
+    reads, tracks = bool(server) and step.get("template", False), tracker if step.get("tracks") else ()
+    data = keys if step.get("data") else ()
     return Step(f"uv run poe {step['run']}", step["name"], step.get("token", False), reads, tracks, data)
 
 
@@ -125,7 +133,7 @@ def with_own_environment(job: Job) -> str:
 
 
 def tokenless(job: Job) -> list[Step]:
-    return [replace(step, token=False, template=False, tracks=False, data=False) for step in job.steps]
+    return [replace(step, token=False, template=False, tracks=(), data=()) for step in job.steps]
 
 
 def is_of_environment(lock: str) -> bool:

@@ -14,16 +14,16 @@ class Step:
     token: bool = False
     template: bool = False
     """Whether it gets TEMPLATE_TOKEN, which reads a private template."""
-    tracks: bool = False
-    """Whether it gets the login to the tracking server."""
-    data: bool = False
-    """Whether it gets the keys of the data remote."""
+    tracks: tuple[str, ...] = ()
+    """The variables of the login to the tracking server that it gets."""
+    data: tuple[str, ...] = ()
+    """The variables of the keys of the data remote that it gets."""
 
     def __str__(self) -> str:
         name = f" ({self.name})" if self.name else ""
         token = " with its token" if self.token else ""
-        tracks = " with the login of the tracker" if self.tracks else ""
-        data = " with the keys of the data" if self.data else ""
+        tracks = f" with the login of the tracker, {', '.join(self.tracks)}" if self.tracks else ""
+        data = f" with the keys of the data, {', '.join(self.data)}" if self.data else ""
         return f"`{self.run}`{name}{token}{tracks}{data}{' with the token of the template' if self.template else ''}"
 
 

@@ -9,8 +9,10 @@ import yaml
 from tests.pipelines.described import DIFFERENCES, described
 from tests.pipelines.hosts import READERS, faults
 from tests.project import TEMPLATE, files, matches, registry
+from tests.render.answers import AZURE_ML
 
 HOSTS = registry("hosts")
+LOGINS = {name: tuple(each["secrets"]) for name, each in registry("trackers").items()}
 FOR_PEOPLE = re.compile("(issue|pull_request|merge_request)_template|CODEOWNERS", re.IGNORECASE)
 
 
@@ -27,27 +29,52 @@ def test_what_is_read_is_what_is_described(render, host, level, cloud):
 
 
 @pytest.mark.parametrize("host", READERS)
-def test_the_login_to_a_tracking_server_reaches_the_steps_that_use_it(render, host):
-    uri = "https://mlflow.example.org"
-    project = render(git_host=host, maturity_level=4, cloud="aws", tracking_uri=uri)
-    assert faults(host, project, 4, "aws", tracker=uri) == []
-    assert bool(faults(host, project, 4, "aws")) == (host in ("github", "azure_devops"))
+@pytest.mark.parametrize(
+    ("uri", "cloud", "secrets"),
+    [
+        ("https://mlflow.example.org", "aws", LOGINS["https"]),
+        ("databricks", "none", ("DATABRICKS_HOST", "DATABRICKS_TOKEN")),
+        (AZURE_ML, "aws", ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")),
+        (AZURE_ML, "azure", ()),
+    ],
+)
+def test_the_login_to_a_tracking_server_reaches_the_steps_that_use_it(render, host, uri, cloud, secrets):
+    project = render(git_host=host, maturity_level=4, cloud=cloud, tracking_uri=uri)
+    assert faults(host, project, 4, cloud, tracker=secrets) == []
+    others = () if secrets else LOGINS["https"]
+    assert bool(faults(host, project, 4, cloud, tracker=others)) == (host in ("github", "azure_devops"))
+
+
+AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+STRING = ("AZURE_STORAGE_CONNECTION_STRING",)
+ACCOUNT, MINIO = "https://account.blob.core.windows.net", "https://minio.example.org"
 
 
 @pytest.mark.parametrize("host", READERS)
 @pytest.mark.parametrize(
-    ("answers", "keys"),
+    ("remote", "cloud", "endpoint", "keys"),
     [
-        ({"cloud": "none"}, True),
-        ({"cloud": "azure"}, True),
-        ({"cloud": "aws"}, False),
-        ({"cloud": "aws", "data_endpoint": "https://minio.example.org"}, True),
+        ("s3://bucket/path", "none", "", AWS),
+        ("s3://bucket/path", "azure", "", AWS),
+        ("s3://bucket/path", "aws", "", ()),
+        ("s3://bucket/path", "aws", MINIO, AWS),
+        ("azure://container/path", "none", ACCOUNT, STRING),
+        ("azure://container/path", "azure", "", STRING),
+        ("azure://container/path", "azure", ACCOUNT, ()),
+        ("gs://bucket/path", "none", "", ("DATA_REMOTE_KEY",)),
+        ("gs://bucket/path", "gcp", "", ()),
+        ("ssh://host/path", "aws", "", ("DATA_REMOTE_USER", "DATA_REMOTE_KEY")),
+        ("webdavs://host/path", "none", "", ("DATA_REMOTE_USER", "DATA_REMOTE_PASSWORD")),
     ],
 )
-def test_the_keys_of_an_s3_remote_reach_the_steps_that_use_it_if_no_login_opens_it(render, host, answers, keys):
-    project = render(git_host=host, maturity_level=3, data_remote="s3://bucket/path", **answers)
-    assert faults(host, project, 3, answers["cloud"], keys=keys) == []
-    assert bool(faults(host, project, 3, answers["cloud"], keys=not keys)) == (host in ("github", "azure_devops"))
+def test_the_keys_of_a_remote_reach_the_steps_that_use_it_if_no_login_opens_it(
+    render, host, remote, cloud, endpoint, keys
+):
+    answers = {"data_remote": remote, "cloud": cloud} | ({"data_endpoint": endpoint} if endpoint else {})
+    project = render(git_host=host, maturity_level=3, **answers)
+    assert faults(host, project, 3, cloud, keys=keys) == []
+    others = () if keys else AWS
+    assert bool(faults(host, project, 3, cloud, keys=others)) == (host in ("github", "azure_devops"))
 
 
 @pytest.mark.parametrize("host", READERS)

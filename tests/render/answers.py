@@ -6,6 +6,10 @@ from copier_mlops.registry import questions
 
 QUESTIONS = questions()
 ODD = 'Größe "L" & Söhne\'s C:\\credit: 100 % #1 🚀'
+AZURE_ML = (
+    "azureml://westeurope.api.azureml.ms/mlflow/v1.0/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/"
+    "risk-team/providers/Microsoft.MachineLearningServices/workspaces/credit"
+)
 
 # Values of the questions that have no choices; the first is the default.
 TEXTS = {
@@ -14,10 +18,25 @@ TEXTS = {
     "description": ["Decides which credits to grant, and says how sure it is.", ODD],
     "author_name": ["", ODD],
     "author_email": ["", "team@example.org"],
-    "data_remote": ["../german-credit-data", "/srv/data", "s3://bucket/some/path"],
-    "data_endpoint": ["", "https://storage.example.org:9000"],
+    "data_remote": [
+        "../german-credit-data",
+        "/srv/data",
+        "s3://bucket/some/path",
+        "azure://container/some/path",
+        "gs://bucket/some/path",
+        "ssh://storage.example.org:2222/srv/some/path",
+        "webdavs://storage.example.org/some/path",
+    ],
+    # A form that every remote takes that has an endpoint; Azure takes no other.
+    "data_endpoint": ["", "https://account.blob.core.windows.net"],
     "heavy_runner": ["", "gpu-large_1.x"],
-    "tracking_uri": ["sqlite:///mlflow.db", "http://localhost:5000", f"https://mlflow.example.org{'/team' * 20}"],
+    "tracking_uri": [
+        "sqlite:///mlflow.db",
+        "http://localhost:5000",
+        f"https://mlflow.example.org{'/team' * 20}",
+        "databricks",
+        AZURE_ML,
+    ],
 }
 
 

@@ -45,11 +45,12 @@ CONDITION = """runs_on_somewhere:
 runs_on_slurm:"""
 REMOTE = """
 
-gs:
-  dvc: dvc[gs]
-  example: gs://bucket/path
-  endpoint: false
-  credentials: set GOOGLE_APPLICATION_CREDENTIALS
+oss:
+  dvc: dvc[oss]
+  example: oss://bucket/path
+  endpoint: {option: oss_endpoint}
+  secrets: {OSS_ACCESS_KEY_ID: "", OSS_ACCESS_KEY_SECRET: ""}
+  credentials: set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET
 """
 ENVIRONMENT = """
 
@@ -184,10 +185,14 @@ def test_a_git_host(checkout, touched, tmp_path):
 def test_a_data_remote(checkout, touched, tmp_path):
     add(checkout / "extensions" / "remotes.yml", REMOTE)
     assert touched() == {"extensions/remotes.yml"}
-    project = copy_project(checkout, tmp_path / "project", data_remote="gs://bucket/path")
-    assert "url = gs://bucket/path" in (project / ".dvc" / "config").read_text(encoding="utf-8")
-    assert '"dvc[gs]>=' in (project / "pyproject.toml").read_text(encoding="utf-8")
-    assert "gs://bucket/path" in (project / "data" / "README.md").read_text(encoding="utf-8")
+    answers = {"data_remote": "oss://bucket/path", "data_endpoint": "https://oss.example.org", "maturity_level": 3}
+    project = copy_project(checkout, tmp_path / "project", **answers)
+    config = (project / ".dvc" / "config").read_text(encoding="utf-8")
+    assert "url = oss://bucket/path\n    oss_endpoint = https://oss.example.org\n" in config
+    assert '"dvc[oss]>=' in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert "oss://bucket/path" in (project / "data" / "README.md").read_text(encoding="utf-8")
+    flow = (project / ".github" / "workflows" / "cd.yml").read_text(encoding="utf-8")
+    assert "OSS_ACCESS_KEY_SECRET: ${{ secrets.OSS_ACCESS_KEY_SECRET }}" in flow
 
 
 def test_an_environment(checkout, touched, tmp_path):

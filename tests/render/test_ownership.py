@@ -26,7 +26,8 @@ def test_what_is_the_teams_says_nothing_that_moves(render):
     """An update never rewrites it: a host, a data remote or a tracking server that it named would be the old one."""
     answers = {"maturity_level": 4, "cloud": "gcp"}
     moves = [{"git_host": host} for host in registry("hosts")]
-    moves += [{"data_remote": "s3://bucket/path"}, {"tracking_uri": "https://mlflow.example.org"}]
+    moves += [{"data_remote": each["example"]} for each in registry("remotes").values()]
+    moves += [{"tracking_uri": each["example"]} for each in registry("trackers").values()]
     first = files(render(**answers))
     for move in moves:
         contents = files(render(**answers, **move))

@@ -8,8 +8,10 @@ from tests.render.answers import QUESTIONS
 PACKAGE = "A package name has letters a to z, digits and inner underscores: credit_risk."
 NO_LETTERS = "The name has no letters a to z: give package_name, for example credit_risk."
 INSIDE = "The data remote may not be inside the project"
-REMOTES = "A data remote has a form such as ../project-data, s3://bucket/path."
-TRACKERS = "A tracking URI begins with sqlite://, http://, https://."
+REMOTES = "A data remote is a folder, or a URL of s3, azure, gs, ssh, webdavs, webdav."
+TRACKERS = "A tracking URI begins with sqlite, http, https, databricks, azureml."
+PROFILE = "Name databricks, or databricks://PROFILE of your file ~/.databrickscfg."
+WORKSPACE = "Copy the MLflow tracking URI of your workspace: azureml://…/workspaces/NAME."
 CREDENTIALS = "may not have a user or a password: give only the address."
 QUERY = "may not have a query (? & ;): give only the address."
 LINE = "must be one line, without tabs or other control characters."
@@ -69,6 +71,10 @@ REFUSED = [
     ("data_remote", "ftp://host/path", REMOTES),
     ("data_remote", "s4://bucket", REMOTES),
     ("data_remote", "s3://", 'The data remote has no path after "s3://", for example s3://bucket/path.'),
+    ("data_remote", "ssh://ada@host/path", f"The data remote {CREDENTIALS}"),
+    ("data_remote", "ssh://host:0/path", "The data remote names the port 0: a port is a number from 1 to 65535."),
+    ("data_remote", "webdavs://ho st/path", "The data remote may not have spaces, quotes, backslashes"),
+    ("data_remote", "webdavs://[x/path", 'The data remote names "[x", not a host such as example.org:5000.'),
     ("data_remote", "s3://key:secret@bucket/path", f"The data remote {CREDENTIALS}"),
     ("data_remote", "s3://key@bucket/path", f"The data remote {CREDENTIALS}"),
     ("data_remote", "s3://bucket/path?secret=1", f"The data remote {QUERY}"),
@@ -86,6 +92,11 @@ REFUSED = [
     ),
     ("tracking_uri", "", TRACKERS),
     ("tracking_uri", "mlflow.db", TRACKERS),
+    ("tracking_uri", "https", TRACKERS),
+    ("tracking_uri", "databricks://", PROFILE),
+    ("tracking_uri", "databricks://a/b", PROFILE),
+    ("tracking_uri", "azureml", WORKSPACE),
+    ("tracking_uri", "azureml://westeurope.api.azureml.ms", WORKSPACE),
     ("tracking_uri", "ftp://mlflow.example.org", TRACKERS),
     ("tracking_uri", "https:mlflow.example.org", TRACKERS),
     ("tracking_uri", "https://user:secret@mlflow.example.org", f"The tracking URI {CREDENTIALS}"),

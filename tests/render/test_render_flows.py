@@ -1,6 +1,7 @@
 """The files of template/ that renderers write are up to date, and say for all answers what their renderer says."""
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,11 +69,29 @@ def test_a_template_says_for_all_answers_what_its_renderer_says(host):
     for answers in variants.all_answers():
         names = {name: holds(answers) for name, holds in variants.CONDITIONS.items()}
         names |= {name: word for name, word in WORDS.items() if names.get(name, True)}
+        names |= {name: ["ONE", "TWO"] if names[name] else [] for name in ("data_secrets", "tracking_secrets")}
         for path, text in importlib.import_module(f"extensions.hosts.{host}").files(answers).items():
             template = templates[path]
             rendered = template if isinstance(template, str) else template.render(names)
-            expected = variants.ANSWER.sub(lambda found, names=names: str(names[found[1]]), text)
+            expected = variants.ANSWER.sub(lambda found, names=names: str(names[found[1]]), repeated(text, names))
             assert rendered == expected, (path, answers)
+
+
+def repeated(text: str, names: dict[str, list[str]]) -> str:
+    """A text with each line about a list for each of its names."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        found = re.search("‹each of ([a-z_]+)›", line)
+        lines += [line.replace(found[0], name) for name in names[found[1]]] if found else [line]
+    return "".join(lines)
+
+
+def test_a_line_about_a_list_is_repeated_for_each_of_its_names():
+    line = "  ‹each of data_secrets›: ${{ secrets.‹each of data_secrets› }}\n"
+    written = variants.template({Answers(3): "env:\n" + line})
+    assert written == (
+        'env:\n{% for name in data_secrets %}\n  {{ name }}: {{ "${{ secrets." ~ name ~ " }}" }}\n{% endfor %}\n'
+    )
 
 
 def test_a_condition_stands_around_what_only_some_answers_have():

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pytest_copier.plugin import CopierFixture, CopierProject
@@ -71,7 +73,7 @@ class Project(CopierProject):
 
     @contextmanager
     def serve(self, command: str, url: str, **variables: str) -> Iterator[None]:
-        """Run a server until the block ends; the block starts when `url` answers."""
+        """Run a server until the block ends; the block starts when `url` answers, or its port if it is `tcp://…`."""
         log = self.path.parent / "server.log"
         with log.open("w") as output:
             server = subprocess.Popen(
@@ -107,7 +109,11 @@ def wait_for(url: str, server: subprocess.Popen, log: Path, seconds: int = 90) -
     for _ in range(seconds * 5):
         assert server.poll() is None, log.read_text("utf-8")
         try:
-            urllib.request.urlopen(url, timeout=5).close()
+            parts = urlsplit(url)
+            if parts.scheme == "tcp":
+                socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+            else:
+                urllib.request.urlopen(url, timeout=5).close()
             return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.2)

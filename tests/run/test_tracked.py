@@ -169,6 +169,11 @@ def test_a_server_over_http_does_what_the_file_does(project, tmp_path, port):
         assert "version 1" in run("models")
         run("report")
         assert "has no version at alias candidate" in run("rollback", fails=True)
+        # The same interface as that of Databricks, but for its registry and its artifacts.
+        there = {"MLFLOW_TRACKING_URI": "databricks", "DATABRICKS_HOST": uri, "DATABRICKS_TOKEN": SECRET}
+        printed.append(project.run("uv run poe setup", **there))
+        assert "ok tracking server: databricks answers" in printed[-1]
+        assert "done experiment: /Shared/german-credit, number " in printed[-1]
     assert not holds_secret("".join(printed).encode())
     files = [*tmp_path.rglob("*"), *(project.path / "build").rglob("*")]
     assert [file for file in files if file.is_file() and holds_secret(file.read_bytes())] == []

@@ -35,6 +35,9 @@ ELSEWHERE = {
     f"how-to/hosts/{name}.md": "tests/package/hosts/test_host_pages.py"
     for name in ("azure_devops", "bitbucket", "github", "gitlab")
 }
+ELSEWHERE |= {
+    f"how-to/remotes/{name}.md": "tests/run/test_remote.py" for name in ("azure", "gs", "s3", "ssh", "webdav")
+}
 HERE = {
     f"how-to/{name}.md"
     for name in ("coding_agents", "hosts/forgejo", "images", "own_data", "requests", "review", "setup", "updates")

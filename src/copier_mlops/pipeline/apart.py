@@ -20,7 +20,7 @@ from dvc.repo.reproduce import get_active_graph  # type: ignore[import-untyped]
 from dvc.stage.serialize import to_single_stage_lockfile  # type: ignore[import-untyped]
 
 from copier_mlops.address import redacted
-from copier_mlops.pipeline import PipelineError, dag, lock_file, record
+from copier_mlops.pipeline import PipelineError, dag, lock_file, record, remote_login
 from copier_mlops.pipeline.fragments import Fragment, Store, take_over
 from copier_mlops.pipeline.record import StageRecord
 
@@ -63,13 +63,15 @@ def run_stage(root: Path, name: str, run: str) -> bool:
     with opened(root) as repo:
         stage, ran = _stage(repo, node.name), None
         if outdated(repo, [stage]):
-            _pull_inputs(repo, stage)
+            with _transfer("give the inputs"):
+                _pull_inputs(repo, stage)
             began = time.monotonic()
             repo.reproduce(node.name, single_item=True)
             ran = StageRecord.now(time.monotonic() - began)
             stage = _stage(repo, node.name)
         if any(out.use_cache and out.exists for out in stage.outs):
-            repo.push([node.name])
+            with _transfer("take the outputs"):
+                repo.push([node.name])
         store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root), ran))
     return ran is not None
 
@@ -116,7 +118,8 @@ def push_sources(root: Path) -> None:
     with opened(root) as repo:
         sources = [stage for stage in repo.index.stages if stage.outs and (not stage.cmd or stage.frozen)]
         if targets := [stage.addressing for stage in sources if any(out.use_cache for out in stage.outs)]:
-            repo.push(targets)
+            with _transfer("take the data"):
+                repo.push(targets)
 
 
 def pull_results(root: Path, names: Iterable[str], also: Iterable[str] = ()) -> None:
@@ -132,7 +135,8 @@ def pull_results(root: Path, names: Iterable[str], also: Iterable[str] = ()) -> 
         wanted = {str(root / path) for path in also}
         outs = [out for stage in stages for out in stage.outs if out.use_cache]
         if paths := [out.fs_path for out in outs if out.fs_path not in read or out.fs_path in wanted]:
-            repo.pull(paths)
+            with _transfer("give the results"):
+                repo.pull(paths)
 
 
 @contextmanager
@@ -145,6 +149,7 @@ def opened(root: Path) -> Iterator[Any]:
     has_git = any((folder / ".git").exists() for folder in (root, *root.parents))
     repo = None
     with chdir(root), _code_of(root):  # DVC names stages from where it is
+        remote_login.provide()
         try:
             repo = Repo(config=None if has_git else {"core": {"no_scm": True}})
             repo.scm_context.quiet = True  # nobody adds files to git in a copy
@@ -155,6 +160,22 @@ def opened(root: Path) -> Iterator[Any]:
         finally:
             if repo is not None:
                 repo.close()
+
+
+@contextmanager
+def _transfer(what: str) -> Iterator[None]:
+    """Turn an error of a remote's library, which may be of any class, into a sentence; `opened` handles those of DVC.
+
+    Raises:
+        ApartError: The remote failed.
+    """
+    try:
+        yield
+    except DvcException:
+        raise
+    except Exception as error:
+        reason = " ".join(redacted(f"{type(error).__name__}: {error}").split())[:300]
+        raise ApartError(f"the data remote failed to {what}: {reason}\n  fix: uv run poe doctor") from None
 
 
 @contextmanager

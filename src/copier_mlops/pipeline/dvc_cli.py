@@ -8,6 +8,7 @@ import argparse
 import sys
 
 from copier_mlops.address import redact_logs
+from copier_mlops.pipeline import remote_login
 from copier_mlops.pipeline.times import StageTimes, hear
 
 SIDE_BY_SIDE = "--side-by-side"
@@ -26,6 +27,7 @@ def main(arguments: list[str], jobs: int = 1) -> int:
             raise
         raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
     redact_logs()
+    remote_login.provide()
     times = hear(arguments)
     if jobs > 1:
         _run_side_by_side(jobs, times)

@@ -117,10 +117,11 @@ class Store:
         """
         path = self.fs.join(self.folder, f"{slug}.tar.gz")
         try:
-            if not self.fs.exists(path):
-                return None
+            # Not `exists`: to the library of WebDAV, nothing exists on a server that is away or refuses the login.
             with self.fs.open(path, "rb") as file:
                 content = file.read(MOST_BYTES + 1)
+        except FileNotFoundError:
+            return None
         except Exception as error:  # each kind of remote has errors of its own
             raise self._failed("read", path, error) from None
         try:

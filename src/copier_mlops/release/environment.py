@@ -14,7 +14,7 @@ from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval, context, runner
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import target
-from copier_mlops.setup import checks
+from copier_mlops.setup import data
 from copier_mlops.tracking import models, server
 
 
@@ -50,7 +50,7 @@ def resources(settings: Settings) -> list[Resource]:
             )
         ]
     return [
-        Resource("data remote", lambda: checks.look_remote().ok, make=checks.fix_remote),
+        Resource("data remote", lambda: data.look_remote().ok, make=data.fix_remote),
         Resource(
             f"experiment {settings.experiment}",
             lambda: client.get_experiment_by_name(settings.experiment) is not None,

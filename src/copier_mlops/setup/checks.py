@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from copier_mlops.address import redacted
 from copier_mlops.command import CommandError, run
@@ -226,96 +226,8 @@ def look_hooks() -> Finding:
     return Finding(True, "pre-commit checks each commit" if wanted else f"no {config.name}")
 
 
-def look_remote() -> Finding:
-    """Check that the data remote of .dvc/config can be reached and, if it is a folder, written."""
-    from dvc.repo import Repo  # type: ignore[import-untyped]  # takes a moment, and only DVC's checks need it
-
-    try:
-        with Repo(str(root())) as repo:
-            storage = repo.cloud.get_remote_odb()
-            if storage.fs.protocol == "local":
-                return _look_folder(_folder(storage))
-            place = storage.fs.unstrip_protocol(storage.path).removesuffix("/files/md5")
-            try:
-                storage.fs.ls(storage.path.split("/")[0])
-            except NotImplementedError:  # such as HTTP, which has no lists of files
-                return Finding(True, f"{place} is not asked: its protocol lists no files; `dvc pull` may still read it")
-    except Exception as error:  # every storage has its own errors
-        name = type(error).__name__
-        return Finding(False, f"the data remote does not answer: {name}: {error}", CREDENTIALS)
-    return Finding(True, f"{place} answers")
-
-
-CREDENTIALS = "see data/README.md: credentials go to .dvc/config.local or the environment, never into git"
-
-
-def _folder(storage: Any) -> Path:
-    # DVC keeps files in files/md5 of the configured folder.
-    return Path(storage.path).parents[1]
-
-
-def _look_folder(folder: Path) -> Finding:
-    if not folder.is_dir():
-        return Finding(False, f"the folder {folder} is not there", f"make it, or name another: {REMOTE}")
-    if not os.access(folder, os.W_OK):
-        return Finding(False, f"the folder {folder} cannot be written", f"get access, or name another: {REMOTE}")
-    return Finding(True, f"{folder} can be written")
-
-
-REMOTE = "uvx copier update --data data_remote=FOLDER"
-
-
-def fix_remote() -> None:
-    """Create the folder of a data remote on this machine."""
-    from dvc.repo import Repo
-
-    with Repo(str(root())) as repo:
-        storage = repo.cloud.get_remote_odb()
-        if storage.fs.protocol == "local":
-            _folder(storage).mkdir(parents=True, exist_ok=True)
-
-
-def look_data() -> Finding:
-    """Check that every file of a `*.dvc` file is here and in DVC's cache."""
-    from dvc.repo import Repo
-
-    try:
-        with Repo(str(root())) as repo:
-            status = repo.data_status()
-    except Exception as error:
-        return Finding(False, f"DVC cannot read the data: {error}", "uv run dvc doctor")
-    changed = status.get("uncommitted", {})
-    if deleted := changed.get("deleted", []):
-        return Finding(False, f"not here: {', '.join(deleted)}", "uv run dvc pull")
-    if modified := changed.get("modified", []):
-        advice = f"keep the change: uv run dvc commit; undo it: uv run dvc checkout --force {modified[0]}"
-        return Finding(False, f"changed since the last commit: {', '.join(modified)}", advice)
-    if loose := status.get("not_in_cache", []):
-        return Finding(False, f"not in DVC's cache: {', '.join(loose)}", "uv run dvc pull, or uv run dvc commit")
-    return Finding(True, "every tracked file is here")
-
-
-def fix_data() -> None:
-    """Add the template's files to DVC's cache, and fetch missing ones; changed files stay as they are."""
-    from dvc.repo import Repo
-
-    with Repo(str(root())) as repo:
-        status = repo.data_status()
-        changed = status.get("uncommitted", {})
-        absent = changed.get("deleted", [])
-        for path in set(status.get("not_in_cache", [])) - set(absent) - set(changed.get("modified", [])):
-            if (root() / f"{path}.dvc").is_file():
-                repo.commit(f"{path}.dvc", force=True)
-            else:
-                absent.append(path)
-        if absent:
-            repo.pull(targets=absent)
-
-
 CHECKS = [
     Check("environment", look_virtual_environment, sync_virtual_environment, "environment"),
     Check("git", look_git, fix_git, "git"),
     Check("hooks", look_hooks, lambda: run(sys.executable, "-m", "pre_commit", "install"), "git"),
-    Check("data remote", look_remote, fix_remote, "data"),
-    Check("data", look_data, fix_data, "data"),
 ]

@@ -17,7 +17,7 @@ from copier_mlops.lint.config import read_config, table_of
 from copier_mlops.lint.finding import Finding as LintFinding
 from copier_mlops.lint.project import Project
 from copier_mlops.project import answer, level, root
-from copier_mlops.setup import checks, package, tracking
+from copier_mlops.setup import checks, data, package, tracking
 from copier_mlops.setup.checks import Check, Finding
 
 # From this level on, a project has a pipeline.
@@ -77,7 +77,7 @@ def all_checks() -> list[Check]:
     """Return the checks of a project of this level, in the order of the output."""
     found = [Check("update", look_update, lambda: None, "files"), Check("tasks", look_tasks, lambda: None, "files")]
     behind = {"environment": [package.CHECK], "git": [Check("CI", look_ci, lambda: None, "git")] if level() else []}
-    for check in checks.CHECKS:
+    for check in [*checks.CHECKS, *data.CHECKS]:
         found += [check, *behind.get(check.name, [])]
     return found + (tracking.CHECKS if level() >= PIPELINE else [])
 

@@ -34,7 +34,8 @@ def _ask(settings: Settings) -> "tuple[MlflowClient | None, Finding]":
     try:
         client = server.connect(settings)
     except server.TrackingError as error:
-        return None, Finding(False, str(error).splitlines()[0].removeprefix("tracking: "), server.FIX)
+        said, fix, *_ = str(error).splitlines()
+        return None, Finding(False, said.removeprefix("tracking: "), fix.removeprefix("  fix: "))
     return client, Finding(True, f"{settings.tracking_uri} answers")
 
 

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops.address import redacted
-from copier_mlops.project import Settings, load_settings, root, sqlite_file
+from copier_mlops.project import Settings, load_settings, root, sqlite_file, tracker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment, Run
 
 FIX = "start it, or name another one: MLFLOW_TRACKING_URI, the answer tracking_uri, or an environment's settings.yaml"
-LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 # With these, a server that is down is reported within seconds. You can set other values for a slow server.
 RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 # `track` prints where it logs to; MLflow would print the address with all that is in it.
@@ -77,10 +76,18 @@ def connect(settings: Settings) -> MlflowClient:
         raise TrackingError(
             f"tracking: {redacted(settings.tracking_uri)} {'refuses the login' if refused else 'does not answer'}: "
             f"{_reason(error)}\n"
-            f"  fix: {LOGIN if refused else FIX}\n"
+            f"  fix: {fix(settings.tracking_uri, bool(refused))}\n"
             "  nothing is lost: results are in build/ and dvc.lock; continue with `uv run poe track`"
         ) from None
     return client
+
+
+def fix(uri: str, refused: bool) -> str:
+    """Return what to do about a server that does not answer, or that refused the login."""
+    entry = tracker(uri)
+    # A service without an address of its own, such as Databricks, always runs; so the login is what lacks.
+    needs_login = entry.get("pattern") and entry.get("credentials")
+    return str(entry["credentials"]) if needs_login or (refused and entry.get("credentials")) else FIX
 
 
 def _make_database(file: Path) -> None:

@@ -25,6 +25,7 @@ def test_a_fresh_project_is_clean(fresh, level, host):
         {"serving": ["batch"]},
         {"license": "none", "python_version": "3.13"},
         {"data_remote": "s3://bucket/path", "data_endpoint": "https://storage.example.org:9000"},
+        {"data_remote": "ssh://storage.example.org/srv/data", "tracking_uri": "databricks", "maturity_level": 3},
         {"data_remote": "/srv/data", "tracking_uri": "https://mlflow.example.org", "package_name": "score"},
         {"cloud": "azure", "maturity_level": 4, "heavy_runner": "gpu"},
     ],

@@ -172,3 +172,16 @@ def test_the_tasks_say_what_they_did(two, tmp_path, monkeypatch, capfd, caplog):
         SystemExit, match=r"stage: dvc.yaml has no stage 'x'\n  fix: name one of its stages: first, second"
     ):
         main(["stage", "x", "--run", "one"])
+
+
+def test_a_remote_whose_library_fails_in_mid_push_is_a_sentence_and_the_stage_runs_again(two):
+    def fail(*_: object) -> None:
+        raise ConnectionError("https://ada:hunter2@host/path is away\nwith details")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Repo, "push", fail)
+        said = refusal(run_stage, two.path, "first", "one")
+    reason = "the data remote failed to take the outputs: ConnectionError: https://host/path is away with details"
+    assert said == f"{reason}\n  fix: uv run poe doctor"
+    assert run_stage(two.path, "first", "one") is False  # its outputs are here; only the push was missing
+    assert run_stage(two.path, "second", "one")

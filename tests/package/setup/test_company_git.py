@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from copier_mlops.setup import checks, prepare
+from copier_mlops.setup import checks, data, prepare
 from tests.project import commit, run
 
 
@@ -18,7 +18,8 @@ def moved(team_project, tmp_path, monkeypatch):
         shutil.copytree(team_project, folder, ignore=shutil.ignore_patterns(".git", "build"))
         commit(tmp_path / "repository")
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(checks, "root", lambda: folder)
+        for module in (checks, data):
+            monkeypatch.setattr(module, "root", lambda: folder)
         monkeypatch.setattr("copier_mlops.project.root", lambda: folder)
         monkeypatch.setattr(prepare, "root", lambda: folder)
         return folder
@@ -63,18 +64,18 @@ def test_the_hooks_of_the_project_are_installed(moved):
 
 def test_a_change_of_the_data_is_not_taken_into_the_cache(moved):
     folder = moved()
-    data, pointer = folder / "data/raw/german_credit.csv", folder / "data/raw/german_credit.csv.dvc"
+    raw, pointer = folder / "data/raw/german_credit.csv", folder / "data/raw/german_credit.csv.dvc"
     before = pointer.read_bytes()
-    data.write_bytes(data.read_bytes() + b"1\n")
-    checks.fix_data()
+    raw.write_bytes(raw.read_bytes() + b"1\n")
+    data.fix_data()
     assert pointer.read_bytes() == before
-    assert checks.look_data().text == "changed since the last commit: data/raw/german_credit.csv"
+    assert data.look_data().text == "changed since the last commit: data/raw/german_credit.csv"
 
 
 def test_a_remote_that_lists_no_files_is_not_an_error(moved):
     folder = moved()
     run(folder, "dvc", "remote", "modify", "--local", "storage", "url", "http://127.0.0.1:9/data")
-    found = checks.look_remote()
+    found = data.look_remote()
     assert (found.ok, "its protocol lists no files" in found.text) == (True, True)
 
 

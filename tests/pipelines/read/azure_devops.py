@@ -248,8 +248,8 @@ def understand(step: dict, id_: str, found: Job, values: dict[str, str]) -> None
         elif name.startswith("Prune"):
             same((run, env, found.steps), ("uv cache prune --ci", None, []))
         else:
-            env, tracks = login.without(login.TRACKER, env, "$(NAME)")
-            env, data = login.without(login.DATA, env, "$(NAME)")
+            env, tracks = login.without(login.TRACKERS, env, "$(NAME)")
+            env, data = login.without(login.REMOTES, env, "$(NAME)")
             logs_in = run.startswith("uv run poe login")
             same(env, *([TOKEN | IDENTITY] if logs_in else [None, TOKEN, TOKEN | TEMPLATE]))
             if called:

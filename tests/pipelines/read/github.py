@@ -100,8 +100,8 @@ def job(project: Path, name: str, document: dict) -> Job:
             install(each, found, TEMPLATE["TEMPLATE_TOKEN"])
         elif "run" in each:
             title, id_, run, env = take(each, "name", "id", "run", "env")
-            env, tracks = login.without(login.TRACKER, env, "${{ secrets.NAME }}")
-            env, data = login.without(login.DATA, env, "${{ secrets.NAME }}")
+            env, tracks = login.without(login.TRACKERS, env, "${{ secrets.NAME }}")
+            env, data = login.without(login.REMOTES, env, "${{ secrets.NAME }}")
             found.tells |= told_by(id_, run, outputs or {})
             own = PUSHING if permissions.get("contents") == "write" else TOKEN
             same(env, None, own, own | TEMPLATE)

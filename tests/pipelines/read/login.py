@@ -5,6 +5,7 @@ import shlex
 
 from tests.pipelines.flows import Login, UnreadableError
 from tests.pipelines.read.text import same, take
+from tests.project import registry
 
 INSTALL = "uv run python --version"
 HELPER = '!f() { echo username=x-token-auth; echo "password=$TEMPLATE_TOKEN"; }; f'
@@ -33,15 +34,19 @@ def server_of(key: str) -> str:
     return match.group(1)
 
 
-TRACKER = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+def secrets(name: str) -> list[tuple[str, ...]]:
+    """The variables that log in to each kind of `remotes` or `trackers`, those of most variables first."""
+    found = {tuple(each["secrets"]) for each in registry(name).values()}
+    return sorted(filter(None, found), key=lambda names: (-len(names), names))
 
 
-DATA = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+TRACKERS, REMOTES = secrets("trackers"), secrets("remotes")
 
 
-def without(names: tuple[str, ...], env: dict | None, token: str) -> tuple[dict | None, bool]:
-    """The other variables of a step, and whether it gets all of these, each from the secret of its name."""
-    wanted = {name: token.replace("NAME", name) for name in names}
-    if not env or not wanted.items() <= env.items():
-        return env, False
-    return {name: value for name, value in env.items() if name not in wanted} or None, True
+def without(kinds: list[tuple[str, ...]], env: dict | None, token: str) -> tuple[dict | None, tuple[str, ...]]:
+    """The other variables of a step, and those of one kind that it gets all, each from the secret of its name."""
+    for names in kinds:
+        wanted = {name: token.replace("NAME", name) for name in names}
+        if env and wanted.items() <= env.items():
+            return {name: value for name, value in env.items() if name not in wanted} or None, names
+    return env, ()
