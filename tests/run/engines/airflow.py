@@ -6,6 +6,7 @@ for tasks beside that for people, as large installations have it, so that the la
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,7 +25,6 @@ from tests.project import TEMPLATE
 from tests.run.project import clean_environment
 from tests.run.test_release import free_port
 
-VERSION = "3.3.2"
 USERS = {"admin": "admin", "vera": "viewer"}
 PARTS = {
     "api": ("api-server", "--apps", "core"),
@@ -148,11 +148,13 @@ def missing() -> str:
 
 
 def install(folder: Path) -> None:
-    """Install Airflow into an environment of its own, or skip the test with the reason."""
+    """Install the version of its page into an environment of its own, or skip the test with the reason."""
+    page = (TEMPLATE / "docs" / "how-to" / "engines" / "airflow.md").read_text(encoding="utf-8")
+    (requirement,) = re.findall(r"^ *uv tool install .*(apache-airflow==\S+)$", page, re.MULTILINE)
     day = yaml.safe_load((TEMPLATE / "extensions" / "tested.yml").read_text(encoding="utf-8"))["day"]
     for line in (
         f"uv venv --quiet --python 3.11 {folder}",
-        f"uv pip install --quiet --python {folder} --exclude-newer {day} apache-airflow=={VERSION}",
+        f"uv pip install --quiet --python {folder} --exclude-newer {day} {requirement}",
     ):
         done = subprocess.run(line.split(), capture_output=True, text=True, timeout=300, check=False)
         if done.returncode:

@@ -94,9 +94,9 @@ class Api:
         for is_last in (False, True):
             token = self._token or self._log_in()
             answer = self._ask(method, place, body, query, token)
-            if answer.status_code != 401 or is_last or not _has_password():
+            if not _has_run_out(answer) or is_last or not _has_password():
                 break
-            self._token = ""  # it has run out
+            self._token = ""
         self._check(answer, f"{method} {place}")
         try:
             return answer.json() if answer.content else None
@@ -173,13 +173,15 @@ class Api:
         if status == 409:
             raise ConflictError(f"Airflow at {self.url} has it already: {said}\n  fix: choose another name")
         if status in (401, 403):
-            fix = f"set {USER} and {PASSWORD}, or a new {TOKEN}" if status == 401 else "ask for the role Op, or User"
+            fix = "ask for the role Op, or User"
+            if _has_run_out(answer):
+                fix = f"set {USER} and {PASSWORD}, or a new {TOKEN}"
             raise EngineError(f"Airflow at {self.url} refuses the login for {what}: {said}\n  fix: {fix}")
         if status < 400:
             place = redacted(answer.headers.get("Location", "another address"))
             raise EngineError(f"Airflow at {self.url} sends {what} to {place}\n  fix: correct url in {SETTINGS}")
         raise EngineError(
-            f"Airflow at {self.url} refuses {what}: {status} {said}\n  fix: see the logs of its API server"
+            f"Airflow at {self.url} answers {status} to {what}: {said}\n  fix: see the logs of its API server"
         )
 
     def _strange(self, answer: requests.Response, place: str) -> EngineError:
@@ -187,6 +189,11 @@ class Api:
         return EngineError(
             f"{self.url}{place} is not Airflow's API: it answers with {kind}\n  fix: correct url in {SETTINGS}"
         )
+
+
+def _has_run_out(answer: requests.Response) -> bool:
+    """Whether the token is not valid any more; Airflow says that with 403, which it uses for missing rights as well."""
+    return answer.status_code == 401 or (answer.status_code == 403 and "token" in _said(answer).lower())
 
 
 def _has_password() -> bool:

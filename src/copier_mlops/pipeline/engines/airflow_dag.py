@@ -230,9 +230,9 @@ def _time(text: str) -> str:
 def _text(text: str) -> str:
     """Return a literal of Python, with the quotes that ruff takes."""
     double = json.dumps(text, ensure_ascii=False)
-    if '"' not in text or "'" in text:
+    if text.count('"') <= text.count("'"):
         return double
-    return "'" + double[1:-1].replace('\\"', '"') + "'"
+    return "'" + double[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
 
 
 def _call(start: str, arguments: Iterable[str]) -> list[str]:
