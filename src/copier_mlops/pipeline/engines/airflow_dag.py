@@ -47,6 +47,10 @@ set -e
 [[ $COMMIT =~ ^[0-9a-f]{{40}}$ ]] && git cat-file -e "$COMMIT" 2> /dev/null || git fetch --quiet --tags origin
 git rev-parse --verify "$COMMIT^{{commit}}"
 """
+
+# Names get to the shell as variables, so that it takes none of them for code.
+RUN_STAGE = 'uv run --no-sync mlops stage "$STAGE" --run "$RUN" --commit "$COMMIT"'
+
 # A run that `poe train` has started is collected on the laptop that waits for it. The exit code 99 skips a task.
 PROPOSE_RESULTS = """
 [ "$PROPOSE" = True ] || exit 99
@@ -67,7 +71,7 @@ def stage(task_id: str, name: str, **options) -> BashOperator:
     return BashOperator(
         task_id=task_id,
         task_display_name=name,
-        bash_command='uv run --no-sync mlops stage "$STAGE" --run "$RUN" --commit "$COMMIT"',
+        bash_command=RUN_STAGE,
         env={{**VARIABLES, "STAGE": literal(name)}},
         **options,
     )

@@ -1,4 +1,4 @@
-"""What comes before a run of Airflow: the commit and the pools are there, and so is the DAG file of these stages."""
+"""Prepare a run of Airflow: check that the workers get the commit and the pools exist, and bring the DAG file there."""
 
 from __future__ import annotations
 
