@@ -24,6 +24,7 @@ ELSEWHERE = {
     "how-to/apart.md": "tests/run/test_pipeline.py",
     "how-to/engines/slurm.md": "tests/run/engines/test_engines.py",
     "how-to/adopting.md": "tests/run/test_adopting.py",
+    "how-to/engines/airflow.md": "tests/run/engines/test_engines.py",
     "how-to/dependencies.md": "tests/run/test_groups.py",
     "how-to/models.md": "tests/run/test_models.py",
     "how-to/parallel.md": "tests/run/test_pipeline.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -119,13 +120,23 @@ def _take_origin(top: Path, copy: Path) -> None:
 
 def _share(root: Path, copy: Path) -> None:
     """Let DVC in the copy use the remotes, the login and the cache of the repository, whose paths become absolute."""
+    from configobj import ConfigObj  # type: ignore[import-untyped]
     from dvc.config import Config  # type: ignore[import-untyped]
 
     if not (root / ".dvc").is_dir():
         return
     whole = Config(dvc_dir=str(root / ".dvc"))
-    with Config(dvc_dir=str(copy / ".dvc")).edit("local") as local:
-        local.update(whole.load_one("local"))
-        for name, remote in whole["remote"].items():
-            local.setdefault("remote", {}).setdefault(name, {})["url"] = remote["url"]
-        local.setdefault("cache", {}).setdefault("dir", whole["cache"].get("dir") or str(root / ".dvc" / "cache"))
+    local = whole.load_one("local")
+    for name, remote in whole["remote"].items():
+        local.setdefault("remote", {}).setdefault(name, {})["url"] = remote["url"]
+    local.setdefault("cache", {}).setdefault("dir", whole["cache"].get("dir") or str(root / ".dvc" / "cache"))
+    # DVC itself writes only ASCII, but reads what the machine writes, and a folder may have an umlaut.
+    file = ConfigObj(encoding=locale.getpreferredencoding(False))
+    for section, values in local.items():
+        for name, value in values.items():
+            if isinstance(value, dict):  # of a remote, for example
+                file[f'{section} "{name}"'] = value
+            else:
+                file.setdefault(section, {})[name] = value
+    with (copy / ".dvc" / "config.local").open("wb") as written:
+        file.write(written)
