@@ -65,6 +65,10 @@ NOTES = {
         "https://mlflow.example.org",
         f"{{}}; {URL}",
     ),
+    "engines": Note(
+        "`poe train --engine`, the task `compile`, a file for each engine in `operation/configuration/engines`",
+        ["slurm"],
+    ),
     "serving": Note("the tasks `predict` and `serve`, and `serve.py`", ["batch"]),
     "web_framework": Note("`serve.py`", "fastapi"),
     "cloud": Note("a step `login` in the flows, the task `login`, `identity.yaml` of each environment", "azure"),
