@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from copier_mlops.address import without_login
 from copier_mlops.registry import registry
@@ -222,6 +222,8 @@ class FileSettings(BaseSettings):
             return cls(**{**yaml.safe_load(path.read_text(encoding="utf-8")), **values})
         except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
             raise SystemExit(f"settings: {path} cannot be read: {error}") from None
+        except SettingsError as error:
+            raise SystemExit(f"settings: {error}, which is not JSON\n  fix: write it as JSON, or unset it") from None
         except ValidationError as error:
             wrong = "\n  ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             prefix = cls.model_config.get("env_prefix", "")

@@ -100,13 +100,26 @@ def compile_for_engine(arguments: list[str] | None = None) -> int:
         "--run", metavar="ID", help="the name of the run, if the file is for one run (default: by time)"
     )
     parser.add_argument("--commit", metavar="COMMIT", default="HEAD", help="the commit that runs (default: HEAD)")
+    parser.add_argument(
+        "--deploy", action="store_true", help="give it to the engine's server, with the schedule of its settings"
+    )
     chosen = parser.parse_args(arguments)
     from copier_mlops.pipeline import follow, plan, snapshot
+    from copier_mlops.pipeline.engines import Deployer
 
     try:
         commit = snapshot.resolve(root(), chosen.commit)
         planned = plan.make(root(), chosen.run or plan.name_of_run(commit), commit)
-        print(follow.chosen(chosen.engine).compile(planned), end="")
+        adapter = follow.chosen(chosen.engine)
+        if not chosen.deploy:
+            print(adapter.compile(planned), end="")
+        elif isinstance(adapter, Deployer):
+            print(f"compile: {adapter.deploy(planned)}")
+        else:
+            raise SystemExit(
+                f"compile: {chosen.engine} has no server that keeps a schedule\n"
+                f"  fix: see docs/how-to/engines/{chosen.engine}.md"
+            )
     except PipelineError as error:
         raise SystemExit(f"compile: {error}") from None
     return 0

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from copier_mlops.pipeline import PipelineError
 from copier_mlops.pipeline.plan import Plan
@@ -89,6 +89,19 @@ class Engine(Protocol):
 
         Raises:
             EngineError: The engine refused.
+            EngineAwayError: It does not answer.
+        """
+
+
+@runtime_checkable
+class Deployer(Protocol):
+    """An engine whose server keeps a pipeline and a schedule for it."""
+
+    def deploy(self, plan: Plan) -> str:
+        """Give the pipeline to the server, and return a sentence that says when it runs and where you find it.
+
+        Raises:
+            EngineError: The server refused.
             EngineAwayError: It does not answer.
         """
 
