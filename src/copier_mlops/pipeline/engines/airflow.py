@@ -47,6 +47,7 @@ def submit(plan: Plan) -> Submission:
     """
     settings = Settings.load("airflow")
     started = DagRun(plan, settings, Api(settings.url))
+    started.api.get("version")  # an address that is wrong has no run either
     found = started.find()
     if found and found["state"] not in (*ENDED, None):
         return started
