@@ -41,12 +41,13 @@ TEXTS = {
 
 
 def choices(question: dict) -> list[object]:
-    """All answers that a choice question allows; of a multiple choice, every combination."""
+    """All answers that a choice question allows; of a multiple choice, every combination, or of many none, each one and all."""
     offered = question["choices"]
     values = list(offered.values()) if isinstance(offered, dict) else list(offered)
     if not question.get("multiselect"):
         return values
-    return [list(some) for count in range(len(values) + 1) for some in combinations(values, count)]
+    counts = range(len(values) + 1) if len(values) < 3 else (0, 1, len(values))
+    return [list(some) for count in counts for some in combinations(values, count)]
 
 
 def values(name: str, question: dict) -> list[object]:

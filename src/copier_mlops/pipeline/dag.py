@@ -158,6 +158,11 @@ def _check(stage: Any, root: Path) -> None:
     if file.parent != root:
         place, folder = file.relative_to(root).as_posix(), file.parent.relative_to(root).as_posix()
         raise DagError(f"{place} has stages of its own\n  fix: move them into dvc.yaml, with `wdir: {folder}`")
+    if "\\" in stage.name:
+        raise DagError(
+            f"the name of the stage {stage.name} has a backslash, which DVC takes for a folder\n"
+            "  fix: rename it in dvc.yaml"
+        )
     for out in stage.outs:
         if out.persist:
             raise DagError(

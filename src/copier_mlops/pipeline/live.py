@@ -40,7 +40,7 @@ class Picture:
         self.took: dict[str, float] = {}
 
     def set(self, name: str, state: State, place: str = "") -> None:
-        """Note the state of a stage; data, which is no stage, is not shown."""
+        """Note the state of a stage; of data, nothing is shown."""
         if name not in self.depth:
             return
         now = time.monotonic()

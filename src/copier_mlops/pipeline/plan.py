@@ -1,4 +1,4 @@
-"""What an engine gets to run: the stages of the pipeline, the commit whose code they run, and the name of the run."""
+"""The plan that an engine gets: the stages of the pipeline, the commit whose code they run, and the name of the run."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def take(root: Path, keep_as: str = "") -> str:
         keep_as: The name of the run that keeps the commit, so that `git gc` does not delete it.
 
     Raises:
-        SnapshotError: It is no repository of git, or has no commit yet.
+        SnapshotError: Git does not know the folder, or has no commit of it yet.
     """
     try:
         head = run("git", "rev-parse", "--verify", "HEAD", cwd=root)
@@ -53,8 +53,11 @@ def _commit_of_tree(root: Path, head: str) -> str:
             shutil.copy2(git, index["GIT_INDEX_FILE"])
         run("git", "add", "--all", cwd=root, **index)  # type: ignore[arg-type]
         tree = run("git", "write-tree", cwd=root, **index)  # type: ignore[arg-type]
+    # The same files are the same commit, so that a run can be found again.
+    date = run("git", "log", "-1", "--format=%cI", head, cwd=root)
+    by = AUTHOR | {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
     message = "The work tree of a run"
-    return run("git", "commit-tree", tree, "-p", head, "-m", message, cwd=root, **AUTHOR)  # type: ignore[arg-type]
+    return run("git", "commit-tree", tree, "-p", head, "-m", message, cwd=root, **by)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -91,6 +91,12 @@ def test_what_cannot_run_apart_is_refused(pipeline, stage, said):
     assert said in refusal(pipeline, {"one": stage})
 
 
+def test_a_name_that_dvc_takes_for_a_folder_is_refused(pipeline):
+    pipeline.write({"a": {"matrix": {"x": ["\\b"]}, **step("a")}})
+    with pytest.raises(DagError, match="has a backslash"):
+        read(Repo(str(pipeline.path)))
+
+
 def test_stages_that_engines_cannot_tell_apart_are_refused(pipeline):
     stages = {"fit": {"matrix": {"kind": ["a_b", "a-b"]}, "cmd": "python step.py x 0 ${item.kind}.txt"}}
     assert "fit@a_b and fit@a-b are both fit-a-b for an engine" in refusal(pipeline, stages)

@@ -44,6 +44,7 @@ def test_changes_become_a_commit_that_no_branch_has(repository):
     before = run(repository.path, "git", "status", "--porcelain")
     found = snapshot.take(repository.path, keep_as="one")
     assert run(repository.path, "git", "rev-parse", f"{found}^").strip() == head
+    assert snapshot.take(repository.path) == found
     for name in ("step.py", "new ü.py", "staged.py"):
         assert run(repository.path, "git", "show", f"{found}:{name}") in ("changed", "new", "staged")
     assert run(repository.path, "git", "status", "--porcelain") == before

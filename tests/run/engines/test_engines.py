@@ -11,12 +11,16 @@ import pytest
 
 from tests.package.contract.eight import CASES, TARGETS
 from tests.project import TEMPLATE, replace
-from tests.run.engines import slurm
+from tests.run.engines import airflow, prefect, slurm
 from tests.run.engines.repository import RUN, Repository
 from tests.run.project import Project, commands
 
 # For each engine: what runs it on this machine, and which of its programs are missing here.
-ENGINES = {"slurm": (slurm.serve, slurm.missing)}
+ENGINES = {
+    "slurm": (slurm.serve, slurm.missing),
+    "airflow": (airflow.serve, airflow.missing),
+    "prefect": (prefect.serve, prefect.missing),
+}
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 OWN = ("04_spend_money.csv", "08_leak_groups.csv")
 

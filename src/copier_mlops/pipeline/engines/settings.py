@@ -9,7 +9,7 @@ FOLDER = CONFIGURATION / "engines"
 
 
 class EngineSettings(FileSettings):
-    """What the settings of all engines have in common: they are read from the file of the engine."""
+    """Settings of an engine, which are read from its file."""
 
     @classmethod
     def load(cls, name: str) -> Self:
