@@ -41,7 +41,7 @@ TEXTS = {
 
 
 def choices(question: dict) -> list[object]:
-    """All answers that a choice question allows; of a multiple choice, every combination, or of many none, each one and all."""
+    """All answers that a choice question allows; of a multiple choice every combination, or if it is long, a few."""
     offered = question["choices"]
     values = list(offered.values()) if isinstance(offered, dict) else list(offered)
     if not question.get("multiselect"):
