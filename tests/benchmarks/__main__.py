@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from . import copying, linting, measure, own_data, project, rendering, size, stages, updating
+from . import apart, copying, linting, measure, own_data, project, rendering, size, stages, updating
 
 BENCHMARKS = {
     "copy": "generate the default project, beside copying the same files as they are",
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "render": "render every pair of answers, as the tests do",
     "project": "from an empty folder to a registered model, beside Kedro's starter (minutes)",
     "stages": "poe train, which runs stages side by side, beside dvc repro (minutes)",
+    "apart": "a stage in a clean copy, beside the same in place and by DVC's commands; a large DAG (minutes)",
     "own-data": "eight files of teams, each from copier copy to a registered model, beside skrub (minutes)",
     "adopt": "adopt-data on a table of 1,000,000 rows and 20 columns (minutes)",
     "lint": "the lint of generated repositories on a fresh project of level 4",
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
             "render": lambda: rendering.compare(workspace, options.runs),
             "project": lambda: project.compare(workspace, options.project_runs, dict(options.peer)),
             "stages": lambda: stages.compare(workspace, options.project_runs),
+            "apart": lambda: apart.compare(workspace, options.runs),
             "own-data": lambda: own_data.compare_way(workspace, options.project_runs),
             "adopt": lambda: own_data.compare_adopt(workspace, options.project_runs),
             "lint": lambda: linting.compare(workspace / "lint", options.runs),
