@@ -31,10 +31,12 @@ settings.load_profile("same")
 
 # Files, and folders of files, that take minutes, the longest first: 10 minutes of CPU to 2.
 LONG = (
+    "test_engines.py",
     "test_walked_pages.py",
     "test_own_data.py",
     "test_climb.py",
     "ship",
+    "test_remote.py",
     "test_adopting.py",
     "test_offline.py",
     "test_lowest.py",
