@@ -7,6 +7,7 @@ there. DVC's cache has the files, and a fragment the entry of dvc.lock. So the s
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import chdir, contextmanager
@@ -62,7 +63,7 @@ def run_stage(root: Path, name: str, run: str) -> bool:
     take_over(root, found)
     with opened(root) as repo:
         stage, ran = _stage(repo, node.name), None
-        if outdated(repo, [stage]):
+        if stage.always_changed or outdated(repo, [stage]):
             with _transfer("give the inputs"):
                 _pull_inputs(repo, stage)
             began = time.monotonic()
@@ -144,7 +145,7 @@ def opened(root: Path) -> Iterator[Any]:
     """Open the repository with DVC; its stages import the code that is there, and not that of another installation.
 
     Raises:
-        ApartError: DVC failed; the text is its own.
+        ApartError: DVC failed, or the disk has no space; the text is its own.
     """
     has_git = any((folder / ".git").exists() for folder in (root, *root.parents))
     repo = None
@@ -157,6 +158,8 @@ def opened(root: Path) -> Iterator[Any]:
         except DvcException as error:
             reasons = [str(each) for each in (error, error.__cause__) if each]
             raise ApartError(f"{redacted(': '.join(reasons))}\n  fix: uv run poe doctor") from None
+        except (OSError, sqlite3.Error) as error:
+            raise ApartError(f"files cannot be written below {root}: {error}\n  fix: df -h {root}") from None
         finally:
             if repo is not None:
                 repo.close()
@@ -197,6 +200,8 @@ def _stage(repo: Any, name: str) -> Any:
 def outdated(repo: Any, stages: Iterable[Any]) -> list[str]:
     """Return the names of those stages whose entry of dvc.lock is not right; their inputs and outputs may be missing.
 
+    An entry of a stage with `always_changed` is right if the same code and data gave it.
+
     Args:
         repo: The `dvc.repo.Repo` that has the stages.
         stages: Stages of it that have a command.
@@ -210,7 +215,11 @@ def outdated(repo: Any, stages: Iterable[Any]) -> list[str]:
             return False
         if any(not out.use_cache and not out.exists for out in stage.outs):
             return False
-        return not stage.changed(allow_missing=True, upstream=list(graph.successors(stage)))
+        always, stage.always_changed = stage.always_changed, False
+        try:
+            return not stage.changed(allow_missing=True, upstream=list(graph.successors(stage)))
+        finally:
+            stage.always_changed = always
 
     with repo.lock:
         return [stage.name for stage in stages if not is_right(stage)]

@@ -132,11 +132,13 @@ class Store:
             ) from None
 
     def write(self, slug: str, fragment: Fragment) -> None:
-        """Store the fragment of a stage that has ended.
+        """Store the fragment of a stage that has ended; one that is there stays, since others may have read it.
 
         Raises:
             FragmentError: The remote does not take it, or it is too large.
         """
+        if self.read(slug):
+            return
         size = sum(map(len, fragment.files.values()))
         if size > MOST_BYTES:
             raise FragmentError(
