@@ -93,7 +93,7 @@ def _write(file: Path, text: str) -> None:
             return
         if MARK not in before:
             raise EngineError(
-                f"{file} was not written by `{MARK}`\n  fix: name another DAG in {SETTINGS}, for example: dag: credit"
+                f"{file} was not written by `{MARK}`\n  fix: name another DAG in {SETTINGS}, for example: dag: churn"
             )
         new = file.with_name(f".{file.stem}.new")
         new.write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ def write(project: str, folder: str, nodes: Iterable[Node], commit: str, workers
     """Return the flow.
 
     Args:
-        project: The name of the flow, for example `german-credit`.
+        project: The name of the flow, for example `churn`.
         folder: The project on the machine that runs the flow.
         nodes: The stages, each after those that it needs.
         commit: The commit that runs if a run names none, for example `origin/main`.
