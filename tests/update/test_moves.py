@@ -1,5 +1,6 @@
 """To another git host, data remote or tracking server: all that depends on it moves, and what is the team's stays."""
 
+import secrets
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -135,7 +136,9 @@ def test_a_raised_version_meets_no_answer(history, tmp_path):
 @pytest.fixture
 def addresses(history, tmp_path) -> Iterator[tuple[str, str]]:
     """The old and the new address of the template, on two servers that git finds on this machine."""
-    servers, settings = ("https://old.example.org", "https://new.example.org"), tmp_path / "gitconfig"
+    # Copier keeps a clone of each address for all processes of this machine, so each test has addresses of its own.
+    servers = [f"https://{name}-{secrets.token_hex(4)}.example.org" for name in ("old", "new")]
+    settings = tmp_path / "gitconfig"
     lines = "[user]\n\tname = A\n\temail = a@example.org\n"
     for server in servers:
         place = tmp_path / server.removeprefix("https://")
@@ -159,7 +162,8 @@ def test_a_template_that_moved_is_followed_by_its_address_in_all_files(addresses
     update(project, NOW)
     assert conflicts(project) == {"pyproject.toml", "poe_tasks.toml"}  # the address was changed in one file only
     run(project, "git", "reset", "--quiet", "--hard", "HEAD~1")
-    for before, after in ((old, new), ("https://old.example.org", "https://new.example.org")):
+    servers = [address.removesuffix("/ml/template") for address in (old, new)]
+    for before, after in ((old, new), servers):
         for name in run(project, "git", "grep", "-lF", before).splitlines():
             text = (project / name).read_text(encoding="utf-8")
             (project / name).write_text(text.replace(before, after), encoding="utf-8")
@@ -169,4 +173,4 @@ def test_a_template_that_moved_is_followed_by_its_address_in_all_files(addresses
     fresh = files(copy_project(addresses[1], tmp_path / "fresh", NOW, **answers))
     left = {name for name, text in files(project).items() if fresh.get(name) != text} - yours(fresh, 3)
     assert left == {LET_GO}
-    assert "old.example.org" not in str(files(project))
+    assert servers[0] not in str(files(project))
