@@ -227,18 +227,19 @@ def outdated(repo: Any, stages: Iterable[Any]) -> list[str]:
 
 def _pull_inputs(repo: Any, stage: Any) -> None:
     """Download what the stage reads, by path: DVC's own `--pull` does not find the inputs of a stage with `wdir`."""
-    paths = []
+    if paths := [path for path, outs in inputs(repo, stage) if any(out.use_cache for out in outs)]:
+        repo.pull(paths)
+
+
+def inputs(repo: Any, stage: Any) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the path of each file or folder that a stage reads, with DVC's outputs there; git has one without any."""
     for dep in stage.deps:
         if dep.protocol != "local":
             continue
         try:
-            outs = repo.find_outs_by_path(dep.fs_path, strict=False)
+            yield dep.fs_path, repo.find_outs_by_path(dep.fs_path, strict=False)
         except OutputNotFoundError:
-            continue  # the repository has it
-        if any(out.use_cache for out in outs):
-            paths.append(dep.fs_path)
-    if paths:
-        repo.pull(paths)
+            yield dep.fs_path, []
 
 
 def _uncached(stage: Any, root: Path) -> dict[str, bytes]:

@@ -52,7 +52,12 @@ class Resources(BaseModel):
     @property
     def seconds(self) -> int | None:
         """The timeout in seconds."""
-        return int(self.timeout[:-1]) * SECONDS[self.timeout[-1]] if self.timeout else None
+        return seconds(self.timeout) if self.timeout else None
+
+
+def seconds(time: str) -> int:
+    """Return the seconds of a time, for example 5400 for `90m`."""
+    return int(time[:-1]) * SECONDS[time[-1]]
 
 
 @dataclass(frozen=True)

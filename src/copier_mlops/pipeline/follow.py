@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from copier_mlops.pipeline import PipelineError, apart, plan, snapshot
@@ -189,7 +189,7 @@ def prepare(folder: Path, run: str | None) -> Plan:
     return planned
 
 
-def chosen(name: str, load: Callable[[str], Engine] = engine) -> Engine:
+def chosen(name: str) -> Engine:
     """Return an engine that the project has.
 
     Raises:
@@ -203,4 +203,4 @@ def chosen(name: str, load: Callable[[str], Engine] = engine) -> Engine:
             f"the project does not have the engine {name}, {registry('engines')[name]['name']}\n"
             f"  fix: uvx copier update --data 'engines=[{', '.join([*answered, name])}]'"
         )
-    return load(name)
+    return engine(name)

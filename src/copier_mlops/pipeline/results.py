@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvc.exceptions import OutputNotFoundError  # type: ignore[import-untyped]
-
 from copier_mlops import handover
 from copier_mlops.command import CommandError, run
 from copier_mlops.pipeline import PipelineError, lock_file
-from copier_mlops.pipeline.apart import opened, outdated
+from copier_mlops.pipeline.apart import inputs, opened, outdated
 
 # The job that trains, and the name of what it keeps of its results.
 JOB, KEPT = "train", "results"
@@ -132,16 +130,10 @@ def head(root: Path) -> str:
 def _sources(repo: Any, stage: Any) -> Iterator[Path]:
     """Yield what a stage reads, as git has it: its dvc.yaml, files of parameters, code, and pointers to data."""
     yield Path(stage.path)
-    for dep in stage.deps:
-        if dep.protocol != "local":
-            continue
-        try:
-            outs = repo.find_outs_by_path(dep.fs_path, strict=False)
-        except OutputNotFoundError:
-            outs = []
+    for path, outs in inputs(repo, stage):
         yield from (Path(out.stage.path) for out in outs if not out.stage.cmd)
         if not outs:
-            yield Path(dep.fs_path)
+            yield Path(path)
 
 
 def _inside(root: Path, paths: Iterable[Path]) -> list[str]:

@@ -454,6 +454,6 @@ def test_the_page_on_a_laptop(team, tmp_path):
 @pytest.mark.parametrize("host", HOSTS)
 def test_each_host_says_which_branch_it_runs(place):
     variable = place.adapter().ref
-    assert place.adapter(**{variable: "refs/heads/work/one"}).branch() == "work/one"
+    assert place.adapter(**{variable: "refs/heads/topic/one"}).branch() == "topic/one"
     assert place.adapter(**{variable: "refs/tags/v1"}).branch() == ""
     assert place.adapter().branch() == ""

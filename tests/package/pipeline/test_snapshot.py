@@ -2,9 +2,10 @@
 
 import pytest
 
-from copier_mlops.pipeline import PipelineError, snapshot
+from copier_mlops.pipeline import snapshot
 from copier_mlops.pipeline.apart import collect, run_stage
 from tests.package.pipeline.conftest import Pipeline, step
+from tests.package.pipeline.test_apart import refusal
 from tests.project import commit, run
 
 
@@ -22,13 +23,6 @@ def repository(pipeline, tmp_path) -> Pipeline:
     pipeline.write({"first": step("first"), "second": step("second", "first.txt")})
     commit(pipeline.path)
     return pipeline
-
-
-def refusal(act, *arguments: object) -> str:
-    with pytest.raises(PipelineError) as refused:
-        act(*arguments)
-    assert "\n  fix: " in str(refused.value)
-    return str(refused.value)
 
 
 def test_a_work_tree_without_changes_is_its_commit(repository):

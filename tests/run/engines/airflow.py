@@ -21,9 +21,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.pipelines.ship.shop import free_port
 from tests.project import TEMPLATE
+from tests.run.engines.processes import start
 from tests.run.project import clean_environment
-from tests.run.test_release import free_port
 
 USERS = {"admin": "admin", "vera": "viewer"}
 PARTS = {
@@ -96,14 +97,8 @@ class Server:
     def start(self, name: str) -> None:
         """Start a part, whose output is in a file."""
         port = self.ports.get(name)
-        with (self.folder / f"{name}.output").open("ab") as output:
-            self.processes[name] = subprocess.Popen(
-                [self.python.with_name("airflow"), *PARTS[name], *(["--port", str(port)] if port else [])],
-                env=self.own,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        command = [self.python.with_name("airflow"), *PARTS[name], *(["--port", str(port)] if port else [])]
+        self.processes[name] = start(command, self.folder / f"{name}.output", self.own)
 
     def go_away(self) -> None:
         """Let the API server end, as for an update; the others go on."""

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.pipelines.ship.shop import free_port
 from tests.project import TEMPLATE
+from tests.run.engines.processes import end, start
 from tests.run.project import clean_environment
-from tests.run.test_release import free_port
 
 REQUIREMENTS = ("prefect>=3.4,<4", "fastapi>=0.139,<0.154")
 POOL = "mlops"
@@ -67,15 +68,8 @@ class Server:
 
     def start(self, name: str, *command: str) -> None:
         """Start a part, whose output is in a file."""
-        with (self.folder / f"{name}.output").open("ab") as output:
-            self.processes[name] = subprocess.Popen(
-                [self.python.with_name("prefect"), *command],
-                env=self.own,
-                cwd=self.folder,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        program = [self.python.with_name("prefect"), *command]
+        self.processes[name] = start(program, self.folder / f"{name}.output", self.own, self.folder)
 
     def go_away(self) -> None:
         """Let the server end, as for an update; the worker and its runs go on."""
@@ -100,13 +94,7 @@ class Server:
 
     def stop(self, name: str) -> None:
         """End a part that this server started."""
-        process = self.processes.pop(name)
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(self.processes.pop(name))
 
     def wait(self, holds: Any) -> None:
         """Return when something holds."""

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.pipelines.ship.shop import free_port
+from tests.run.engines.processes import end, start
+
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 # Two stages at once on any machine; memory is not counted.
 CONFIGURATION = """\
@@ -60,10 +63,7 @@ class Cluster:
 
     def start(self, name: str, *command: str) -> None:
         """Start a daemon, whose output is in a file."""
-        with (self.folder / f"{name}.output").open("ab") as output:
-            self.daemons[name] = subprocess.Popen(
-                command, env=os.environ | self.variables, stdout=output, stderr=output, start_new_session=True
-            )
+        self.daemons[name] = start([*command], self.folder / f"{name}.output", os.environ | self.variables)
 
     def go_away(self) -> None:
         """Let the controller end, as for an update; jobs go on."""
@@ -75,13 +75,7 @@ class Cluster:
 
     def stop(self, name: str) -> None:
         """End a daemon that this cluster started."""
-        daemon = self.daemons.pop(name)
-        daemon.terminate()
-        try:
-            daemon.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            daemon.kill()
-            daemon.wait()
+        end(self.daemons.pop(name))
 
     def wait_for_node(self) -> None:
         """Return when a job could start."""
@@ -94,12 +88,6 @@ class Cluster:
             time.sleep(0.2)
         logs = [each.read_text(errors="replace") for each in sorted(self.folder.glob("*.log"))]
         raise AssertionError("\n".join(["no node within 30 seconds", *logs]))
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextmanager

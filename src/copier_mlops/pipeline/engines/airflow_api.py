@@ -132,7 +132,7 @@ class Api:
         """Send one request.
 
         Raises:
-            EngineAwayError: There is no answer, or the server says that it cannot answer now.
+            EngineAwayError: The server does not answer, or says that it cannot answer now.
         """
 
         def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -10,7 +10,8 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from copier_mlops.pipeline.dag import SECONDS, Node, Resources
+from copier_mlops.pipeline import dag
+from copier_mlops.pipeline.dag import Node, Resources
 from copier_mlops.pipeline.plan import SHORT, Plan
 
 # The logs of a run, and the exit codes of its stages.
@@ -88,7 +89,7 @@ def _log(group: list[Node]) -> str:
 
 def _resources(asked: Resources, partition: str, timeout: str) -> list[str]:
     """Return what a stage asks for as options of `sbatch`; a `timeout` is rounded up to a minute, as Slurm counts."""
-    seconds = asked.seconds or int(timeout[:-1]) * SECONDS[timeout[-1]]
+    seconds = asked.seconds or dag.seconds(timeout)
     found = [f"--time={math.ceil(seconds / 60)}"]
     if chosen := asked.partition or partition:
         found.append(f"--partition={chosen}")

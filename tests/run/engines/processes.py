@@ -1,0 +1,22 @@
+"""Processes of servers that tests start, and end by their id."""
+
+import subprocess
+from pathlib import Path
+
+
+def start(
+    command: list[str | Path], output: Path, environment: dict[str, str], folder: Path | None = None
+) -> subprocess.Popen:
+    """Start a process with a group of its own, whose output is added to a file."""
+    with output.open("ab") as file:
+        return subprocess.Popen(command, env=environment, cwd=folder, stdout=file, stderr=file, start_new_session=True)
+
+
+def end(process: subprocess.Popen) -> None:
+    """End a process, by force if it does not end within 20 seconds."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
