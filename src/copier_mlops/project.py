@@ -25,6 +25,9 @@ from copier_mlops.registry import registry
 ANSWERS = ".copier-answers.yml"
 # The name in an image: some git hosts drop hidden files from artifacts.
 PACKAGED_ANSWERS = "copier-answers.yml"
+# In the team's package.
+CONTRACT = "contract.yaml"
+ADOPT = "uv run poe adopt-data FILE --target COLUMN"
 CONFIGURATION = Path("operation", "configuration")
 PREFIX = "environment_"
 # From this level on, models are released to environments; below, only an alias moves.
@@ -83,6 +86,12 @@ def level() -> int:
     """Return the highest maturity level that the project has reached, 0 to 4."""
     said = [answer("maturity_level"), answer("reached_level")]
     return max((each for each in said if isinstance(each, int)), default=0)
+
+
+def has_contract(root: Path, package: str) -> bool:
+    """Return whether a project has data yet: a contract, or the `schema.py` of an older project."""
+    folder = root / "src" / package
+    return not folder.is_dir() or any((folder / name).is_file() for name in (CONTRACT, "schema.py"))
 
 
 def team(module: str) -> ModuleType:

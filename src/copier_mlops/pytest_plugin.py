@@ -85,8 +85,7 @@ def _no_data(root: Path) -> str:
 
     if not (root / ANSWERS).is_file():
         return ""
-    from copier_mlops.contract.of_project import ADOPT, has_contract
-    from copier_mlops.project import answer
+    from copier_mlops.project import ADOPT, answer, has_contract
 
     return "" if has_contract(root, str(answer("package_name"))) else f"No data yet. Next: {ADOPT}"
 

@@ -18,9 +18,8 @@ from copier_mlops import images
 from copier_mlops.adoption.changes import Changes
 from copier_mlops.contract.contract import Contract, ContractError, parse
 from copier_mlops.contract.merge import merged, written
-from copier_mlops.contract.of_project import FILE
 from copier_mlops.contract.raw import inputs, is_known
-from copier_mlops.project import ANSWERS, CONFIGURATION, answer, root
+from copier_mlops.project import ANSWERS, CONFIGURATION, CONTRACT, answer, root
 
 if TYPE_CHECKING:
     from copier_mlops.contract.files import Source
@@ -111,7 +110,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _contract_file() -> str:
-    return f"src/{answer('package_name')}/{FILE}"
+    return f"src/{answer('package_name')}/{CONTRACT}"
 
 
 def _plan(options: argparse.Namespace) -> Adoption:
@@ -129,7 +128,7 @@ def _plan(options: argparse.Namespace) -> Adoption:
     changes, path = Changes(root()), _contract_file()
     source = open_source(options.file, options.sheet)
     before = changes.read(path)
-    if before is None and changes.read(path.replace(FILE, "schema.py")) is not None:
+    if before is None and changes.read(path.replace(CONTRACT, "schema.py")) is not None:
         raise DataError("the stages of this project read schema.py\n  fix: the template's docs/how-to/own_data.md")
     known = parse(before, path) if before is not None else None
     is_first = known is None or _is_of_other_data(known, source)

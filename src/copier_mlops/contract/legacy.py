@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops.contract.contract import Contract, Learning, Sensitive
 from copier_mlops.contract.fields import Category, Constraints, ContractField
-from copier_mlops.contract.of_project import FILE
-from copier_mlops.project import team_folder
+from copier_mlops.project import CONTRACT, team_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def has_schema() -> bool:
     """Return whether the project has a `schema.py` and no contract."""
     folder = team_folder()
-    return (folder / "schema.py").is_file() and not (folder / FILE).is_file()
+    return (folder / "schema.py").is_file() and not (folder / CONTRACT).is_file()
 
 
 def with_names_of_schema(records: pd.DataFrame, contract: Contract, *, are_texts: bool) -> pd.DataFrame:

@@ -6,10 +6,7 @@ import functools
 from pathlib import Path
 
 from copier_mlops.contract.contract import Contract, ContractError, read
-from copier_mlops.project import team, team_folder
-
-FILE = "contract.yaml"
-ADOPT = "uv run poe adopt-data FILE --target COLUMN"
+from copier_mlops.project import CONTRACT, team, team_folder
 
 
 def of_project() -> Contract:
@@ -22,13 +19,7 @@ def of_project() -> Contract:
 
     if has_schema():
         return from_module(team("schema"))
-    return _at(team_folder() / FILE)
-
-
-def has_contract(root: Path, package: str) -> bool:
-    """Return whether a project has data yet: a contract, or the `schema.py` of an older project."""
-    folder = root / "src" / package
-    return not folder.is_dir() or any((folder / name).is_file() for name in (FILE, "schema.py"))
+    return _at(team_folder() / CONTRACT)
 
 
 def beside(module: str) -> Contract:
@@ -37,7 +28,7 @@ def beside(module: str) -> Contract:
     Raises:
         SystemExit: The file is missing or cannot be used.
     """
-    return _at(Path(module).with_name(FILE))
+    return _at(Path(module).with_name(CONTRACT))
 
 
 def _at(path: Path) -> Contract:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,14 +87,6 @@ def edges(repo: Any) -> dict[str, tuple[str, ...]]:
         stage.addressing: tuple(sorted(each.addressing for each in graph.successors(stage) if _runs(each)))
         for stage in stages
     }
-
-
-def depths(needs: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
-    """Return for each stage how many others have to follow each other before it; stages come after what they need."""
-    found: dict[str, int] = {}
-    for name, needed in needs.items():
-        found[name] = max((found[each] + 1 for each in needed if each in found), default=0)
-    return found
 
 
 def _stages(repo: Any) -> tuple[Any, list[Any]]:

@@ -8,13 +8,24 @@ import argparse
 import sys
 
 from copier_mlops.address import redact_logs
-from copier_mlops.pipeline import remote_login
 from copier_mlops.pipeline.times import StageTimes, hear
 
 SIDE_BY_SIDE = "--side-by-side"
 
 
-def main(arguments: list[str], jobs: int = 1) -> int:
+def main(arguments: list[str]) -> int:
+    """Run a command of DVC with the login of the data remote, and return its exit code.
+
+    Raises:
+        SystemExit: DVC is not installed.
+    """
+    from copier_mlops.pipeline import remote_login  # pydantic is slow, and `train` has done this for its pipeline
+
+    remote_login.provide()
+    return run(arguments)
+
+
+def run(arguments: list[str], jobs: int = 1) -> int:
     """Run a command of DVC, `repro` with up to `jobs` stages at once, and return its exit code.
 
     Raises:
@@ -27,7 +38,6 @@ def main(arguments: list[str], jobs: int = 1) -> int:
             raise
         raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
     redact_logs()
-    remote_login.provide()
     times = hear(arguments)
     if jobs > 1:
         _run_side_by_side(jobs, times)
@@ -66,6 +76,8 @@ def push(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    number = words.pop(0).partition("=")[2] if words[:1] and words[0].startswith(f"{SIDE_BY_SIDE}=") else "1"
+    if not words[:1] or not words[0].startswith(f"{SIDE_BY_SIDE}="):
+        raise SystemExit(main(words))
+    number = words.pop(0).partition("=")[2]
     sys.argv[1:] = words  # DVC quotes it if another one has to wait
-    raise SystemExit(main(words, int(number)))
+    raise SystemExit(run(words, int(number)))

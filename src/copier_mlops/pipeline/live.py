@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from copier_mlops.pipeline import dag
 from copier_mlops.pipeline.engines import StageState, State
 from copier_mlops.pipeline.times import spoken
 
@@ -34,7 +33,7 @@ class Picture:
 
     def __init__(self, needs: Mapping[str, tuple[str, ...]]) -> None:
         """Take the stages, each after those that it needs."""
-        self.depth = dag.depths(needs)
+        self.depth = depths(needs)
         self.states = dict.fromkeys(needs, StageState(State.WAITING))
         self.began: dict[str, float] = {}
         self.took: dict[str, float] = {}
@@ -64,6 +63,14 @@ class Picture:
             said = Text("  " * self.depth[name] + f"{sign} {name}", style=style)
             table.add_row(said, Text("" if seconds is None else spoken(seconds)), Text(found.place, style="dim"))
         return table
+
+
+def depths(needs: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Return for each stage how many others have to follow each other before it; stages come after what they need."""
+    found: dict[str, int] = {}
+    for name, needed in needs.items():
+        found[name] = max((found[each] + 1 for each in needed if each in found), default=0)
+    return found
 
 
 @contextmanager

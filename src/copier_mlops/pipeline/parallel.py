@@ -25,9 +25,8 @@ from dvc.repo import reproduce as planned  # type: ignore[import-untyped]
 from dvc.stage import run as commands  # type: ignore[import-untyped]
 from dvc.stage.exceptions import StageCmdFailedError  # type: ignore[import-untyped]
 
-from copier_mlops.pipeline import lock_file
+from copier_mlops.pipeline import cores, lock_file
 from copier_mlops.pipeline.engines import State
-from copier_mlops.pipeline.engines.local import cores
 from copier_mlops.pipeline.live import Picture, shown
 from copier_mlops.pipeline.logs import StageLog
 from copier_mlops.pipeline.times import StageTimes

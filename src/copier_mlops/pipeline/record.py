@@ -46,6 +46,14 @@ def read(root: Path) -> dict[str, StageRecord]:
     return found
 
 
+def stamp(root: Path) -> int:
+    """Return when the file was last written, in nanoseconds; 0 if it is not there."""
+    try:
+        return (root / FILE).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def add(root: Path, ran: Mapping[str, StageRecord]) -> None:
     """Write the records of stages that ran; those of others stay. A full disk costs the record, and nothing else."""
     if not ran:

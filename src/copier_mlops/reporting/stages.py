@@ -10,6 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from copier_mlops.pipeline import dag, record
 from copier_mlops.pipeline.apart import ApartError, opened
+from copier_mlops.pipeline.live import depths
 from copier_mlops.pipeline.record import StageRecord
 from copier_mlops.pipeline.times import spoken
 from copier_mlops.reporting.charts import CARD, FAINT, LINE, MARK, Look, drawing
@@ -48,7 +49,7 @@ def _said(found: StageRecord | None) -> str:
 def _svg(needs: Mapping[str, tuple[str, ...]], records: Mapping[str, StageRecord]) -> str:
     """Draw a box for each stage, to the right of those that it needs."""
     columns: dict[int, list[str]] = {}
-    for name, depth in dag.depths(needs).items():
+    for name, depth in depths(needs).items():
         columns.setdefault(depth, []).append(name)
     rows = max(map(len, columns.values()))
     places = {

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from copier_mlops.command import CommandError, run
-from copier_mlops.contract.of_project import ADOPT, has_contract
 from copier_mlops.contract.raw import inputs, is_known
 from copier_mlops.lint import kustomize
 from copier_mlops.lint.check import Check as LintCheck
@@ -16,7 +15,7 @@ from copier_mlops.lint.checks.starts import BranchMissing, CiUnread
 from copier_mlops.lint.config import read_config, table_of
 from copier_mlops.lint.finding import Finding as LintFinding
 from copier_mlops.lint.project import Project
-from copier_mlops.project import answer, level, root
+from copier_mlops.project import ADOPT, answer, has_contract, level, root
 from copier_mlops.setup import checks, data, package, tracking
 from copier_mlops.setup.checks import Check, Finding
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from copier_mlops import handover, model_file
+from copier_mlops import model_file
 from copier_mlops.address import redacted
 from copier_mlops.contract import of_project
 from copier_mlops.project import load_settings, root
-from copier_mlops.tracking import lineage, metrics_files, mlflow_model, server
+from copier_mlops.tracking import last_run, lineage, metrics_files, mlflow_model, server
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,23 +119,6 @@ def log_model(records: pd.DataFrame, md5: str, libraries: dict[str, str]) -> Non
     mlflow.set_tags({"model.uri": logged.model_uri, "model.sha256": sha256, "model.md5": md5})
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """Return the content of build/train/run.json for a tracked run."""
-    tags = run.data.tags
-    return {
-        "run_id": run.info.run_id,
-        "candidate": tags["candidate"],
-        "commit": tags["git.commit"],
-        "pipeline": tags["pipeline"],
-        "data": lineage.data_of(tags),
-        "metrics": run.data.metrics,
-        "model_uri": tags["model.uri"],
-        "sha256": tags["model.sha256"],
-        # A run of 0.2.0 has none: its model was written again, and is not the file of dvc.lock.
-        "md5": tags.get("model.md5", ""),
-    }
-
-
 def with_commit(client: MlflowClient, run: Run) -> Run:
     """Return a run that names the commit, if its code was not committed and is now: the same lock is the same code."""
     state = lineage.git_state(root())
@@ -162,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     experiment = server.make_experiment(client, settings)
     if run := server.find_run(client, experiment.experiment_id, pipeline):
         print(f"track: this result is tracked already, as run {run.info.run_name} ({run.info.run_id})")
-        handover.write("train", "run", summary(with_commit(client, run)))
+        last_run.write(with_commit(client, run))
         return
     import mlflow
 
@@ -181,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
             mlflow.log_artifact(str(root() / path))
         mlflow.log_artifacts(str(root() / "build" / "plots"), "plots")
     print(f"track: run {run.info.run_name} ({run.info.run_id}) in experiment {experiment.name}")
-    handover.write("train", "run", summary(client.get_run(run.info.run_id)))
+    last_run.write(client.get_run(run.info.run_id))
 
 
 if __name__ == "__main__":

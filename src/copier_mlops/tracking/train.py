@@ -1,7 +1,8 @@
 """Run the pipeline of dvc.yaml, track its results, and show them beside the baseline and the served model.
 
 While the pipeline runs, MLflow is imported and the tracking server is called. So tracking starts without a delay, and
-you hear of a server that does not answer before a long training, not after it.
+you hear of a server that does not answer before a long training, not after it. If nothing has changed since a result
+that is tracked, the server is left in peace.
 """
 
 import argparse
@@ -11,11 +12,12 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Protocol
 
-from copier_mlops.contract.of_project import ADOPT, has_contract
 from copier_mlops.pipeline.engines import local
-from copier_mlops.project import answer, load_settings, root
+from copier_mlops.project import ADOPT, answer, has_contract, load_settings, root
 from copier_mlops.registry import registry
-from copier_mlops.tracking import track
+
+# Seconds within which a pipeline with nothing to do ends. After them, MLflow is imported beside it.
+MOMENT = 2.5
 
 
 class Run(Protocol):
@@ -57,17 +59,22 @@ def main(arguments: list[str] | None = None) -> int:
     if not has_contract(root(), str(answer("package_name"))):
         raise SystemExit(f"train: the project has no data yet\n  fix: {ADOPT}")
     load_settings()  # reports a wrong setting before the pipeline runs
+    away = known = ""
     with noted_interrupts() as interrupts:
         pipeline = _start(chosen, further)
         try:
-            away = prepare_tracking()
+            known = _if_nothing_changed(pipeline, not chosen.no_track)
+            if not known:
+                away = prepare_tracking()
         finally:
             if interrupts:
                 pipeline.cancel()
             code = _end_of(pipeline)
     if interrupts:
         raise KeyboardInterrupt
-    if code == 0:
+    if known:
+        print(f"train: nothing has changed{known}")
+    elif code == 0:
         _track_and_show(away, not chosen.no_track)
     return code
 
@@ -83,6 +90,7 @@ def _start(chosen: argparse.Namespace, further: list[str]) -> Run:
             raise SystemExit("train: --run is the name of a run on another engine\n  fix: add --engine NAME")
         return local.start(further, chosen.jobs)
     from copier_mlops.pipeline import follow  # DVC is slow
+    from copier_mlops.tracking import track
 
     if chosen.jobs or further:
         option = further[0] if further else "--jobs"
@@ -90,6 +98,26 @@ def _start(chosen: argparse.Namespace, further: list[str]) -> Run:
             f"train: {option} is an option of the engine local\n  fix: uv run poe train --engine {chosen.engine}"
         )
     return follow.start(chosen.engine, chosen.run, track.RESULTS)
+
+
+def _if_nothing_changed(pipeline: Run, tracks: bool) -> str:
+    """Wait a moment, and return what to say if no stage had to run; empty if one had to, or the result is not tracked.
+
+    Only the last result that this machine tracked is known here. `poe track` asks the server about others.
+
+    Args:
+        pipeline: The run, of which only one on this machine can end within a moment.
+        tracks: Whether the result is to be tracked; otherwise that comes next.
+    """
+    if not isinstance(pipeline, local.Local):
+        return ""
+    from copier_mlops.tracking import last_run  # while the pipeline starts
+
+    if not (pipeline.ends_within(MOMENT) and pipeline.changed_nothing()):
+        return ""
+    if run := last_run.of_result():
+        return f": this result is tracked already, as run {run}\n\nNext: uv run poe evaluate, for its figures"
+    return "" if tracks else "\n\nNext: uv run poe track"
 
 
 def _number(text: str) -> int:
@@ -121,6 +149,8 @@ def _track_and_show(away: str, tracks: bool) -> None:
     Raises:
         SystemExit: They cannot be tracked.
     """
+    from copier_mlops.tracking import track
+
     try:
         if tracks:
             track.main([])

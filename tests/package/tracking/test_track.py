@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from copier_mlops import handover, model_file
-from copier_mlops.project import load_settings, root, team
-from copier_mlops.tracking import models, register, server, track
+from copier_mlops.project import load_settings, root, sqlite_file, team
+from copier_mlops.tracking import last_run, models, register, server, track
 from tests.package.shared import SAMPLE, fitted, flip, loaded, new_database, uri
 
 
@@ -54,6 +54,34 @@ def test_the_tracked_model_is_the_file_of_dvc_lock(results, capsys):
     assert (run.data.metrics["roc_auc"], run.data.metrics["data.n"]) == (0.8, 125)
     track.main([])
     assert "is tracked already" in capsys.readouterr().out
+
+
+def test_the_last_run_is_known_without_the_server_as_long_as_it_is_where_the_settings_say(results, monkeypatch):
+    track.main([])
+    document = handover.read("train", "run")
+    handover.write("train", "run", document | {"dirty": "false"})
+    assert last_run.of_result() == document["run_id"]
+    handover.write("train", "run", document | {"dirty": "true"})
+    assert last_run.of_result() == ""
+    handover.write("train", "run", document | {"dirty": "false"})
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        assert last_run.of_result() == ""
+    lock = root() / "dvc.lock"
+    content = lock.read_text(encoding="utf-8")
+    lock.write_text(content.replace("seed: 42", "seed: 43"), encoding="utf-8")
+    assert last_run.of_result() == ""
+    lock.write_text(content, encoding="utf-8")
+    handover.file_of("train", "run").write_text("[", encoding="utf-8")
+    assert last_run.of_result() == ""
+
+
+def test_the_last_run_is_forgotten_with_the_database_that_had_it(results, tmp_path):
+    track.main([])
+    handover.write("train", "run", handover.read("train", "run") | {"dirty": "false"})
+    assert last_run.of_result()
+    sqlite_file(uri(tmp_path)).unlink()
+    assert last_run.of_result() == ""
 
 
 def test_a_result_whose_code_is_committed_later_gets_the_commit(results, capsys):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from copier_mlops.project import load_settings
-from copier_mlops.tracking import server, track, train
+from copier_mlops.tracking import last_run, server, track, train
 from tests.package.shared import uri
 from tests.platforms import on_posix
 
@@ -68,6 +68,32 @@ def test_a_training_makes_the_database_and_tracks_what_the_pipeline_made(pipelin
     assert tracked == [[]]
     settings = load_settings()
     assert server.experiment(server.connect(settings), settings).name == "lending"
+
+
+def test_a_result_that_is_tracked_already_needs_no_server(pipeline, monkeypatch, capsys):
+    tracked = pipeline("")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setattr(last_run, "of_result", lambda: "4d47cb6")
+    assert train.main([*SERIAL]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("train: nothing has changed: this result is tracked already, as run 4d47cb6\n")
+    assert said.endswith("Next: uv run poe evaluate, for its figures\n")
+    assert tracked == []
+
+
+def test_without_tracking_a_training_with_nothing_to_do_names_what_comes_next(pipeline, capsys):
+    pipeline("")
+    assert train.main([*SERIAL, "--no-track"]) == 0
+    assert capsys.readouterr().out == "train: nothing has changed\n\nNext: uv run poe track\n"
+
+
+def test_a_stage_that_ran_is_not_nothing(pipeline, monkeypatch, capsys):
+    write = "pathlib.Path('build').mkdir(exist_ok=True)\npathlib.Path('build/stages.json').write_text('{}')"
+    tracked = pipeline(write)
+    monkeypatch.setattr(last_run, "of_result", lambda: "4d47cb6")
+    assert train.main([*SERIAL]) == 0
+    assert tracked == [[]]
+    assert "nothing has changed" not in capsys.readouterr().out
 
 
 def test_a_pipeline_that_fails_is_not_tracked_and_its_code_is_the_answer(pipeline):

@@ -3,14 +3,18 @@
 An engine is an entry of extensions/engines.yml and a module of the same name here. `engine(name)` returns the module.
 """
 
+from __future__ import annotations
+
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from copier_mlops.pipeline import PipelineError
-from copier_mlops.pipeline.plan import Plan
+
+if TYPE_CHECKING:
+    from copier_mlops.pipeline.plan import Plan
 
 
 class EngineError(PipelineError):

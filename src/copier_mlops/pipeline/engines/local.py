@@ -1,11 +1,10 @@
 """The engine `local`: DVC runs the stages on this machine, in the folder of the project, several at once if it can."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from copier_mlops.pipeline import dvc_cli
+from copier_mlops.pipeline import cores, dvc_cli, record, remote_login
 from copier_mlops.project import root
 
 
@@ -15,10 +14,23 @@ class Local:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         """Take the process."""
         self.process = process
+        self.recorded = record.stamp(root())
 
     def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""
         return self.process.wait()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for some seconds, and return whether it has ended."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def changed_nothing(self) -> bool:
+        """Return whether it has ended without an error, and no stage had to run."""
+        return self.process.returncode == 0 and record.stamp(root()) == self.recorded
 
     def cancel(self) -> None:
         """Do nothing: on Ctrl-C, the terminal has told the process as well, which saves what has ended."""
@@ -26,10 +38,6 @@ class Local:
 
 def start(options: Sequence[str], jobs: int | None) -> Local:
     """Start `dvc repro` with up to `jobs` stages at once, or one for each core; its output is shown as it comes."""
+    remote_login.provide()  # the process inherits it, and need not import what finds it
     command = (sys.executable, "-m", dvc_cli.__name__, f"{dvc_cli.SIDE_BY_SIDE}={jobs or cores()}")
     return Local(subprocess.Popen((*command, "repro", "--pull", *options), cwd=root()))
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
