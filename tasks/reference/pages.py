@@ -12,7 +12,7 @@ from tasks.repository import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
 # A project that has every task and every file of an environment.
-ANSWERS = {"git_host": "github", "cloud": "azure", "engines": ["slurm", "airflow", "prefect"]}
+ANSWERS = {"git_host": "github", "cloud": "azure", "engines": [name for name in registry("engines") if name != "local"]}
 
 
 def pages() -> dict[str, str]:

@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings
 from copier_mlops.hosts.settings import HostSettings
 from copier_mlops.identity import aws, azure, gcp
 from copier_mlops.monitoring.settings import MonitoringSettings
+from copier_mlops.pipeline.engines import engine
 from copier_mlops.project import Settings
+from copier_mlops.registry import registry
 from copier_mlops.release.settings import ReleaseSettings
 from tasks.reference.markdown import either, sentence, start, table
 
@@ -31,6 +33,15 @@ READERS: list[tuple[type[BaseSettings], str, str]] = [
     (gcp.Identity, f"{ENVIRONMENT}/identity.yaml", "You have it from level 3 on, if `cloud` is `gcp`."),
     (MonitoringSettings, f"{ENVIRONMENT}/monitoring.yaml", "Only `prod` has it, from level 4 on."),
     (HostSettings, "operation/configuration/host.yaml", "All environments share it. You have it from level 3 on."),
+    *(
+        (
+            engine(name).Settings,
+            f"operation/configuration/engines/{name}.yaml",
+            f"You have it if `engines` has `{name}`.",
+        )
+        for name in registry("engines")
+        if name != "local"
+    ),
 ]
 # Values of keys that are empty in a new project, or that it has not.
 EXAMPLES: dict[type[BaseSettings], dict[str, object]] = {
@@ -59,7 +70,6 @@ EXAMPLES: dict[type[BaseSettings], dict[str, object]] = {
         "audience": "credit",
         "service_connection": "42",
     },
-    MonitoringSettings: {},
     HostSettings: {
         "repository": "acme/credit",
         "api": "https://github.example.org/api/v3",
@@ -99,11 +109,15 @@ def _resolved(schema: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 def kind(schema: dict[str, Any], part: dict[str, Any]) -> str:
     """Return the type of a value in words."""
+    if "anyOf" in part:
+        return " or ".join("`null`" if each["type"] == "null" else kind(schema, each) for each in part["anyOf"])
     if "enum" in part:
         return either(part["enum"])
     if part["type"] == "array":
         return f"list of {kind(schema, part['items'])}"
     if part["type"] == "object":
+        if part["additionalProperties"] is True:
+            return "table"
         value = _resolved(schema, part["additionalProperties"])
         inner = ", ".join(f"`{name}`" for name in value["properties"]) if "properties" in value else kind(schema, value)
         return f"table of {inner}"
@@ -129,11 +143,14 @@ def said(value: object) -> str:
 def examples(reader: type[BaseSettings], document: dict[str, Any]) -> dict[str, object]:
     """Return an example of each key: one of our own, or else that of the project's file."""
     schema = reader.model_json_schema()
+    ours = {name: part["examples"][0] for name, part, _ in keys(schema, schema) if "examples" in part}
+    ours |= EXAMPLES.get(reader, {})
     names = [name for name, _, _ in keys(schema, schema)]
-    found: dict[str, object] = {name: EXAMPLES[reader].get(name, value_of(document, name)) for name in names}
+    found: dict[str, object] = {name: ours.get(name, value_of(document, name)) for name in names}
     # One entry of a table says what the others look like.
     return {
-        name: dict([next(iter(value.items()))]) if isinstance(value, dict) else value for name, value in found.items()
+        name: dict([next(iter(value.items()))]) if value and isinstance(value, dict) else value
+        for name, value in found.items()
     }
 
 

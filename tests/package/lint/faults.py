@@ -10,6 +10,7 @@ from tests.package.lint.pipeline import LOCK, LOCKED, PARAMETERS, PIPELINE
 CI = ".github/workflows/ci.yml"
 CONFTEST = "operation/tests/conftest.py"
 SETTINGS = "operation/configuration/environment_prod/settings.yaml"
+SLURM, AIRFLOW, PREFECT = (f"operation/configuration/engines/{name}.yaml" for name in ("slurm", "airflow", "prefect"))
 PROJECT, TOOL = "pyproject.toml", "[tool.pytest.ini_options]"
 ANSWERS = ".copier-answers.yml"
 # The package of the fixture comes from a folder; here, it comes from a server, and the template has moved.
@@ -282,6 +283,9 @@ FAULTS = [
         {SETTINGS: ("port: ", "tracking_uri: https://mlflow.example.org\nport: ")},
     ),
     Fault("MLO702", {SETTINGS: "1: 2\n"}, SETTINGS),
+    Fault("MLO702", {SLURM: "partiton: long\n"}, SLURM, {SLURM: "partition: long\n"}),
+    Fault("MLO702", {AIRFLOW: "url: http://localhost:8080\nschedule: 3\n"}, AIRFLOW),
+    Fault("MLO702", {PREFECT: "type: procces\n"}, PREFECT, {PREFECT: "job_variables: {env: {TZ: UTC}}\n"}),
     Fault(
         "MLO901",
         {PROJECT: ("[tool.uv.sources.copier-mlops]\npath", "[tool.ours]\npath")},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FOLDER = "operation/configuration"
 PREFIX = f"{FOLDER}/environment_"
+ENGINES = f"{FOLDER}/engines"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def reader(project: Project, path: str) -> Reader | None:
         return None
     if path == f"{FOLDER}/host.yaml":
         return HOST
+    if folder == ENGINES and name.removesuffix(".yaml") in registry("engines"):
+        return Reader(f"pipeline.engines.{name.removesuffix('.yaml')}", "Settings")
     if not folder.startswith(PREFIX) or folder.count("/") != PREFIX.count("/"):
         return None
     cloud = project.answers.get("cloud")
@@ -102,9 +105,10 @@ class SettingInvalid(Check):
     page = "environments"
     finds = (
         "A key that is unknown or missing, or a value that has the wrong type or is out of bounds, in "
-        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml` or `host.yaml`. The lint uses the "
-        "classes that read these files when a task runs, with the values of the file and not with environment "
-        "variables. It does not check your own files in `operation/configuration`."
+        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml` or `host.yaml`, or in that of an engine, "
+        "for example `engines/slurm.yaml`. The lint uses the classes that read these files when a task runs, with the "
+        "values of the file and not with environment variables. It does not check your own files in "
+        "`operation/configuration`."
     )
     why = "Otherwise you learn it from a deployment, at the worst moment: nothing reads a file for prod before prod."
     fix = "Correct the value; the finding tells you what is allowed."

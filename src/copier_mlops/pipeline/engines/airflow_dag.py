@@ -89,27 +89,50 @@ class Settings(EngineSettings):
         str, Field(description="address of the API server: https, or http on this machine, as http://localhost:8080")
     ]
     dag: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9._-]*$", description="id of the DAG; empty: the name of the project")
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._-]*$",
+            description="id of the DAG; empty: the name of the project",
+            examples=["credit"],
+        ),
     ] = ""
     dags_folder: Annotated[
-        str, Field(description="folder from which Airflow reads DAG files, if this machine sees it; otherwise empty")
+        str,
+        Field(
+            description="folder from which Airflow reads DAG files, if this machine sees it; otherwise empty",
+            examples=["~/airflow/dags"],
+        ),
     ] = ""
-    project: Annotated[str, Field(description="folder of the project on the workers; empty: the same one as here")] = ""
+    project: Annotated[
+        str,
+        Field(
+            description="folder of the project on the workers; empty: the same one as here", examples=["/srv/credit"]
+        ),
+    ] = ""
     branch: Annotated[
         str,
         Field(pattern=r"^[^-\s][^\s]*$", description="branch of origin that scheduled runs take, for example main"),
     ] = "main"
     schedule: Annotated[
-        str | None, Field(min_length=1, description="cron in UTC, or @daily and so on; null: no schedule")
+        str | None,
+        Field(min_length=1, description="cron in UTC, or @daily and so on; null: no schedule", examples=["0 3 * * *"]),
     ] = None
     wait_for: Annotated[
-        str, Field(description="file on the workers for which each run waits, without a worker; empty: none")
+        str,
+        Field(
+            description="file on the workers for which each run waits, without a worker; empty: none",
+            examples=["/data/incoming/export.csv"],
+        ),
     ] = ""
     pool: Annotated[str, Field(min_length=1, description="pool of the tasks")] = "default_pool"
     gpu_pool: Annotated[
-        str, Field(description="pool of stages that ask for a gpu, a slot for each one; empty: that of the others")
+        str,
+        Field(
+            description="pool of stages that ask for a gpu, a slot for each one; empty: that of the others",
+            examples=["gpu"],
+        ),
     ] = ""
-    queue: Annotated[str, Field(description="queue of the workers; empty: Airflow's own")] = ""
+    queue: Annotated[str, Field(description="queue of the workers; empty: Airflow's own", examples=["training"])] = ""
     retry_delay: Annotated[
         str, Field(pattern=r"^[1-9]\d*[smh]$", description="time between two attempts of a stage, for example 1m")
     ] = "1m"

@@ -38,20 +38,38 @@ class Settings(EngineSettings):
 
     model_config = SettingsConfigDict(env_prefix="ENGINE_PREFECT_", extra="forbid", frozen=True)
 
-    api_url: Annotated[str, Field(description="API of the server, or of a workspace; PREFECT_API_URL overrides it")] = (
-        ""
-    )
+    api_url: Annotated[
+        str,
+        Field(
+            description="API of the server, or of a workspace; PREFECT_API_URL overrides it",
+            examples=["http://127.0.0.1:4200/api"],
+        ),
+    ] = ""
     work_pool: Annotated[str, Field(min_length=1, description="work pool whose workers take the runs")] = "mlops"
     type: Annotated[Literal["process", "docker", "kubernetes"], Field(description="type of the work pool")] = "process"
-    image: Annotated[str, Field(description="image of the types docker and kubernetes, with the project")] = ""
-    folder: Annotated[str, Field(description="project on the worker or in the image; empty: where it is here")] = ""
+    image: Annotated[
+        str,
+        Field(
+            description="image of the types docker and kubernetes, with the project",
+            examples=["ghcr.io/acme/credit:stages"],
+        ),
+    ] = ""
+    folder: Annotated[
+        str,
+        Field(description="project on the worker or in the image; empty: where it is here", examples=["/srv/credit"]),
+    ] = ""
     job_variables: Annotated[
         dict[str, Any],
-        Field(default_factory=dict, description="further variables of the work pool, for example {env: {TZ: UTC}}"),
+        Field(
+            default_factory=dict, description="further variables of the work pool", examples=[{"env": {"TZ": "UTC"}}]
+        ),
     ]
     jobs: Annotated[int, Field(ge=1, description="how many stages of a run may run at the same time")] = 2
     commit: Annotated[str, Field(min_length=1, description="commit that a scheduled run takes")] = "origin/main"
-    schedule: Annotated[str | None, Field(description="when scheduled runs start, as cron writes it")] = None
+    schedule: Annotated[
+        str | None,
+        Field(description="when scheduled runs start, as cron writes it; null: never", examples=["0 3 * * *"]),
+    ] = None
     timezone: Annotated[str, Field(description="time zone of the schedule, for example Europe/Berlin")] = "UTC"
     runs_at_once: Annotated[
         int | None, Field(ge=1, description="how many scheduled runs may run at the same time; further ones wait")

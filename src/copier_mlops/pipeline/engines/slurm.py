@@ -46,15 +46,17 @@ class Settings(EngineSettings):
 
     model_config = SettingsConfigDict(env_prefix="ENGINE_SLURM_", extra="forbid", frozen=True)
 
-    partition: Annotated[str, Field(description="partition of stages that name none; empty: the cluster's own")] = ""
+    partition: Annotated[
+        str, Field(description="partition of stages that name none; empty: the cluster's own", examples=["long"])
+    ] = ""
     timeout: Annotated[
-        str, Field(pattern=r"^[1-9]\d*[smh]$", description="longest time of a stage that names none, for example 12h")
+        str, Field(pattern=r"^[1-9]\d*[smh]$", description="longest time of a stage that names none", examples=["12h"])
     ] = "24h"
     options: Annotated[
-        tuple[str, ...], Field(description="further options of sbatch, for example [--account=risk]")
+        tuple[str, ...], Field(description="further options of sbatch", examples=[["--account=risk"]])
     ] = ()
     setup: Annotated[
-        tuple[str, ...], Field(description="shell lines before each stage, for example [module load cuda]")
+        tuple[str, ...], Field(description="shell lines before each stage", examples=[["module load cuda"]])
     ] = ()
 
 
