@@ -19,7 +19,7 @@ from copier_mlops.serving.limits import THROWN_AWAY
 from tests.package.shared import fitted
 
 SECONDS = 1.0
-# The kernel takes tens of megabytes for a service that reads none of them: with little room, what is sent is what is read.
+# The kernel takes tens of megabytes that the service never reads. With little room there, what is sent is read.
 KERNEL_BUFFER = 65_536
 
 
