@@ -2,154 +2,24 @@
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from copier_mlops.pipeline import results
-from tests.package.hosts.conftest import HOSTS, Place
+from tests.package.hosts.conftest import HOSTS
 from tests.package.hosts.fakes.kept import zipped
-from tests.package.hosts.server import TOKEN, Reply
-from tests.project import TEMPLATE, commit, replace, run
+from tests.package.hosts.server import TOKEN
+from tests.package.hosts.teams import BRANCH, PAGE, PATH, RESULTS, Team, only, team_of
+from tests.project import commit, run
 from tests.run.project import commands
-
-PAGE = (TEMPLATE / "docs" / "how-to" / "results.md").read_text(encoding="utf-8")
-BRANCH = "training-results/main"
-PIPELINE = """\
-stages:
-  prepare:
-    cmd: python src/step.py data/raw.csv build/prepared.csv
-    deps: [data/raw.csv, src/step.py]
-    outs: [build/prepared.csv]
-  train:
-    cmd: python src/step.py build/prepared.csv metrics/test.json plots/roc.csv build/model
-    deps: [build/prepared.csv, src/step.py]
-    params: [rate]
-    outs: [build/model]
-    metrics:
-      - metrics/test.json: {cache: false}
-    plots:
-      - plots/roc.csv: {cache: false}
-"""
-STEP = """\
-import json, pathlib, sys
-deps, *outs = sys.argv[1:]
-rate = float(pathlib.Path("params.yaml").read_text().split()[1])
-for out in map(pathlib.Path, outs):
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"rate": rate}) if out.suffix == ".json" else f"x,y{chr(10)}0,{rate}{chr(10)}")
-print("ran", outs)
-"""
-# `python` of a stage is that of the tests.
-PATH = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
-RESULTS = ["dvc.lock", "metrics/test.json", "plots/roc.csv"]
-
-
-@dataclass
-class Team:
-    """A project on its host, whose work tree is a shallow clone of one commit, as a runner has it."""
-
-    place: Place
-    remote: Path
-    origin: Path
-
-    @property
-    def clone(self) -> Path:
-        return self.place.tree
-
-    def git(self, *words: str) -> str:
-        return run(self.remote, "git", *words)
-
-    def train(self) -> str:
-        """Run the pipeline in the clone."""
-        command = [sys.executable, "-m", "dvc", "repro"]
-        done = subprocess.run(
-            command, cwd=self.clone, env=os.environ | PATH, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def edit(self, path: str, old: str, new: str) -> None:
-        """Somebody changes a file of the main branch."""
-        replace(self.origin / path, old, new)
-        commit(self.origin)
-        run(self.origin, "git", "push", "--quiet", "origin", "main")
-
-    def again(self, name: str) -> None:
-        """Go on in a clone of the newest commit, with a detached HEAD."""
-        self.place.tree = self.remote.parent / name
-        source = self.remote.as_uri()
-        run(self.remote.parent, "git", "clone", "--quiet", "--depth", "1", source, str(self.clone))
-        run(self.clone, "git", "checkout", "--quiet", "--detach")
-        run(self.clone, "git", "branch", "--quiet", "--delete", "main")
-        (self.clone / "data" / "raw.csv").write_text("1\n")
-
-    def propose(self, *words: str, code: int = 0, **variables: str | None) -> str:
-        before = run(self.clone, "git", "status", "--porcelain")
-        printed = self.place.run("propose", *words, code=code, **variables)
-        if "--kept" not in words and variables.get("HOST_RESULTS") != "commit":
-            assert run(self.clone, "git", "status", "--porcelain") == before
-        assert code == 0 or "\n  fix: " in printed
-        return printed
-
-    def requests(self) -> list[tuple[str, str, str]]:
-        return [self.place.fake.told(pull) for pull in self.place.state.pulls]
-
-    def files(self, branch: str = BRANCH, base: str = "main") -> list[str]:
-        return self.git("diff", "--name-only", base, branch).split()
-
-    def tip(self, branch: str = BRANCH) -> str:
-        return self.git("rev-parse", branch).strip()
-
-    def hook(self, *lines: str) -> None:
-        path = self.remote / "hooks" / "pre-receive"
-        path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-        path.chmod(0o755)
-
-    def moved_by(self, path: str, text: str) -> str:
-        """A commit of somebody on main that is not pushed to it yet, and is in the remote."""
-        (self.origin / path).write_text(text, encoding="utf-8")
-        made = commit(self.origin, "Theirs")
-        run(self.origin, "git", "push", "--quiet", "origin", "HEAD:refs/heads/theirs")
-        return made.strip()
-
-
-def team_of(place: Place, folder: Path) -> Team:
-    """A team that has pushed its pipeline, and a runner that has trained."""
-    origin, remote = folder / "origin", folder / "remote.git"
-    shutil.copytree(place.tree, origin, ignore=shutil.ignore_patterns(".git", "build", "src", "data"))
-    (origin / "src").mkdir()
-    (origin / "data").mkdir()
-    (origin / "data" / "raw.csv").write_text("1\n")
-    (origin / "src" / "step.py").write_text(STEP)
-    (origin / "dvc.yaml").write_text(PIPELINE)
-    (origin / "params.yaml").write_text("rate: 1\n")
-    # Files of older projects do not have the key; its default counts.
-    replace(origin / "operation" / "configuration" / "host.yaml", "results: change_request\n", "")
-    commit(origin, "Ours")
-    subprocess.run([sys.executable, "-m", "dvc", "--quiet", "add", "data/raw.csv"], cwd=origin, check=True)
-    run(origin, "git", "add", "--force", "data/raw.csv.dvc")
-    commit(origin, "Data")
-    run(folder, "git", "clone", "--quiet", "--bare", str(origin), str(remote))
-    run(origin, "git", "remote", "add", "origin", remote.as_uri())
-    found = Team(place, remote, origin)
-    found.again("clone")
-    found.train()
-    return found
 
 
 @pytest.fixture
 def team(place, tmp_path) -> Team:
     return team_of(place, tmp_path)
-
-
-def only(*hosts: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("host", hosts, indirect=True)
 
 
 def test_trainings_have_one_change_request_and_after_its_merge_nothing_runs(team):
@@ -196,139 +66,6 @@ def test_a_commit_goes_to_the_branch_that_was_trained(team):
     assert team.requests() == []
     team.again("second")
     assert "nothing to propose" in team.propose(HOST_RESULTS="commit")
-
-
-@only("github")
-def test_a_commit_whose_files_would_start_the_flow_says_that_it_may_not(team):
-    team.edit("dvc.yaml", "csv metrics/test.json", "csv src/test.json")
-    team.edit("dvc.yaml", "- metrics/test.json", "- src/test.json")
-    team.again("second")
-    team.train()
-    team.propose(HOST_RESULTS="commit")
-    assert "src/test.json" in team.git("ls-tree", "-r", "--name-only", "main")
-    assert "[skip ci]" in team.git("log", "-1", "--format=%B", "main")
-
-
-@only("github")
-def test_a_branch_that_moves_meanwhile_gets_the_commit_all_the_same(team):
-    theirs = team.moved_by("README.md", "# Theirs\n")
-    team.hook(
-        "read old new ref",
-        f'if [ "$(git rev-parse main)" = {theirs} ]; then exit 0; fi',
-        f"env -u GIT_QUARANTINE_PATH git update-ref refs/heads/main {theirs}",
-        "exit 1",
-    )
-    team.propose(HOST_RESULTS="commit")
-    assert team.files("main", theirs) == RESULTS
-    assert team.git("show", "main:README.md") == "# Theirs\n"
-
-
-@only("github")
-@pytest.mark.parametrize("how", ["commit", "change_request"])
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [("params.yaml", "another params.yaml than commit"), ("dvc.lock", "another dvc.lock since commit")],
-)
-def test_results_of_another_commit_than_the_branch_has_are_refused(team, how, path, said):
-    theirs = team.moved_by(path, "rate: 3\n")
-    team.git("update-ref", "refs/heads/main", theirs)
-    assert said in team.propose(code=1, HOST_RESULTS=how)
-    assert team.tip("main") == theirs
-    assert BRANCH not in team.git("branch", "--list", BRANCH)
-    assert (team.clone / "metrics" / "test.json").read_text() == '{"rate": 1.0}'
-
-
-@only("gitlab")
-def test_changes_of_others_do_not_get_into_the_commit(team):
-    (team.clone / "README.md").write_text("# Not committed yet\n")
-    (team.clone / "ruff.toml").write_text("# Staged\n")
-    (team.clone / "notes.txt").write_text("mine\n")
-    run(team.clone, "git", "add", "ruff.toml")
-    team.propose()
-    assert team.files() == RESULTS
-
-
-@only("gitlab")
-def test_results_that_do_not_belong_to_the_commit_are_refused(team):
-    (team.clone / "params.yaml").write_text("rate: 5\n")
-    assert "params.yaml decide the results, and have uncommitted changes" in team.propose(code=1)
-    run(team.clone, "git", "commit", "--quiet", "--all", "--message", "Another rate")
-    assert "the results of train are of other code, data or parameters" in team.propose(code=1)
-    assert team.requests() == [] and not team.git("branch", "--list", BRANCH)
-
-
-@only("bitbucket")
-def test_commits_of_others_on_the_branch_are_not_lost(team):
-    team.propose()
-    made = team.git("commit-tree", f"{BRANCH}^{{tree}}", "-p", BRANCH, "-m", "A correction").strip()
-    team.git("update-ref", f"refs/heads/{BRANCH}", made)
-    assert f"somebody has committed to {BRANCH}" in team.propose(code=1)
-    assert team.tip() == made
-
-
-@only("github")
-def test_a_run_that_was_faster_is_not_overwritten(team):
-    theirs = team.moved_by("README.md", "# Theirs\n")
-    team.hook(f"env -u GIT_QUARANTINE_PATH git update-ref refs/heads/{BRANCH} {theirs}", "exit 1")
-    assert f"somebody has pushed to {BRANCH} meanwhile" in team.propose(code=1)
-    assert team.tip() == theirs
-    assert team.requests() == []
-
-
-@only("azure_devops")
-@pytest.mark.parametrize(
-    ("how", "fix"),
-    [("change_request", "give HOST_TOKEN the right to push"), ("commit", "write `results: change_request`")],
-)
-def test_a_token_that_may_not_push_is_a_sentence(team, how, fix):
-    team.hook("echo closed for today", "exit 1")
-    printed = team.propose(code=1, HOST_RESULTS=how)
-    assert "git push was refused" in printed and "closed for today" in printed and fix in printed
-    assert team.requests() == []
-
-
-def test_a_host_that_is_away_costs_nothing_and_the_next_attempt_opens_the_request(team):
-    team.place.server.first = [Reply({"message": "away"}, 503)] * 20
-    assert "has an error of its own (503)" in team.propose(code=1)
-    assert team.files() == RESULTS
-    tip, team.place.server.first = team.tip(), []
-    team.propose()
-    assert [head for head, _, _ in team.requests()] == [BRANCH]
-    assert team.tip() == tip
-
-
-@only("gitlab")
-def test_a_remote_that_is_away_is_a_sentence(team):
-    team.remote.rename(team.remote.with_name("gone"))
-    assert "git ls-remote was refused" in team.propose(code=1)
-    run(team.clone, "git", "symbolic-ref", "HEAD", "refs/heads/without-commits")
-    assert "git has no commit of this project" in team.propose(code=1)
-
-
-@only("github")
-def test_a_request_that_a_person_closed_stays_closed_until_there_are_other_results(team):
-    team.propose()
-    team.place.fake.close(team.place.state.pulls[0])
-    assert "was closed; the results of the next training are proposed again" in team.propose()
-    assert len(team.requests()) == 1
-    team.edit("params.yaml", "1", "2")
-    team.again("second")
-    team.train()
-    team.propose()
-    assert len(team.requests()) == 2
-
-
-@only("github")
-def test_an_open_request_that_is_of_no_use_any_more_is_named(team):
-    team.propose()
-    lock = team.clone / "dvc.lock"
-    shutil.copy(lock, team.origin / "dvc.lock")
-    for name in ("metrics", "plots"):
-        shutil.copytree(team.clone / name, team.origin / name)
-    commit(team.origin, "By hand")
-    run(team.origin, "git", "push", "--quiet", "origin", "main")
-    team.again("second")
-    assert "is of an earlier training: close it" in team.propose()
 
 
 @only("github")
