@@ -120,10 +120,12 @@ def run(task: Task, arguments: list[str]) -> int:
     import traceback
 
     from copier_mlops.address import redact_logs, redacted
+    from copier_mlops.collector import without_collector
 
     module, _, function = task.target.partition(":")
     try:
-        target = getattr(importlib.import_module(f"copier_mlops.{module}"), function)
+        with without_collector(f"copier_mlops.{module}"):
+            target = getattr(importlib.import_module(f"copier_mlops.{module}"), function)
         redact_logs()
         return target(arguments) or 0
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from copier_mlops.address import without_login
-from copier_mlops.registry import registry
+from copier_mlops.registry import load_yaml, registry
 
 ANSWERS = ".copier-answers.yml"
 # The name in an image: some git hosts drop hidden files from artifacts.
@@ -64,7 +64,7 @@ def answers() -> dict[str, Any]:
 @functools.cache
 def _read_answers(path: Path, _: int) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SystemExit(f"mlops: {path} cannot be read: {reason}\n  fix: git restore {ANSWERS}") from None
@@ -228,7 +228,7 @@ class FileSettings(BaseSettings):
             SystemExit: The file cannot be read, or a value is missing, unknown or of the wrong type; the text names it.
         """
         try:
-            return cls(**{**yaml.safe_load(path.read_text(encoding="utf-8")), **values})
+            return cls(**{**load_yaml(path.read_text(encoding="utf-8")), **values})
         except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
             raise SystemExit(f"settings: {path} cannot be read: {error}") from None
         except SettingsError as error:

@@ -17,6 +17,15 @@ PACKAGED = Path(__file__).resolve().parent / "registries"
 EXTENSIONS = Path(__file__).resolve().parents[2] / "extensions"
 
 
+def load_yaml(text: str) -> Any:
+    """Parse a YAML document as `yaml.safe_load` does, eight times as fast where PyYAML has libyaml.
+
+    Raises:
+        yaml.YAMLError: It is not YAML.
+    """
+    return yaml.load(text, Loader)
+
+
 @functools.cache
 def registry(name: str) -> Any:
     """Return a registry of `extensions/`, for example `hosts` or `flows/ci`; `copier` returns the questions.

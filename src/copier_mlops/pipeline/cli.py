@@ -14,6 +14,7 @@ from contextlib import chdir, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from copier_mlops.collector import without_collector
 from copier_mlops.pipeline import PipelineError
 from copier_mlops.pipeline.times import spoken
 from copier_mlops.project import root
@@ -71,7 +72,8 @@ def _run_stage(folder: Path, name: str, run: str) -> bool | None:
 
     A copy whose lock of the environment is another one than that of this process gets an environment of its own.
     """
-    from copier_mlops.pipeline.apart import ApartError, run_stage
+    with without_collector("dvc"):
+        from copier_mlops.pipeline.apart import ApartError, run_stage
 
     if _locked(folder) == _locked(root()):
         return run_stage(folder, name, run)
@@ -138,7 +140,8 @@ def collect(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--propose", action="store_true", help="then propose them, as `poe propose` does")
     chosen = parser.parse_args(arguments)
-    from copier_mlops.pipeline.apart import collect as bring
+    with without_collector("dvc"):
+        from copier_mlops.pipeline.apart import collect as bring
 
     try:
         with _place(chosen.commit) as folder, chdir(folder):

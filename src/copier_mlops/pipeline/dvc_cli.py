@@ -8,6 +8,7 @@ import argparse
 import sys
 
 from copier_mlops.address import redact_logs
+from copier_mlops.collector import without_collector
 from copier_mlops.pipeline.times import StageTimes, hear
 
 SIDE_BY_SIDE = "--side-by-side"
@@ -31,16 +32,17 @@ def run(arguments: list[str], jobs: int = 1) -> int:
     Raises:
         SystemExit: DVC is not installed.
     """
-    try:
-        from dvc.cli import main as dvc  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        if error.name != "dvc":
-            raise
-        raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
-    redact_logs()
     times = hear(arguments)
-    if jobs > 1:
-        _run_side_by_side(jobs, times)
+    with without_collector("dvc"):
+        try:
+            from dvc.cli import main as dvc  # type: ignore[import-untyped]
+        except ModuleNotFoundError as error:
+            if error.name != "dvc":
+                raise
+            raise SystemExit("mlops: dvc is not installed\n  fix: uv sync") from None
+        if jobs > 1:
+            _run_side_by_side(jobs, times)
+    redact_logs()
     code = int(dvc(arguments))
     if times:
         times.finish(code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +31,8 @@ class StageRecord:
     @classmethod
     def now(cls, seconds: float, *, failed: bool = False) -> StageRecord:
         """Return the record of a stage that ended now, on this machine."""
+        import platform  # a training with nothing to do needs none of it
+
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return cls(round(seconds, 2), platform.node(), ended, failed)
 

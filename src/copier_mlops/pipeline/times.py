@@ -15,6 +15,7 @@ import yaml
 
 from copier_mlops.pipeline import record
 from copier_mlops.pipeline.record import StageRecord
+from copier_mlops.registry import load_yaml
 
 # The loggers of DVC whose records are read. The first also gets those of the modules below it.
 LOGGERS = (STAGE, *BETWEEN) = ("dvc.stage", "dvc.repo.reproduce", "dvc.repo.scm_context")
@@ -111,7 +112,7 @@ def hear(arguments: Sequence[str]) -> StageTimes | None:
     if arguments[:1] != ["repro"] or {"--dry", "--help", "-h"} & set(arguments):
         return None
     try:
-        pipeline = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))
+        pipeline = load_yaml(Path("dvc.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         pipeline = None  # DVC names the fault
     times = StageTimes(count(pipeline) if set(arguments) <= ALL_STAGES else 0)

@@ -11,6 +11,7 @@ import yaml
 
 from copier_mlops import libraries
 from copier_mlops.command import CommandError, run
+from copier_mlops.registry import load_yaml
 
 # Before the path of a file, in the name of the tag that has its MD5.
 DATA = "dvc.md5."
@@ -111,7 +112,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return load_yaml(path.read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
         text = path.read_text(encoding="utf-8", errors="replace")
         conflict = re.search("^<{7} ", text, re.MULTILINE)

@@ -5,17 +5,14 @@ MLflow takes 1.5 seconds and more to import, so `connect` imports it only after 
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops.address import redacted
+from copier_mlops.collector import without_collector
 from copier_mlops.project import Settings, load_settings, root, sqlite_file, tracker
 
 if TYPE_CHECKING:
@@ -34,24 +31,7 @@ class TrackingError(SystemExit):
     """The tracking server does not answer, or refused a request; the text says which, and how to fix it."""
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the garbage collector while MLflow is imported: what its modules make stays to the end of the process.
-
-    To look through it, again and again and once more at the end, takes a third of the time of a short task.
-    """
-    if "mlflow" in sys.modules or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-@_without_collector()
+@without_collector("mlflow")
 def connect(settings: Settings) -> MlflowClient:
     """Return a client of the tracking server, after it has answered once.
 
