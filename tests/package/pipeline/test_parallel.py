@@ -156,7 +156,7 @@ def test_each_stage_gets_its_share_of_the_cores(pipeline, monkeypatch):
     many = (
         "from copier_mlops.pipeline import dvc_cli, parallel\n"
         "parallel.cores = lambda: 8\n"
-        "raise SystemExit(dvc_cli.main(['repro'], 2))"
+        "raise SystemExit(dvc_cli.run(['repro'], 2))"
     )
     done = subprocess.run([sys.executable, "-c", many], cwd=pipeline.path, capture_output=True, text=True, check=True)
     assert "one | 4" in done.stdout and "two | 4" in done.stdout
