@@ -140,13 +140,19 @@ def said(value: object) -> str:
     return f"`{yaml.safe_dump(value, default_flow_style=True, width=200).removesuffix('...' + chr(10)).strip()}`"
 
 
+def ours(reader: type[BaseSettings]) -> dict[str, object]:
+    """Return the examples of keys that are empty in a new project, by their dotted names."""
+    schema = reader.model_json_schema()
+    found = {name: part["examples"][0] for name, part, _ in keys(schema, schema) if "examples" in part}
+    return found | EXAMPLES.get(reader, {})
+
+
 def examples(reader: type[BaseSettings], document: dict[str, Any]) -> dict[str, object]:
     """Return an example of each key: one of our own, or else that of the project's file."""
     schema = reader.model_json_schema()
-    ours = {name: part["examples"][0] for name, part, _ in keys(schema, schema) if "examples" in part}
-    ours |= EXAMPLES.get(reader, {})
+    given = ours(reader)
     names = [name for name, _, _ in keys(schema, schema)]
-    found: dict[str, object] = {name: ours.get(name, value_of(document, name)) for name in names}
+    found: dict[str, object] = {name: given.get(name, value_of(document, name)) for name in names}
     # One entry of a table says what the others look like.
     return {
         name: dict([next(iter(value.items()))]) if value and isinstance(value, dict) else value

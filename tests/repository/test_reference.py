@@ -1,6 +1,7 @@
 """The reference is what its sources are made into, and each of its examples works."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from tasks.reference import FOLDER, pages
 from tasks.reference import __main__ as command
 from tasks.reference.answers import NOTES, said
 from tasks.reference.commands import example, parser_of
-from tasks.reference.settings import EXAMPLES, GIVEN, READERS
+from tasks.reference.settings import GIVEN, READERS, ours
 from tests.project import answers_of, copy_project, copy_template
 
 NAMES = ("answers", "files", "proven", "settings", "tasks")
@@ -51,9 +52,10 @@ def test_the_example_of_an_answer_is_taken(name, tmp_path):
 def test_the_examples_of_settings_are_taken(reader, file, tmp_path):
     cloud = reader.__module__.rpartition(".")[2]
     answers = {"maturity_level": 4} | ({"cloud": cloud} if file.endswith("identity.yaml") else {})
+    answers |= {"engines": [Path(file).stem]} if "/engines/" in file else {}
     project = copy_project(copy_template(tmp_path / "template"), tmp_path / "project", **answers)
     document = yaml.safe_load((project / file).read_text(encoding="utf-8"))
-    for name, value in EXAMPLES[reader].items():
+    for name, value in ours(reader).items():
         group, _, key = name.rpartition(".")
         (document[group] if group else document)[key] = value
     assert reader(**document, **dict.fromkeys(GIVEN & reader.model_fields.keys(), "prod"))

@@ -104,11 +104,10 @@ class SettingInvalid(Check):
     name = "setting-invalid"
     page = "environments"
     finds = (
-        "A key that is unknown or missing, or a value that has the wrong type or is out of bounds, in "
-        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml` or `host.yaml`, or in that of an engine, "
-        "for example `engines/slurm.yaml`. The lint uses the classes that read these files when a task runs, with the "
-        "values of the file and not with environment variables. It does not check your own files in "
-        "`operation/configuration`."
+        "A key that is unknown or missing, or a value that has the wrong type or is out of bounds. The lint reads "
+        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml`, `host.yaml` and those of engines, for "
+        "example `engines/slurm.yaml`. It uses the classes that read these files when a task runs, with the values of "
+        "the file and not with environment variables. It does not check your own files in `operation/configuration`."
     )
     why = "Otherwise you learn it from a deployment, at the worst moment: nothing reads a file for prod before prod."
     fix = "Correct the value; the finding tells you what is allowed."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 from copier_mlops.pipeline import PipelineError
 
 if TYPE_CHECKING:
+    from copier_mlops.pipeline.engines.settings import EngineSettings
     from copier_mlops.pipeline.plan import Plan
 
 
@@ -79,7 +80,9 @@ class Submission(Protocol):
 
 
 class Engine(Protocol):
-    """An engine that runs stages apart. Its settings are in `operation/configuration/engines/NAME.yaml`."""
+    """An engine that runs stages apart. `Settings` reads its file `operation/configuration/engines/NAME.yaml`."""
+
+    Settings: type[EngineSettings]
 
     def compile(self, plan: Plan) -> str:
         """Return the engine's own file for the pipeline, as `poe compile` prints it.
