@@ -1,0 +1,27 @@
+"""Metaflow on this machine, which the project installs: it has no server."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Machine:
+    """This machine, and the variables of a project that runs on it."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def missing() -> str:
+    """What is needed and not here."""
+    return "Linux or macOS" if sys.platform == "win32" else ""
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[Machine]:
+    """Give the machine, with a home for Metaflow of which nothing may be read: it is no folder."""
+    home = folder / "home"
+    home.write_text("", encoding="utf-8")
+    yield Machine({"METAFLOW_HOME": str(home), "METAFLOW_PROFILE": "of-somebody-else"})
