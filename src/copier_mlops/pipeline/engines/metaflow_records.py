@@ -36,7 +36,6 @@ class Record:
 
 def variables(folder: Path) -> dict[str, str]:
     """Return the environment that keeps all records of Metaflow in a folder, and its configuration out of it."""
-    user = os.environ.get("METAFLOW_USER") or _user()
     settings = {
         "HOME": str(folder),
         "DATASTORE_SYSROOT_LOCAL": str(folder),
@@ -46,7 +45,7 @@ def variables(folder: Path) -> dict[str, str]:
         "DEFAULT_EVENT_LOGGER": "nullSidecarLogger",
         "DEFAULT_MONITOR": "nullSidecarMonitor",
         "PROFILE": "",
-        "USER": user,
+        "USER": os.environ.get("METAFLOW_USER") or _user(),
     }
     return {f"METAFLOW_{name}": text for name, text in settings.items()}
 
@@ -100,7 +99,9 @@ def _record(task: Task) -> Record:
 
 
 def _user() -> str:
+    """Return the name of the user, or another one for root, whom Metaflow refuses."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):  # a container may have no name for its user
         return "mlops"
+    return "mlops" if name == "root" else name
