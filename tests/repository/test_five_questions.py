@@ -48,7 +48,7 @@ def test_each_engine_has_a_module_of_its_name():
     modules, engines = {path.stem for path in folder.glob("[!_]*.py")}, set(registry("engines"))
     assert engines <= modules
     # A part of an engine begins with its name, for example `slurm_script`.
-    assert {name.partition("_")[0] for name in modules - {"settings"}} == engines
+    assert {name.partition("_")[0] for name in modules - {"settings", "python_code"}} == engines
     assert '"repro", "--pull"' in (folder / "local.py").read_text(encoding="utf-8")
 
 

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "how-to/dependencies.md": "tests/run/test_groups.py",
     "how-to/models.md": "tests/run/test_models.py",
     "how-to/parallel.md": "tests/run/test_pipeline.py",
+    "how-to/engines/metaflow.md": "tests/run/engines/test_engines.py",
     "how-to/engines/prefect.md": "tests/run/engines/test_prefect.py",
     "how-to/failed.md": "tests/package/hosts/test_failed_page.py",
     "how-to/results.md": "tests/package/hosts/test_propose.py",

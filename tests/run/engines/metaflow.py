@@ -21,7 +21,5 @@ def missing() -> str:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[Machine]:
-    """Give the machine, with a home for Metaflow of which nothing may be read: it is no folder."""
-    home = folder / "home"
-    home.write_text("", encoding="utf-8")
-    yield Machine({"METAFLOW_HOME": str(home), "METAFLOW_PROFILE": "of-somebody-else"})
+    """Give the machine, with a name of the user for Metaflow by hand, and a home in which nobody has configured it."""
+    yield Machine({"METAFLOW_HOME": str(folder), "METAFLOW_USER": "tester"})

@@ -1,6 +1,7 @@
 """Each engine runs the same pipelines, for real, and brings home the dvc.lock that `dvc repro` writes."""
 
 import re
+import shlex
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -174,12 +175,17 @@ def test_the_commands_of_its_page(trained, engine):
     ran = re.search(r"--run (\d{8}-\S+)", page)
     if ran is None:
         pytest.skip(f"tests/run/engines/test_{engine[0]}.py walks it")
+    written: list[Path] = []
     for line in commands(page):
         if line.startswith("uvx copier"):
             continue  # tests/update/test_update.py adds an engine
-        command, _, file = line.partition(" > ")
-        printed = project.run(command.replace(ran[1], "page"), **engine[1].variables)
-        assert not file or "train@linear" in printed
+        command, _, file = line.replace(ran[1], "page").partition(" > ")
+        project.run(f"bash -c {shlex.quote(f'{command} > {file}' if file else command)}", **engine[1].variables)
+        if file:
+            assert "train@linear" in project.text(file)
+            written.append(project.path / file)
+    for each in written:
+        each.unlink()
 
 
 def forget(project: Project) -> None:

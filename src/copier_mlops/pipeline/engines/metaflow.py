@@ -31,7 +31,7 @@ FOLDER = Path("build", "metaflow")
 # The files of a run: its flow, what Metaflow has printed, its number in Metaflow, what was started, and a lock that the
 # process holds.
 FLOW, OUTPUT, NUMBER, STARTED, LOCK = "flow.py", "output.log", "number", "run.json", "lock"
-SECONDS_TO_START = 60.0
+SECONDS_TO_START = SECONDS_TO_END = 60.0
 # Metaflow gives its tasks five seconds to end, and kills them afterwards.
 SECONDS_TO_CANCEL = 20.0
 
@@ -66,6 +66,7 @@ def submit(plan: Plan) -> Submission:
     text = compile(plan)
     run = FlowRun(plan)
     run.folder.mkdir(parents=True, exist_ok=True)
+    run.let_end()
     with _locked(run.folder / LOCK) as lock:
         if lock is not None and (left := run.left()):
             (run.folder / FLOW).write_text(text, encoding="utf-8")
@@ -103,6 +104,14 @@ class FlowRun:
             return {node.name for node in self.plan.nodes}
         records = metaflow_records.read(self.records, self.flow, self.number)
         return {name for name, step in self.steps.items() if not _has_result(name, records.get(step))}
+
+    def let_end(self) -> None:
+        """If all stages of a run have ended, wait for the last steps of its flow, so that it can be resumed."""
+        until = time.monotonic() + SECONDS_TO_END
+        while self._is_running() and time.monotonic() < until:
+            if not all(each.state.has_ended for each in self.states().values()):
+                return
+            time.sleep(0.1)
 
     def start(self, command: list[str], lock: int) -> None:
         """Run the flow in a process of its own, which holds the lock until it ends."""

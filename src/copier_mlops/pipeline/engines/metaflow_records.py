@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metaflow.client.core import Run, Task
@@ -90,12 +90,21 @@ def _run(folder: Path, flow: str, number: str) -> Run | None:
 
 
 def _record(task: Task) -> Record:
-    found = {artifact.id: artifact for artifact in task}
-    ended = found["_task_ok"].data if "_task_ok" in found else None  # None if it is at work, or was interrupted
+    # An attempt says how it ended after it has written its artifacts; these come one by one.
+    ended = task.metadata_dict.get("attempt_ok")
+    if ended != "True":
+        # What was interrupted is neither well nor not.
+        return Record(task.id, has_failed=ended == "False" and _artifact(task, "_task_ok") is False)
     # If the last attempt fails, `@catch` notes it, and the task ends well.
-    has_failed = ended is False or (FAILURE in found and found[FAILURE].data is not None)
-    done = found["done"].data if ended and "done" in found else ()
-    return Record(task.id, bool(ended), has_failed, tuple(done))
+    return Record(task.id, True, _artifact(task, FAILURE) is not None, tuple(_artifact(task, "done") or ()))
+
+
+def _artifact(task: Task, name: str) -> Any:
+    """Return an artifact of the last attempt that has ended; None if it has none of this name."""
+    try:
+        return task[name].data
+    except KeyError:
+        return None
 
 
 def _user() -> str:
