@@ -42,7 +42,7 @@ class Settings(EngineSettings):
     model_config = SettingsConfigDict(env_prefix="ENGINE_METAFLOW_", extra="forbid", frozen=True)
 
     jobs: Annotated[int, Field(ge=1, description="how many stages of a run may run at the same time")] = 2
-    tags: Annotated[tuple[str, ...], Field(description="tags of the runs in Metaflow, for example [nightly]")] = ()
+    tags: Annotated[tuple[str, ...], Field(description="tags of the runs in Metaflow", examples=[["nightly"]])] = ()
 
 
 def compile(plan: Plan) -> str:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from copier_mlops.pipeline import dag
 from copier_mlops.pipeline.dag import Node, Resources
 from copier_mlops.pipeline.engines import EngineError
 from copier_mlops.pipeline.engines.python_code import call, literal, table
+from copier_mlops.pipeline.live import depths
 from copier_mlops.pipeline.plan import Plan
 
 # Python code with marks such as @needs@, each of which stands for a value.
@@ -78,8 +78,8 @@ def step_before(nodes: Iterable[Node], left: Collection[str]) -> str:
 def _waves(nodes: Iterable[Node]) -> list[list[Node]]:
     """Return the stages of each wave, each of which needs one of the wave before it."""
     nodes = list(nodes)
-    depths = dag.depths({node.name: node.needs for node in nodes})
-    return [[node for node in nodes if depths[node.name] == depth] for depth in sorted(set(depths.values()))]
+    depth_of = depths({node.name: node.needs for node in nodes})
+    return [[node for node in nodes if depth_of[node.name] == depth] for depth in sorted(set(depth_of.values()))]
 
 
 def _begins(nodes: Iterable[Node]) -> list[str]:

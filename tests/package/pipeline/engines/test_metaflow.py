@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copier_mlops.pipeline import dag
+from copier_mlops.pipeline import dag, live
 from copier_mlops.pipeline.dag import Node, Resources
 from copier_mlops.pipeline.engines import EngineError, State, metaflow, metaflow_flow, metaflow_records
 from copier_mlops.pipeline.engines.metaflow import FlowRun
@@ -260,9 +260,9 @@ def test_the_state_of_a_stage_is_that_of_its_task(record, running, then):
 @given(plan=plans(), chosen=st.data())
 def test_a_run_goes_on_before_the_first_stage_that_is_left(plan, chosen):
     left = chosen.draw(st.sets(st.sampled_from([node.name for node in plan.nodes]), min_size=1))
-    depths = dag.depths({node.name: node.needs for node in plan.nodes})
-    first = min(depths[name] for name in left)
-    wave = [node for node in plan.nodes if depths[node.name] == first]
+    depth_of = live.depths({node.name: node.needs for node in plan.nodes})
+    first = min(depth_of[name] for name in left)
+    wave = [node for node in plan.nodes if depth_of[node.name] == first]
     expected = f"wave_{first + 1}" if len(wave) > 1 else metaflow_flow.name_of_step(wave[0])
     assert metaflow_flow.step_before(plan.nodes, left) == expected
 
