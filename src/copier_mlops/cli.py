@@ -27,6 +27,7 @@ _TASKS = (
     Task("adopt-data", "adoption.cli:main", "Take a file of records into the project, with its contract", "data"),
     Task("from-notebook", "notebooks.cli:main", "Turn cells of a notebook into a module and a stage of dvc.yaml"),
     Task("train", "tracking.train:main", "Run the pipeline of dvc.yaml and track it in MLflow", "tracking"),
+    Task("tune", "tuning.cli:main", "Search for better parameters, several trials at once if you like", "tune"),
     Task("track", "tracking.track:main", "Track the last run of the pipeline in MLflow", "tracking"),
     Task("evaluate", "reporting.evaluate:main", "Compare the candidates and the served model", "tracking"),
     Task("register", "tracking.register:main", "Register the tracked model and move its alias", "tracking"),

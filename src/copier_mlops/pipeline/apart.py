@@ -18,7 +18,7 @@ from typing import Any
 from dvc.data_cloud import DataCloud, Remote  # type: ignore[import-untyped]
 from dvc.exceptions import DvcException, OutputNotFoundError  # type: ignore[import-untyped]
 from dvc.repo import Repo, lock_repo  # type: ignore[import-untyped]
-from dvc.repo.reproduce import get_active_graph  # type: ignore[import-untyped]
+from dvc.repo.reproduce import get_active_graph, plan_repro  # type: ignore[import-untyped]
 from dvc.stage.serialize import to_single_stage_lockfile  # type: ignore[import-untyped]
 
 from copier_mlops.address import redacted
@@ -77,6 +77,38 @@ def run_stage(root: Path, name: str, run: str) -> bool:
                 repo.push([node.name])
         store.write(node.slug, Fragment(to_single_stage_lockfile(stage), _uncached(stage, root), ran))
     return ran is not None
+
+
+def run_up_to(root: Path, name: str, wanted: Iterable[str] = ()) -> list[str]:
+    """Run a stage of a clean copy of the repository, and before it those that it needs and that are not up to date.
+
+    Args:
+        root: The copy.
+        name: The stage, for example `train@linear`.
+        wanted: Paths of outputs that you read afterwards, for example `metrics/candidates/linear.json`.
+
+    Returns:
+        The names of the stages whose entry of dvc.lock was not right; DVC's cache may have had their outputs.
+
+    Raises:
+        DagError: The pipeline does not allow it.
+        ApartError: A stage failed, or its inputs are not to be had.
+    """
+    with opened(root) as repo:
+        graph = get_active_graph(repo.index.graph)
+        order = [each.name for each in plan_repro(graph, [_stage(repo, name)]) if each.cmd and not each.frozen]
+        ran = []
+        for each in order:
+            stage = _stage(repo, each)  # an earlier stage may have changed what it reads
+            if stage.always_changed or outdated(repo, [stage]):
+                with _transfer("give the inputs"):
+                    _pull_inputs(repo, stage)
+                repo.reproduce(each, single_item=True)
+                ran.append(each)
+        if missing := [str(root / path) for path in wanted if not (root / path).exists()]:
+            with _transfer("give the results"):
+                repo.pull(missing)
+    return ran
 
 
 def collect(root: Path, run: str, *, partly: bool = False) -> list[str]:
