@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 from copier_mlops import handover
 from copier_mlops.pipeline import PipelineError, dag
 from copier_mlops.project import load_settings, root
-from copier_mlops.tuning import TuneError, parameters, space
+from copier_mlops.tuning import TuneError, parameters, require, space
 
 if TYPE_CHECKING:
     from copier_mlops.tuning.study import Study
@@ -110,6 +110,9 @@ def _search(chosen: argparse.Namespace) -> int:
     here, output = root(), sys.stderr if chosen.json else sys.stdout
     search = space.read(here)
     load_settings()  # reports a wrong setting before anything runs
+    require("optuna", "tune")
+    if chosen.ray:
+        require("ray", "ray")
     # Optuna and DVC are slow.
     from copier_mlops.pipeline import snapshot
     from copier_mlops.tuning import identity, outcome, study, target
@@ -200,14 +203,9 @@ def _workers(chosen: argparse.Namespace, target: Target) -> Workers:
         from copier_mlops.tuning.workers import Local
 
         return Local(chosen.jobs or 1)
-    try:
-        from copier_mlops.tuning.ray_workers import OnRay
+    from copier_mlops.tuning.ray_workers import OnRay
 
-        return OnRay(chosen.ray, chosen.jobs, target.node.resources)
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise TuneError('ray is not installed\n  fix: uv add --dev "copier-mlops[tune,ray]"') from None
+    return OnRay(chosen.ray, chosen.jobs, target.node.resources)
 
 
 def _apply(study: Study, target: Target, output: IO[str]) -> bool:
