@@ -1,8 +1,9 @@
 """A small project with a pipeline whose best parameters are known, and what it runs is counted."""
 
+import contextlib
+import io
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from copier_mlops.tuning.cli import main
 from tests.project import commit, run
 
 PARAMS = """\
@@ -31,11 +33,13 @@ with open(os.environ["RUNS"], "a") as runs:
 print("score: it is", kind, flush=True)
 if kind == "broken":
     sys.exit("score: a broken model cannot be measured")
-until = time.time() + float(os.environ.get("SECONDS", 0))
-while time.time() < until:
+began = time.time()
+while time.time() < began + float(os.environ.get("SECONDS", 0)):
     time.sleep(0.02)
 pathlib.Path("metrics").mkdir(exist_ok=True)
 loss = (float(rate) - 0.1) ** 2 + ((int(leaf) - 30) / 100) ** 2 + (wide == "True")
+with open(os.environ["RUNS"], "a") as runs:
+    runs.write(f"span {began} {time.time()}\\n")
 pathlib.Path(out).write_text(json.dumps({"cv": {"loss": loss}, "records": 3, "note": "good"}))
 """
 PREPARE = """\
@@ -90,25 +94,32 @@ class Ours:
 
     def search(self, **changes: object) -> None:
         """Write search.yaml, with other values for some of its keys."""
-        (self.path / FILE).write_text(yaml.safe_dump(SEARCH | changes), encoding="utf-8")
+        (self.path / FILE).write_text(yaml.safe_dump(SEARCH | changes, sort_keys=False), encoding="utf-8")
 
     def command(self, *options: str) -> list[str]:
         return [sys.executable, "-m", "copier_mlops.cli", "tune", *options]
 
     def tune(self, *options: str, fails: bool = False, tracks: bool = False) -> str:
-        """Search, and return what is printed; that it succeeds, or fails, is part of the test."""
-        words = self.command(*options, *([] if tracks else ["--no-track"]))
-        done = subprocess.run(words, cwd=self.path, capture_output=True, text=True, timeout=200, check=False)
-        printed = done.stdout + done.stderr
-        assert (done.returncode != 0) == fails, printed
-        assert "Traceback" not in printed, printed
-        return printed
+        """Search in this process, and return what is printed; that it succeeds, or fails, is part of the test."""
+        said = io.StringIO()
+        with contextlib.chdir(self.path), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            try:
+                code = main([*options, *([] if tracks else ["--no-track"])])
+            except SystemExit as error:
+                code = 1
+                print(error.code)
+        assert (code != 0) == fails, said.getvalue()
+        return said.getvalue()
 
     def runs(self, stage: str = "score") -> list[list[str]]:
         """What each run of a stage got, in all copies."""
         file = Path(os.environ["RUNS"])
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         return [line.split()[1:] for line in lines if line.split()[0] == stage]
+
+    def spans(self) -> list[tuple[float, float]]:
+        """When each run of a measurement began and ended."""
+        return [(float(began), float(ended)) for began, ended in self.runs("span")]
 
     def results(self, name: str = "*") -> dict:
         """The document of the only search."""
@@ -156,6 +167,7 @@ def ours(tmp_path, monkeypatch) -> Ours:
     """The project; `python` of a stage is that of the tests, and copies are made in a folder of the test."""
     (tmp_path / "copies").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "copies"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "true")
     monkeypatch.setenv("RUNS", str(tmp_path / "runs.txt"))
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MLFLOW_TRACKING_URI"):

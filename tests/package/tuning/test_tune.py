@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ from tests.project import replace, run
 def tried(ours: Ours) -> list[dict]:
     """The values of each trial, in their order."""
     return [each["parameters"] for each in ours.results()["trials"]]
+
+
+def copies() -> list[Path]:
+    """The copies of the repository that are there now."""
+    return list(Path(os.environ["TMPDIR"]).glob("mlops-*"))
 
 
 def wait_until(holds, seconds: float = 60) -> None:
@@ -41,7 +47,7 @@ def test_the_best_values_go_into_params_and_the_pipeline_gives_the_same_metric(o
     expected = PARAMS.replace("0.5 ", f"{rate} ").replace("leaf: 10", f"leaf: {leaf}")
     assert ours.text("params.yaml") == expected.replace("seed: 7", "seed: 8 # not committed")
     assert len(ours.runs("prepare")) == 1, "its result is in the cache that all copies share"
-    assert list(Path(os.environ["TMPDIR"]).iterdir()) == []
+    assert copies() == []
     assert run(ours.path, "git", "status", "--porcelain") == " M params.yaml\n"
 
     ran = ours.runs()
@@ -53,28 +59,28 @@ def test_the_best_values_go_into_params_and_the_pipeline_gives_the_same_metric(o
 
 
 def test_a_second_call_runs_nothing_and_more_trials_go_on(ours):
-    ours.tune("--trials", "3")
+    ours.tune("--trials", "2")
     before = tried(ours)
     ours.commit()
-    printed = ours.tune("--trials", "3")
-    assert "goes on after 3 trials" in printed and "params.yaml has the best values already" in printed
-    assert len(ours.runs()) == 3
-    ours.tune("--trials", "5")
-    assert tried(ours)[:3] == before and len(ours.runs()) == 5
+    printed = ours.tune("--trials", "2")
+    assert "goes on after 2 trials" in printed and "params.yaml has the best values already" in printed
+    assert len(ours.runs()) == 2
+    ours.tune("--trials", "3")
+    assert tried(ours)[:2] == before and len(ours.runs()) == 3
 
 
 def test_a_search_that_was_killed_goes_on_as_if_it_had_not_been(ours, tmp_path, monkeypatch):
     monkeypatch.setenv("SECONDS", "1")
     process = subprocess.Popen(ours.command("--no-track"), cwd=ours.path, stdout=subprocess.DEVNULL)
-    wait_until(lambda: len(ours.runs()) == 3)
+    wait_until(lambda: len(ours.runs()) == 2)
     process.kill()
     process.wait()
-    wait_until(lambda: list(Path(os.environ["TMPDIR"]).iterdir()) == [])  # its trial has ended as well
+    wait_until(lambda: copies() == [])  # its trial has ended as well
     monkeypatch.setenv("SECONDS", "0")
-    assert "goes on after 2 trials" in ours.tune()
-    assert len(ours.runs()) == 5, "the third trial began twice, the others once"
+    assert "goes on after 1 trials" in ours.tune("--trials", "3")
+    assert len(ours.runs()) == 4, "the second trial began twice, the others once"
     whole = make(tmp_path / "whole")
-    whole.tune()
+    whole.tune("--trials", "3")
     assert tried(whole) == tried(ours)
     assert whole.results()["best"] == ours.results()["best"]
 
@@ -87,13 +93,13 @@ def test_ctrl_c_keeps_what_has_ended(ours, monkeypatch):
         printed, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "tune: what has ended is kept" in printed
-    assert list(Path(os.environ["TMPDIR"]).iterdir()) == []
+    assert copies() == []
     assert [each["value"] is not None for each in ours.results()["trials"]] == [True]
     assert ours.text("params.yaml") == PARAMS
 
 
 def test_a_trial_that_fails_is_noted_and_the_others_go_on(ours):
-    ours.search(parameters={"train.kind": {"choices": ["plain", "broken", "third"]}}, trials=8)
+    ours.search(parameters={"train.kind": {"choices": ["plain", "broken", "third"]}}, trials=6)
     printed = ours.tune()
     states = {each["parameters"]["train.kind"]: each["state"] for each in ours.results()["trials"]}
     assert states == {"plain": "ended", "broken": "failed", "third": "ended"}
@@ -117,14 +123,11 @@ def test_if_all_trials_fail_the_end_of_the_first_log_is_shown_and_a_new_call_tri
 def test_several_trials_at_once_share_the_cores(ours, monkeypatch):
     monkeypatch.setenv("SECONDS", "1.5")
     monkeypatch.setattr("copier_mlops.tuning.workers.cores", lambda: 8)
-    monkeypatch.chdir(ours.path)
-    from copier_mlops.tuning.cli import main
-
-    began = time.monotonic()
-    assert main(["--jobs", "4", "--no-track"]) == 0
-    assert time.monotonic() - began < 4 * 1.5 + 6
-    assert {words[3] for words in ours.runs()} == {"2"}
-    assert len(ours.results()["trials"]) == 4
+    ours.tune("--jobs", "2", "--trials", "3")
+    spans = sorted(ours.spans())
+    assert any(ended > began for (_, ended), (began, _) in pairwise(spans)), spans
+    assert {words[3] for words in ours.runs()} == {"4"}
+    assert len(ours.results()["trials"]) == 3
 
 
 def test_no_trial_starts_after_the_timeout(ours, monkeypatch):
@@ -223,14 +226,8 @@ def test_a_first_file_is_written_around_the_values_that_you_have(ours):
 @pytest.mark.parametrize("library", ["optuna", "ray"])
 def test_a_library_that_is_missing_is_named_with_the_command_that_installs_it(ours, monkeypatch, library):
     monkeypatch.setattr("copier_mlops.tuning.find_spec", lambda name: None if name == library else True)
-    monkeypatch.chdir(ours.path)
-    from copier_mlops.tuning.cli import main
-
-    with pytest.raises(SystemExit) as stopped:
-        main(["--ray", "local"])
-    assert re.search(
-        rf'^tune: {library} is not installed\n  fix: uv add --dev "{library}>=[\d.]+,<\d+"$', stopped.value.code
-    )
+    said = ours.tune("--ray", "local", fails=True)
+    assert re.fullmatch(rf'tune: {library} is not installed\n  fix: uv add --dev "{library}>=[\d.]+,<\d+"\n', said)
 
 
 def test_a_study_that_is_damaged_is_named(ours):
