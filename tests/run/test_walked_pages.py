@@ -30,6 +30,7 @@ ELSEWHERE = {
     "how-to/parallel.md": "tests/run/test_pipeline.py",
     "how-to/engines/metaflow.md": "tests/run/engines/test_engines.py",
     "how-to/engines/prefect.md": "tests/run/engines/test_prefect.py",
+    "how-to/tune.md": "tests/run/test_tuned.py",
     "how-to/failed.md": "tests/package/hosts/test_failed_page.py",
     "how-to/results.md": "tests/package/hosts/test_propose.py",
     "how-to/releases.md": "tests/run/test_release.py",

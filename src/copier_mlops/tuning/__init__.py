@@ -33,9 +33,9 @@ def _requirement(library: str, extra: str) -> str:
         found = [Requirement(each) for each in requires("copier-mlops") or ()]
     except PackageNotFoundError:  # an image has the code only
         found = []
-    bounds = [
-        each.specifier
-        for each in found
-        if each.name == library and each.marker and each.marker.evaluate({"extra": extra})
-    ]
-    return f'"{library}{",".join(sorted(str(bounds[0]).split(","), reverse=True)) if bounds else ""}"'
+    for each in found:
+        if each.name == library and each.marker and each.marker.evaluate({"extra": extra}):
+            extras = f"[{','.join(sorted(each.extras))}]" if each.extras else ""
+            bounds = ",".join(sorted(str(each.specifier).split(","), reverse=True))
+            return f'"{library}{extras}{bounds}"'
+    return library

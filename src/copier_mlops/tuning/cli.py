@@ -108,11 +108,11 @@ def _name(text: str) -> str:
 def _search(chosen: argparse.Namespace) -> int:
     """Run a search, and do with its result what the options say."""
     here, output = root(), sys.stderr if chosen.json else sys.stdout
-    search = space.read(here)
-    load_settings()  # reports a wrong setting before anything runs
     require("optuna", "tune")
     if chosen.ray:
         require("ray", "ray")
+    search = space.read(here)
+    load_settings()  # reports a wrong setting before anything runs
     # Optuna and DVC are slow.
     from copier_mlops.pipeline import snapshot
     from copier_mlops.tuning import identity, outcome, study, target
@@ -190,7 +190,7 @@ def _run(
         return []
     progress = Progress(study, most, output)
     workers = _workers(chosen, target)
-    loop = Loop(study, root(), commit, target.node.name, workers, most, until, progress.tell)
+    loop = Loop(study, root(), commit, target.node.name, workers, most, until, target.waits, progress.tell)
     with shown(progress):
         loop.run()
     if loop.is_late:

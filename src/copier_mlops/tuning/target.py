@@ -33,12 +33,14 @@ class Target:
         own: The values of the search's parameters in params.yaml now.
         space: The values that each may have, of the same types as in params.yaml.
         outs: The paths that stages write.
+        waits: Whether stages before it have to run as well, so that it is better to have their results first.
     """
 
     node: Node
     own: dict[str, Value]
     space: dict[str, Parameter]
     outs: frozenset[str]
+    waits: bool
 
 
 def find(root: Path, search: Search) -> Target:
@@ -55,12 +57,13 @@ def find(root: Path, search: Search) -> Target:
         needed = before(repo, stage)
         _refuse_judged(root, search.metric, [stage, *needed])
         own = {key: own_value(key, known) for key in search.parameters}
+        waits = bool(apart.outdated(repo, needed))
         _check_use(own, stage, [stage, *needed])
         outs = {Path(out.fs_path) for each in repo.index.stages for out in each.outs if out.is_in_repo}
     _check_name(root, search.metric)
     space = {key: typed(key, each, own[key]) for key, each in search.parameters.items()}
     inside = frozenset(path.relative_to(root.resolve()).as_posix() for path in outs)
-    return Target(dag.find(nodes, stage.name), own, space, inside)
+    return Target(dag.find(nodes, stage.name), own, space, inside, waits)
 
 
 def writer(repo: Any, root: Path, metric: Metric) -> Any:
