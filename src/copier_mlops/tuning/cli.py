@@ -28,22 +28,21 @@ if TYPE_CHECKING:
     from copier_mlops.tuning.target import Target
     from copier_mlops.tuning.workers import Workers
 
-EXAMPLES = """\
-examples:
-  uv run poe tune --new train@gradient_boosting train.learning_rate train.leaf
-                                   write a first search.yaml for these parameters of this stage
-  uv run poe tune                  search, and write the best values into params.yaml
-  uv run poe tune --trials 50      search on, until 50 trials have ended
-  uv run poe tune --timeout 30m    start no trial after half an hour
-  uv run poe tune --jobs 4         run four trials at once, each with a quarter of the cores
-  uv run poe tune --name wide      give the search a name: another one begins beside the first
-  uv run poe tune --ray local      run the trials on a Ray of this machine; as many at once as it has cores
-  uv run poe tune --ray ray://head:10001 --jobs 20
-                                   run up to 20 trials at once on a Ray cluster
-  uv run poe tune --no-apply       leave params.yaml as it is
-  uv run poe tune --no-track       track nothing in MLflow
-  uv run poe tune --json           print what was found as JSON; the lines of the trials go to standard error
-"""
+NEW = "--new train@gradient_boosting train.learning_rate train.leaf"
+# The options with their meaning, for the help.
+EXAMPLES = {
+    NEW: "write a first search.yaml for these parameters of this stage",
+    "": "search, and write the best values into params.yaml",
+    "--trials 50": "search on, until 50 trials have ended",
+    "--timeout 30m": "start no trial after half an hour",
+    "--jobs 4": "run four trials at once, each with a quarter of the cores",
+    "--name wide": "give the search a name; another one begins beside the first",
+    "--ray local": "run the trials on a Ray of this machine, as many at once as it has cores",
+    "--ray ray://head:10001 --jobs 20": "run up to 20 trials at once on a Ray cluster",
+    "--no-apply": "leave params.yaml as it is",
+    "--no-track": "track nothing in MLflow",
+    "--json": "print what was found as JSON; lines about trials go to standard error",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="poe tune",
         description=__doc__,
-        epilog=EXAMPLES,
+        epilog="\n".join(
+            ["for example:", *(f"  uv run poe tune {each}".rstrip() + f"\n      {EXAMPLES[each]}" for each in EXAMPLES)]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -252,7 +253,7 @@ def _server(output: IO[str]) -> str:
 
 
 def _track(study: Study, commit: str, is_complete: bool, away: str, output: IO[str]) -> None:
-    """Track the search; a server that does not answer is no reason to lose it."""
+    """Track the search, or say why that is not possible: its results stay."""
     from copier_mlops.tracking.server import TrackingError
     from copier_mlops.tuning import tracked
 

@@ -1,4 +1,4 @@
-"""What tells searches apart: those with the same metric, parameters, code and data are one, which goes on."""
+"""Tell searches apart: those with the same metric, parameters, code and data are one, which goes on."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SHORT = 8
 def fingerprint(root: Path, commit: str, search: Search, outs: Collection[str]) -> str:
     """Return a text that is equal for searches whose results can be compared.
 
-    The values of the parameters that are searched do not count, and neither do trials, seed and time: so a search goes
-    on after its best values were written into params.yaml, and if you ask for more trials.
+    The values of the searched parameters do not count, and neither do trials, seed and time. So a search goes on after
+    its best values were written into params.yaml, and if you ask for more trials.
 
     Args:
         root: The project.

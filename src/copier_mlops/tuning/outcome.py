@@ -1,4 +1,4 @@
-"""What a search has found: a table of its best trials for you, and a document for machines."""
+"""The result of a search: a table of its best trials for you, and a document for machines."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ LAST_LINES = 40
 
 
 class Progress:
-    """What is printed while a search runs."""
+    """The lines and the bar of a search that is running."""
 
     def __init__(self, study: Study, most: int, output: IO[str]) -> None:
         """Take the search, how many trials have to end, and where lines go."""

@@ -51,8 +51,8 @@ class OnRay:
             reason = " ".join(str(error).split())
             raise TuneError(
                 f"no Ray answers at {address}: {reason:.200}\n"
-                "  fix: start one with `ray start --head`, or on this machine only: uv run poe tune --ray local\n"
-                "  if it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file that has it"
+                "  fix: start one with `ray start --head`, or on this machine only: uv run poe tune --ray local.\n"
+                "  If it asks for a token: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH names the file that has it"
             ) from None
         self.jobs = min(jobs or 2**31, self._places())
         ray.cloudpickle.register_pickle_by_value(process)

@@ -48,7 +48,7 @@ class Loop:
         workers: Where.
         most: How many trials have to end, those of earlier calls counted.
         until: The time of `time.monotonic` after which none starts.
-        alone: Whether the first trial runs alone, so that others find the results of earlier stages in the cache.
+        first: Whether others wait for the first trial, and then find the results of earlier stages in the cache.
         tell: Is called with each trial that has ended, and the number of those that are running.
     """
 
@@ -59,7 +59,7 @@ class Loop:
     workers: Workers
     most: int
     until: float
-    alone: bool
+    first: bool
     tell: Callable[[Ended, int], None]
     running: dict[Future[int], tuple[int, dict[str, Value], float]] = field(default_factory=dict)
     failed: list[int] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Loop:
     def _fill(self) -> None:
         """Start trials on the places that are free."""
         while len(self.running) < self.workers.jobs:
-            if self.alone and self.running and not self.study.ended():
+            if self.first and self.running and not self.study.ended():
                 return
             if len(self.study.ended()) + len(self.failed) + len(self.running) >= self.most:
                 return

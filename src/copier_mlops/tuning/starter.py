@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from copier_mlops.contract.of_project import has_contract
 from copier_mlops.pipeline import apart, dag
-from copier_mlops.project import answer
+from copier_mlops.project import answer, has_contract
 from copier_mlops.tuning import TuneError, parameters, target
 from copier_mlops.tuning.parameters import Value
 from copier_mlops.tuning.space import FILE, PLACE

@@ -1,4 +1,4 @@
-"""What a search runs: the stage that writes its metric, and its parameters as the pipeline uses them."""
+"""The stage that writes the metric of a search, and its parameters as the pipeline uses them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 @dataclass(frozen=True)
 class Target:
-    """What each trial of a search runs.
+    """The part of the pipeline that each trial of a search runs.
 
     Attributes:
         node: The stage that writes the metric, with what it asks of a machine.

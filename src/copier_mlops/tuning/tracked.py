@@ -1,4 +1,4 @@
-"""Track a search in MLflow: one run for it, with a child for each trial. What is there already is not tracked twice."""
+"""Track a search in MLflow: one run for it, with a child for each trial. No trial is tracked twice."""
 
 from __future__ import annotations
 

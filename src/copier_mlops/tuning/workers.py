@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from copier_mlops.pipeline.engines.local import cores
+from copier_mlops.pipeline import cores
 from copier_mlops.pipeline.parallel import THREADS
 from copier_mlops.tuning import process, trial
 
@@ -16,7 +16,7 @@ LOG = "log"
 
 
 class Workers(Protocol):
-    """What runs trials; `jobs` is how many at once."""
+    """A place for trials; `jobs` is how many run at once."""
 
     jobs: int
 
