@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from copier_mlops.tuning.target import Target
     from copier_mlops.tuning.workers import Workers
 
-NEW = "--new train@gradient_boosting train.learning_rate train.leaf"
+NEW = " --new train@gradient_boosting train.learning_rate train.leaf"
 # The options with their meaning, for the help.
 EXAMPLES = {
     NEW: "write a first search.yaml for these parameters of this stage",
     "": "search, and write the best values into params.yaml",
-    "--trials 50": "search on, until 50 trials have ended",
-    "--timeout 30m": "start no trial after half an hour",
-    "--jobs 4": "run four trials at once, each with a quarter of the cores",
-    "--name wide": "give the search a name; another one begins beside the first",
-    "--ray local": "run the trials on a Ray of this machine, as many at once as it has cores",
-    "--ray ray://head:10001 --jobs 20": "run up to 20 trials at once on a Ray cluster",
-    "--no-apply": "leave params.yaml as it is",
-    "--no-track": "track nothing in MLflow",
-    "--json": "print what was found as JSON; lines about trials go to standard error",
+    " --trials 50": "search on, until 50 trials have ended",
+    " --timeout 30m": "start no trial after half an hour",
+    " --jobs 4": "run four trials at once, each with a quarter of the cores",
+    " --name wide": "give the search a name; another one begins beside the first",
+    " --ray local": "run the trials on a Ray of this machine, as many at once as it has cores",
+    " --ray ray://head:10001 --jobs 20": "run up to 20 trials at once on a Ray cluster",
+    " --no-apply": "leave params.yaml as it is",
+    " --no-track": "track nothing in MLflow",
+    " --json": "print what was found as JSON; lines about trials go to standard error",
 }
 
 
@@ -67,12 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    tune = "uv run poe tune"
     parser = argparse.ArgumentParser(
         prog="poe tune",
         description=__doc__,
-        epilog="\n".join(
-            ["for example:", *(f"  uv run poe tune {each}".rstrip() + f"\n      {EXAMPLES[each]}" for each in EXAMPLES)]
-        ),
+        epilog="\n".join(["for example:", *(f"  {tune}{each}\n      {EXAMPLES[each]}" for each in EXAMPLES)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
