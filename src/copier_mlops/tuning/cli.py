@@ -119,10 +119,10 @@ def _search(chosen: argparse.Namespace) -> int:
 
     found = target.find(here, search)
     commit = snapshot.take(here)
-    print_ = identity.fingerprint(here, commit, search, found.outs)
-    folder = handover.build() / "tune" / (chosen.name or identity.name_of(found.node.slug, print_))
+    mark = identity.fingerprint(here, commit, search, found.outs)
+    folder = handover.build() / "tune" / (chosen.name or identity.name_of(found.node.slug, mark))
     with _alone(folder):
-        opened = study.Study(folder, search, found.space, found.own, print_)
+        opened = study.Study(folder, search, found.space, found.own, mark)
         away = "" if chosen.no_track else _server(output)
         most = chosen.trials or search.trials
         before = len(opened.ended())

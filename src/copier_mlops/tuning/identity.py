@@ -35,6 +35,6 @@ def fingerprint(root: Path, commit: str, search: Search, outs: Collection[str]) 
     return hashlib.sha256(json.dumps([said, files, others], sort_keys=True).encode()).hexdigest()
 
 
-def name_of(slug: str, print_: str) -> str:
+def name_of(slug: str, mark: str) -> str:
     """Return the name of a search, for example `train-linear-1f3c9a2b`."""
-    return f"{slug}-{print_[:SHORT]}"
+    return f"{slug}-{mark[:SHORT]}"

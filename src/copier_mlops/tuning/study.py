@@ -48,7 +48,7 @@ class Study:
     """A search that can go on after its process has ended."""
 
     def __init__(
-        self, folder: Path, search: Search, space: Mapping[str, Parameter], own: Mapping[str, Value], print_: str
+        self, folder: Path, search: Search, space: Mapping[str, Parameter], own: Mapping[str, Value], mark: str
     ) -> None:
         """Open a search, or begin one.
 
@@ -57,7 +57,7 @@ class Study:
             search: What it searches.
             space: The values that each parameter may have.
             own: The values that the parameters have now, which are the first trial.
-            print_: What tells apart searches whose results cannot be compared.
+            mark: What tells apart searches whose results cannot be compared.
 
         Raises:
             TuneError: The folder has a search of something else, or cannot be read.
@@ -80,13 +80,13 @@ class Study:
             raise TuneError(
                 f"{folder / FILE} cannot be read: {reason:.200}\n  fix: uv run poe tune --name OTHER"
             ) from None
-        if known not in (None, print_):
+        if known not in (None, mark):
             raise TuneError(
                 f"the search {folder.name} is about another metric, other parameters, code or data than yours now\n"
                 "  fix: leave out --name, or give another one"
             )
         if known is None:
-            self.study.set_user_attr(PRINT, print_)
+            self.study.set_user_attr(PRINT, mark)
             if self._contains(self.own):
                 self.study.enqueue_trial(self.own)
         self.left = self._left()
