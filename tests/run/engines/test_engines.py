@@ -12,7 +12,7 @@ import pytest
 
 from tests.package.contract.eight import CASES, TARGETS
 from tests.project import TEMPLATE, replace
-from tests.run.engines import airflow, metaflow, prefect, slurm
+from tests.run.engines import airflow, kubeflow, metaflow, prefect, slurm
 from tests.run.engines.repository import RUN, Repository
 from tests.run.project import Project, commands
 
@@ -22,6 +22,7 @@ ENGINES = {
     "airflow": (airflow.serve, airflow.missing),
     "prefect": (prefect.serve, prefect.missing),
     "metaflow": (metaflow.serve, metaflow.missing),
+    "kubeflow": (kubeflow.serve, kubeflow.missing),
 }
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 OWN = ("04_spend_money.csv", "08_leak_groups.csv")
@@ -65,6 +66,7 @@ def repository(own, engine, tmp_path_factory) -> Repository:
     name, server = engine
     project = own(tmp_path_factory.mktemp("small"))
     project.environment |= server.variables
+    bring(project, server)
     return Repository(project, name)
 
 
@@ -164,6 +166,7 @@ def test_an_engine_that_is_away_for_a_while_is_waited_for(repository, engine):
 def test_a_training_gives_what_one_on_this_machine_gives(trained, engine, data):
     project, expected = trained(data)
     forget(project)
+    bring(project, engine[1])
     printed = project.run(f"uv run poe train --engine {engine[0]}", **engine[1].variables)
     assert {name: project.text(name) for name in RESULTS} == expected
     assert "track: run " in printed and "Next: uv run poe register" in printed
@@ -175,6 +178,7 @@ def test_the_commands_of_its_page(trained, engine):
     ran = re.search(r"--run (\d{8}-\S+)", page)
     if ran is None:
         pytest.skip(f"tests/run/engines/test_{engine[0]}.py walks it")
+    bring(project, engine[1])
     written: list[Path] = []
     for line in commands(page):
         if line.startswith("uvx copier"):
@@ -186,6 +190,12 @@ def test_the_commands_of_its_page(trained, engine):
             written.append(project.path / file)
     for each in written:
         each.unlink()
+
+
+def bring(project: Project, server: object) -> None:
+    """Let an engine whose stages run in an image have one of this project."""
+    if take := getattr(server, "take", None):
+        take(project)
 
 
 def forget(project: Project) -> None:

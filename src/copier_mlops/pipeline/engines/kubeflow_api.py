@@ -93,7 +93,7 @@ class Api:
         _ask(self._models.RunServiceApi(self._client).run_service_terminate_run, number)
 
     def upload(self, name: str, version: str, text: str) -> tuple[str, str]:
-        """Give the server a version of a pipeline, if it does not have it, and return the ids of pipeline and version."""
+        """Give the server a version of a pipeline if it lacks it; return the ids of pipeline and version."""
         service, uploads = (
             self._models.PipelineServiceApi(self._client),
             self._models.PipelineUploadServiceApi(self._client),
