@@ -19,7 +19,7 @@ from copier_mlops.pipeline.engines.settings import EngineSettings
 from copier_mlops.pipeline.plan import SHORT, Plan
 
 SETTINGS = "operation/configuration/engines/kubeflow.yaml"
-# What Kubeflow puts in its place: the name of the run in the cluster, for example credit-x7f2k.
+# In its place, Kubeflow puts the name of the run in the cluster, for example credit-x7f2k.
 JOB = "{{$.pipeline_job_name}}"
 # The version of the form that kfp writes.
 SCHEMA, SDK = "2.1.0", "kfp-2.17.3"

@@ -1,4 +1,4 @@
-"""What Metaflow knows of a run: the tasks of its steps, read by its own client from a folder on this machine."""
+"""The tasks of a run that Metaflow knows, read by its own client from a folder on this machine."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _record(task: Task) -> Record:
     # An attempt says how it ended after it has written its artifacts; these come one by one.
     ended = task.metadata_dict.get("attempt_ok")
     if ended != "True":
-        # What was interrupted is neither well nor not.
+        # An attempt that was interrupted is neither well nor not.
         return Record(task.id, has_failed=ended == "False" and _artifact(task, "_task_ok") is False)
     # If the last attempt fails, `@catch` notes it, and the task ends well.
     return Record(task.id, True, _artifact(task, FAILURE) is not None, tuple(_artifact(task, "done") or ()))
