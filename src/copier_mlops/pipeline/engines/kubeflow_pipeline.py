@@ -43,36 +43,70 @@ class Settings(EngineSettings):
         Field(
             pattern=r"^(https?://\S+)?$",
             description="address of Kubeflow Pipelines; KF_PIPELINES_ENDPOINT overrides it",
+            examples=["http://127.0.0.1:8888"],
         ),
     ] = ""
     image: Annotated[
-        str, Field(pattern=r"^\S*$", description="image with the project; {commit} in it stands for the commit")
+        str,
+        Field(
+            pattern=r"^\S*$",
+            description="image with the project; {commit} in it stands for the commit",
+            examples=["registry.example.org/credit:{commit}"],
+        ),
     ] = ""
     namespace: Annotated[
-        str, Field(pattern=rf"^({LABEL})?$", description="your namespace, if Kubeflow has several; empty: it has one")
+        str,
+        Field(
+            pattern=rf"^({LABEL})?$",
+            description="your namespace, if Kubeflow has several; empty: it has one",
+            examples=["team-risk"],
+        ),
     ] = ""
-    experiment: Annotated[str, Field(description="experiment of the runs; empty: the name of the project")] = ""
-    service_account: Annotated[Name, Field(description="service account of the pods; empty: that of Kubeflow")] = ""
-    secret: Annotated[Name, Field(description="Secret with variables of each stage; empty: none")] = ""
+    experiment: Annotated[
+        str, Field(description="experiment of the runs; empty: the name of the project", examples=["credit"])
+    ] = ""
+    service_account: Annotated[
+        Name, Field(description="service account of the pods; empty: that of Kubeflow", examples=["mlops-stages"])
+    ] = ""
+    secret: Annotated[
+        Name, Field(description="Secret with variables of each stage; empty: none", examples=["credit-remote"])
+    ] = ""
     secret_keys: Annotated[
-        tuple[str, ...], Field(description="keys of the secret that become variables, for example [AWS_ACCESS_KEY_ID]")
+        tuple[str, ...],
+        Field(description="keys of the secret that become variables", examples=[["AWS_ACCESS_KEY_ID"]]),
     ] = ()
-    pull_secret: Annotated[Name, Field(description="Secret with the login to the image's registry; empty: none")] = ""
+    pull_secret: Annotated[
+        Name, Field(description="Secret with the login to the image's registry; empty: none", examples=["registry"])
+    ] = ""
     variables: Annotated[
-        dict[str, str], Field(default_factory=dict, description="further variables, for example {TZ: UTC}")
+        dict[str, str],
+        Field(
+            default_factory=dict,
+            description="further variables of each stage",
+            examples=[{"AWS_REGION": "eu-central-1"}],
+        ),
     ]
     claim: Annotated[
-        Name, Field(description="PersistentVolumeClaim with the data remote, if that is a folder; empty: none")
+        Name,
+        Field(
+            description="PersistentVolumeClaim with the data remote, if that is a folder; empty: none",
+            examples=["mlops-data"],
+        ),
     ] = ""
     mount: Annotated[str, Field(pattern="^/", description="folder of the claim in the pods")] = "/data"
     node_selector: Annotated[
-        dict[str, str], Field(default_factory=dict, description="labels of the nodes, for example {pool: training}")
+        dict[str, str],
+        Field(default_factory=dict, description="labels of the nodes of the pods", examples=[{"pool": "training"}]),
     ]
     timeout: Annotated[
-        str, Field(pattern=r"^[1-9]\d*[smh]$", description="longest time of a stage that names none, for example 12h")
+        str, Field(pattern=r"^[1-9]\d*[smh]$", description="longest time of a stage that names none", examples=["12h"])
     ] = "24h"
     schedule: Annotated[
-        str | None, Field(description="when scheduled runs start: cron with a field for seconds before the five")
+        str | None,
+        Field(
+            description="when scheduled runs start: cron with a field for seconds before the five; null: never",
+            examples=["0 0 3 * * 1-5"],
+        ),
     ] = None
 
 
