@@ -93,7 +93,7 @@ class Settings(EngineSettings):
         Field(
             pattern=r"^[A-Za-z0-9._-]*$",
             description="id of the DAG; empty: the name of the project",
-            examples=["credit"],
+            examples=["churn"],
         ),
     ] = ""
     dags_folder: Annotated[
@@ -105,9 +105,7 @@ class Settings(EngineSettings):
     ] = ""
     project: Annotated[
         str,
-        Field(
-            description="folder of the project on the workers; empty: the same one as here", examples=["/srv/credit"]
-        ),
+        Field(description="folder of the project on the workers; empty: the same one as here", examples=["/srv/churn"]),
     ] = ""
     branch: Annotated[
         str,

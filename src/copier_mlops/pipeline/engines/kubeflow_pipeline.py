@@ -19,7 +19,7 @@ from copier_mlops.pipeline.engines.settings import EngineSettings
 from copier_mlops.pipeline.plan import SHORT, Plan
 
 SETTINGS = "operation/configuration/engines/kubeflow.yaml"
-# In its place, Kubeflow puts the name of the run in the cluster, for example credit-x7f2k.
+# In its place, Kubeflow puts the name of the run in the cluster, for example churn-x7f2k.
 JOB = "{{$.pipeline_job_name}}"
 # The version of the form that kfp writes.
 SCHEMA, SDK = "2.1.0", "kfp-2.17.3"
@@ -51,7 +51,7 @@ class Settings(EngineSettings):
         Field(
             pattern=r"^\S*$",
             description="image with the project; {commit} in it stands for the commit",
-            examples=["registry.example.org/credit:{commit}"],
+            examples=["registry.example.org/churn:{commit}"],
         ),
     ] = ""
     namespace: Annotated[
@@ -63,13 +63,13 @@ class Settings(EngineSettings):
         ),
     ] = ""
     experiment: Annotated[
-        str, Field(description="experiment of the runs; empty: the name of the project", examples=["credit"])
+        str, Field(description="experiment of the runs; empty: the name of the project", examples=["churn"])
     ] = ""
     service_account: Annotated[
         Name, Field(description="service account of the pods; empty: that of Kubeflow", examples=["mlops-stages"])
     ] = ""
     secret: Annotated[
-        Name, Field(description="Secret with variables of each stage; empty: none", examples=["credit-remote"])
+        Name, Field(description="Secret with variables of each stage; empty: none", examples=["churn-remote"])
     ] = ""
     secret_keys: Annotated[
         tuple[str, ...],

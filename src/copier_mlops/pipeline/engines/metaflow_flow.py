@@ -54,7 +54,7 @@ def write(plan: Plan) -> str:
 
 
 def name_of_flow(project: str) -> str:
-    """Return the name of the flow, which is that of its class, for example `GermanCredit` for `german-credit`."""
+    """Return the name of the flow, which is that of its class, for example `ChurnRiskFlow` for `churn-risk`."""
     return "".join(part.capitalize() for part in project.split("-")) + "Flow"
 
 

@@ -1,4 +1,4 @@
-"""The tasks of a run that Metaflow knows, read by its own client from a folder on this machine."""
+"""The records of Metaflow on a run: the tasks of its steps, read by its own client from a folder on this machine."""
 
 from __future__ import annotations
 

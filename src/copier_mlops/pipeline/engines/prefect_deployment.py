@@ -51,12 +51,12 @@ class Settings(EngineSettings):
         str,
         Field(
             description="image of the types docker and kubernetes, with the project",
-            examples=["ghcr.io/acme/credit:stages"],
+            examples=["ghcr.io/acme/churn:stages"],
         ),
     ] = ""
     folder: Annotated[
         str,
-        Field(description="project on the worker or in the image; empty: where it is here", examples=["/srv/credit"]),
+        Field(description="project on the worker or in the image; empty: where it is here", examples=["/srv/churn"]),
     ] = ""
     job_variables: Annotated[
         dict[str, Any],
