@@ -8,7 +8,7 @@ import pytest
 from tests.project import TEMPLATE, run
 
 # Published as source only, in pure Python.
-BUILT = "antlr4-python3-runtime"
+BUILT = ("antlr4-python3-runtime", "kfp", "kfp-server-api")
 OFFLINE = ("dns error", "error sending request", "Failed to fetch")
 
 
@@ -21,8 +21,7 @@ def missing(folder, platform: str, requirements: str) -> str:
         "target",
         "--only-binary",
         ":all:",
-        "--no-binary",
-        BUILT,
+        *(word for name in BUILT for word in ("--no-binary", name)),
         "--python-version",
         "3.14",
     ]

@@ -55,7 +55,7 @@ def read(folder: Path, flow: str, number: str) -> Mapping[str, Record]:
 
     Args:
         folder: The folder of the records.
-        flow: The name of the flow, for example `GermanCreditFlow`.
+        flow: The name of the flow, for example `ChurnRiskFlow`.
         number: The number of the run; nothing is known of an empty one.
     """
     run = _run(folder, flow, number)
