@@ -21,8 +21,8 @@ OPTIONS = {
 }
 # What asks the template, what runs until one ends it, and what runs nothing but other tasks.
 NOT_HERE = {"serve", "drift", "ci"}
-# What a project with one version of its model refuses.
-NOT_YET = {"rollback"}
+# What a project with one version of its model refuses, and what needs a library that a search installs.
+NOT_YET = {"rollback", "tune"}
 
 
 def test_an_installed_project_needs_no_network(copier, tmp_path, port):

@@ -1,5 +1,6 @@
 """Check the data remote and the data, and fix what this machine can."""
 
+import importlib
 import os
 import threading
 from collections.abc import Callable
@@ -31,6 +32,8 @@ def look_remote() -> Finding:
             if remote.fs.protocol == "local":
                 return _look_folder(Path(remote.path))
             place = repo.config["remote"][remote.name]["url"].rstrip("/")
+            for library in remote.fs.REQUIRES.values():  # on a slow machine, that takes longer than the server
+                importlib.import_module(library)
             return _within(SECONDS, lambda: _look_server(remote.fs, remote.path, place))
     except Exception as error:  # every storage has its own errors
         return _refused(error)

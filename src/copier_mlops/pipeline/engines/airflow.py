@@ -6,6 +6,7 @@ files, and starts a run of the DAG by the REST API, see `airflow_api`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ STATES = {
     "removed": State.CANCELLED,
 }
 ENDED = ("success", "failed")
+# Airflow ends a run some seconds after its last task.
+SECONDS_TO_END = 60.0
 # The log of a task has lines of Airflow before and after those of its shell.
 SHELL, OUTPUT, EXITED = "SubprocessHook", "Output:", "Command exited with return code"
 
@@ -48,7 +51,7 @@ def submit(plan: Plan) -> Submission:
     settings = Settings.load("airflow")
     started = DagRun(plan, settings, Api(settings.url))
     started.api.get("version")  # an address that is wrong has no run either
-    found = started.find()
+    found = started.let_end()
     if found and found["state"] not in (*ENDED, None):
         return started
     if found and found["state"] == "success" and _commit_of(found) == plan.commit:
@@ -84,6 +87,19 @@ class DagRun:
             return dict(self.api.get(*self.path))
         except MissingError:
             return None
+
+    def let_end(self) -> dict[str, Any] | None:
+        """Return what `find` does; if all stages of the run have ended, wait for its end, so that it can be resumed.
+
+        Raises:
+            EngineError, EngineAwayError: As `submit`.
+        """
+        until = time.monotonic() + SECONDS_TO_END
+        while (found := self.find()) and found["state"] not in (*ENDED, None) and time.monotonic() < until:
+            if not all(each.state.has_ended for each in self.states().values()):
+                break
+            time.sleep(0.5)
+        return found
 
     def start(self, found: Mapping[str, Any] | None) -> None:
         """Start the run, or those tasks of it that have not succeeded; results of ended stages are used again.
