@@ -11,9 +11,9 @@ from copier_mlops.hosts.settings import HostSettings
 from copier_mlops.identity import aws, azure, gcp
 from copier_mlops.monitoring.settings import MonitoringSettings
 from copier_mlops.pipeline.engines import engine
-from copier_mlops.project import Settings
 from copier_mlops.registry import registry
 from copier_mlops.release.settings import ReleaseSettings
+from copier_mlops.settings import Settings
 from tasks.reference.markdown import either, sentence, start, table
 
 INTRODUCTION = """\

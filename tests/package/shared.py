@@ -18,8 +18,9 @@ from mlflow import MlflowClient
 
 from copier_mlops import model_file, problems
 from copier_mlops.contract import of_project
-from copier_mlops.project import Settings, load_settings, team
+from copier_mlops.project import team
 from copier_mlops.release.runner import MACHINES
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import mlflow_model, server
 from tests.project import ANSWERS, TEMPLATE, commit, copy_project, run
 

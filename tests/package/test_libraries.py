@@ -14,8 +14,9 @@ from copier_mlops import features, libraries, model_file, problems, serving
 from copier_mlops.contract import of_project
 from copier_mlops.contract.frame import as_json
 from copier_mlops.problems.prediction import threshold
-from copier_mlops.project import load_settings, team
+from copier_mlops.project import team
 from copier_mlops.serving import batch, online
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import lineage
 from tests.package.shared import SAMPLE, columns
 

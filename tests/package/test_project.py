@@ -9,7 +9,8 @@ import yaml
 
 from copier_mlops import project
 from copier_mlops.lint.values import errors
-from copier_mlops.project import ANSWERS, CONFIGURATION, Settings, load_settings
+from copier_mlops.project import ANSWERS, CONFIGURATION
+from copier_mlops.settings import Settings, load_settings
 from tests.package.shared import PACKAGE
 from tests.project import replace
 

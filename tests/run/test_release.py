@@ -19,7 +19,7 @@ HAND_ON = """
 import sys
 from copier_mlops import handover
 from copier_mlops.hosts.interface import Approval
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.release import approval
 from copier_mlops.tracking import connect, models
 settings = load_settings()
@@ -37,7 +37,7 @@ approval.record("prod", Approval("Ada", "in a test", "2026-11-20T00:00:00+00:00"
 """
 # Ends the processes that this project has started, and no other.
 END = """
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.release import history
 from copier_mlops.release.targets import process
 from copier_mlops.tracking import connect

@@ -25,7 +25,7 @@ def holds_secret(text: bytes) -> bool:
 READ = """
 import json
 from mlflow import MlflowClient
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import connect, server
 
 settings = load_settings()

@@ -14,7 +14,8 @@ from copier_mlops.hosts import connect
 from copier_mlops.hosts.interface import Host
 from copier_mlops.hosts.refusals import one_line
 from copier_mlops.hosts.settings import load
-from copier_mlops.project import load_settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import load_settings
 
 BY_HAND = "Plots: `uv run dvc pull`, then `uv run dvc plots show`."
 MARKER = "poe comment: metrics"

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_settings import SettingsConfigDict
 
-from copier_mlops.project import CONFIGURATION, FileSettings, level, root
+from copier_mlops.project import CONFIGURATION, level, root
 from copier_mlops.registry import flows, registry
+from copier_mlops.settings import FileSettings
 
 
 def schedules() -> dict[str, str]:

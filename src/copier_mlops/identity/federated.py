@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from copier_mlops.project import FileSettings
+from copier_mlops.settings import FileSettings
 
 
 class Federated(FileSettings):

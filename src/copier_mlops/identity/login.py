@@ -18,8 +18,9 @@ from typing import Any
 from copier_mlops.hosts import connect
 from copier_mlops.hosts.refusals import one_line
 from copier_mlops.identity.interface import Cloud
-from copier_mlops.project import answer, environment_folder, root
+from copier_mlops.project import answer, root
 from copier_mlops.registry import registry
+from copier_mlops.settings import environment_folder
 
 
 def folder() -> Path:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from copier_mlops.project import FileSettings, environment_folder
+from copier_mlops.settings import FileSettings, environment_folder
 
 
 class MonitoringSettings(FileSettings):

@@ -12,9 +12,10 @@ from copier_mlops import handover
 from copier_mlops.command import CommandError, run
 from copier_mlops.hosts import connect
 from copier_mlops.monitoring.settings import load
-from copier_mlops.project import Settings, answer, entry, level, load_settings, root
+from copier_mlops.project import answer, entry, level, root
 from copier_mlops.registry import flows, registry
 from copier_mlops.release import verify
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import models, server
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
     Raises:
         SystemExit: DVC is not installed.
     """
-    from copier_mlops.pipeline import remote_login  # pydantic is slow, and `train` has done this for its pipeline
+    from copier_mlops.pipeline import remote_login  # `train` has done this for its pipeline
 
     remote_login.provide()
     return run(arguments)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from copier_mlops import handover, hosts
 from copier_mlops.hosts.gates import gate_of
 from copier_mlops.model_file import ModelFileError, check
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.project import root
 from copier_mlops.release import approval, context, history, judge, lasting, package, runner
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import Deployment, target
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import models, server
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from copier_mlops import handover, hosts
 from copier_mlops.command import CommandError
-from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval, context, runner
 from copier_mlops.release import settings as release
 from copier_mlops.release.targets import target
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.setup import data
 from copier_mlops.tracking import models, server
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from copier_mlops.project import Settings
+from copier_mlops.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover, hosts
-from copier_mlops.project import load_settings
 from copier_mlops.release import settings as release
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import models, server
 
 if TYPE_CHECKING:

@@ -4,12 +4,13 @@ A job of a git host runs on a machine, or in a container, that is thrown away. A
 starts there is not a deployment.
 """
 
-from copier_mlops.project import DEPLOYS, Settings, load_settings, sqlite_file
+from copier_mlops.project import DEPLOYS
 from copier_mlops.registry import flows
 from copier_mlops.release import containers, context
 from copier_mlops.release import settings as release
 from copier_mlops.release.runner import ci_variable
 from copier_mlops.release.targets import target
+from copier_mlops.settings import Settings, load_settings, sqlite_file
 
 # The targets that start the service on the machine of the job.
 HERE = ("local", "compose")

@@ -7,9 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.project import root
 from copier_mlops.release import containers, context, runner
 from copier_mlops.release import settings as release
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import server
 
 if TYPE_CHECKING:

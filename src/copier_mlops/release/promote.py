@@ -7,8 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
-from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval, judge
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import register, server
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ At levels without deployments, only the alias moves.
 
 import argparse
 
-from copier_mlops.project import DEPLOYS, level, load_settings
+from copier_mlops.project import DEPLOYS, level
 from copier_mlops.release import deploy, history, package, verify
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import models, server
 from copier_mlops.tracking.rollback import move_alias
 

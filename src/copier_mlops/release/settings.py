@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import SettingsConfigDict
 
-from copier_mlops.project import FileSettings, environment_folder
+from copier_mlops.settings import FileSettings, environment_folder
 
 
 class Gate(BaseModel):

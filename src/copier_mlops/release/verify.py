@@ -10,8 +10,9 @@ import requests
 
 from copier_mlops import handover
 from copier_mlops.contract import of_project
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.project import root
 from copier_mlops.release import health
+from copier_mlops.settings import Settings, load_settings
 
 SECONDS = 60
 

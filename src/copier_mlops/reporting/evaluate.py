@@ -6,8 +6,9 @@ from typing import Any
 
 from copier_mlops import problems
 from copier_mlops.contract import Contract, of_project
-from copier_mlops.project import load_settings, root
+from copier_mlops.project import root
 from copier_mlops.reporting import figures
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import metrics_files, models, server
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from copier_mlops import problems
 from copier_mlops.contract import of_project
-from copier_mlops.project import DEPLOYS, Settings, level, load_settings, root
+from copier_mlops.project import DEPLOYS, level, root
 from copier_mlops.reporting import evaluate, figures
 from copier_mlops.reporting.tracked import Tracked, ask
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import metrics_files
 
 

@@ -17,9 +17,10 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, selec
 from jinja2.sandbox import SandboxedEnvironment
 
 from copier_mlops.command import CommandError, run
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.project import root
 from copier_mlops.reporting import facts, tracked
 from copier_mlops.reporting.tracked import Tracked
+from copier_mlops.settings import Settings, load_settings
 
 PAGE = "build/report/index.html"
 PAGE_TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from copier_mlops.address import redacted
-from copier_mlops.project import Settings, sqlite_file
+from copier_mlops.settings import Settings, sqlite_file
 from copier_mlops.tracking import lineage
 
 # A report waits so long for an answer: once, and in seconds. You can set other values for a slow server.

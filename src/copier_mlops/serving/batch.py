@@ -12,9 +12,9 @@ import pandas as pd
 from copier_mlops.contract import of_project
 from copier_mlops.contract.frame import typed
 from copier_mlops.contract.verdict import unseen, violations
-from copier_mlops.project import Settings, load_settings
 from copier_mlops.serving import Predictor, records
 from copier_mlops.serving.files import READERS, read
+from copier_mlops.settings import Settings, load_settings
 
 WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, path: table.to_csv(path, index=False),

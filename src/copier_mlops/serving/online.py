@@ -24,8 +24,9 @@ from copier_mlops.contract import Contract, of_project
 from copier_mlops.contract.frame import typed
 from copier_mlops.contract.http_model import prediction_model, record_model
 from copier_mlops.contract.verdict import unseen
-from copier_mlops.project import Settings, entry, load_settings
+from copier_mlops.project import entry
 from copier_mlops.serving import Predictor, limits, uploads
+from copier_mlops.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
 ENTRY = "operation/execution/serve.py"

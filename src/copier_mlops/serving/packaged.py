@@ -4,8 +4,9 @@ import json
 import sys
 from pathlib import Path
 
-from copier_mlops.project import Settings, answer, load_settings, root
+from copier_mlops.project import answer, root
 from copier_mlops.serving import Predictor, load
+from copier_mlops.settings import Settings, load_settings
 
 
 def predictor(settings: Settings, folder: Path | None = None) -> Predictor:

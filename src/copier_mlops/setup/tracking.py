@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copier_mlops.command import CommandError, run
-from copier_mlops.project import Settings, answered_tracking_uri, load_settings, root, sqlite_file
+from copier_mlops.project import root
+from copier_mlops.settings import Settings, answered_tracking_uri, load_settings, sqlite_file
 from copier_mlops.setup.checks import Check, Finding, prepare
 
 if TYPE_CHECKING:

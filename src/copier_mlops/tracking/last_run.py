@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops import handover
 from copier_mlops.address import redacted
-from copier_mlops.project import load_settings, root, sqlite_file
+from copier_mlops.project import root
+from copier_mlops.settings import load_settings, sqlite_file
 from copier_mlops.tracking import lineage
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops import serving
 from copier_mlops.model_file import ModelFileError, check
-from copier_mlops.project import Settings, environments, load_settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import Settings, environments, load_settings
 from copier_mlops.tracking import lineage, server
 from copier_mlops.tracking.mlflow_model import FILE
 

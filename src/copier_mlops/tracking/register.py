@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from copier_mlops.model_file import ModelFileError
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import lineage, models, server
 
 if TYPE_CHECKING:

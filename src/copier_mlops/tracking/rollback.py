@@ -1,6 +1,6 @@
 """Roll back at levels without deployments: move the environment's alias to an earlier version."""
 
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import models, server
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from copier_mlops.address import redacted
 from copier_mlops.collector import without_collector
-from copier_mlops.project import Settings, load_settings, root, sqlite_file, tracker
+from copier_mlops.project import root
+from copier_mlops.settings import Settings, load_settings, sqlite_file, tracker
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

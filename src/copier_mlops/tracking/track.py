@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from copier_mlops import model_file
 from copier_mlops.address import redacted
 from copier_mlops.contract import of_project
-from copier_mlops.project import load_settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import last_run, lineage, metrics_files, mlflow_model, server
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from types import FrameType
 from typing import Protocol
 
 from copier_mlops.pipeline.engines import local
-from copier_mlops.project import ADOPT, answer, has_contract, load_settings, root
+from copier_mlops.project import ADOPT, answer, has_contract, root
 from copier_mlops.registry import registry
+from copier_mlops.settings import load_settings
 
 # Seconds within which a pipeline with nothing to do ends. After them, MLflow is imported beside it.
 MOMENT = 2.5

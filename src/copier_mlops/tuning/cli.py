@@ -20,7 +20,8 @@ from typing import IO, TYPE_CHECKING
 
 from copier_mlops import handover
 from copier_mlops.pipeline import PipelineError, dag
-from copier_mlops.project import load_settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import load_settings
 from copier_mlops.tuning import TuneError, parameters, require, space
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import server
 from copier_mlops.tracking.lineage import as_name
 from copier_mlops.tuning.space import PLACE

@@ -7,7 +7,8 @@ import pytest
 
 from copier_mlops import handover
 from copier_mlops.monitoring import problems, watch
-from copier_mlops.project import Settings, load_settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import lineage, models, register
 from tests.package.shared import new_database, tracked, uri
 from tests.project import commit, run

@@ -13,10 +13,10 @@ from mlflow import MlflowClient
 
 from copier_mlops import handover
 from copier_mlops.hosts.interface import Approval
-from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import approval, containers, deploy, health, history, judge, package, rollback, verify, wheels
 from copier_mlops.release.targets import Deployment, local, process
 from copier_mlops.serving import batch
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import models, register, server
 from tests.package.shared import flip, new_database, stored, tracked, uri
 

@@ -10,10 +10,10 @@ from mlflow import MlflowClient
 from copier_mlops import handover
 from copier_mlops.hosts.gates import gate_of, gates
 from copier_mlops.hosts.interface import Approval
-from copier_mlops.project import load_settings
 from copier_mlops.registry import flows, registry
 from copier_mlops.release import approval, judge, promote
 from copier_mlops.release.settings import Gate
+from copier_mlops.settings import load_settings
 from tests.package.shared import new_database, uri
 from tests.platforms import on_posix
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from copier_mlops import handover
-from copier_mlops.project import load_settings
 from copier_mlops.release import containers, package, verify
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import models, register
 from tests.package.shared import columns, flip, new_database, tracked, uri
 from tests.platforms import require_posix

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from copier_mlops.project import environment_folder
 from copier_mlops.release import deploy, lasting
 from copier_mlops.release.runner import MACHINES
+from copier_mlops.settings import environment_folder
 
 SERVER = "https://mlflow.example.org"
 

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from copier_mlops import handover
-from copier_mlops.project import environment_folder, load_settings, root
+from copier_mlops.project import root
 from copier_mlops.release import containers, environment
 from copier_mlops.release.targets import Deployment, compose, kubernetes
+from copier_mlops.settings import environment_folder, load_settings
 from tests.package.shared import new_database, settings_at, uri
 from tests.platforms import require_posix
 

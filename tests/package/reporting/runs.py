@@ -12,9 +12,9 @@ import yaml
 
 from copier_mlops import problems
 from copier_mlops.contract import parse
-from copier_mlops.project import load_settings
 from copier_mlops.reporting import facts, report
 from copier_mlops.reporting.tracked import Tracked
+from copier_mlops.settings import load_settings
 from tests.project import TEMPLATE
 
 HOSTILE = '<b>"Zürich" & Söhne</b>'

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from copier_mlops import problems
-from copier_mlops.project import load_settings
 from copier_mlops.reporting import outcome
 from copier_mlops.reporting.tracked import Tracked
+from copier_mlops.settings import load_settings
 from tests.package.reporting import runs
 
 

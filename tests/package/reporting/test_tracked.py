@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from copier_mlops.project import load_settings
 from copier_mlops.reporting import tracked
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import lineage, server
 from tests.package.reporting import runs
 

@@ -13,9 +13,10 @@ from fastapi.testclient import TestClient
 
 from copier_mlops.contract import of_project
 from copier_mlops.contract.frame import as_json
-from copier_mlops.project import Settings, load_settings, team
+from copier_mlops.project import team
 from copier_mlops.serving import online
 from copier_mlops.serving.limits import THROWN_AWAY
+from copier_mlops.settings import Settings, load_settings
 from tests.package.shared import fitted
 
 SECONDS = 1.0

@@ -7,8 +7,9 @@ from fastapi.testclient import TestClient
 from copier_mlops import model_file, serving
 from copier_mlops.contract import of_project
 from copier_mlops.contract.frame import as_json
-from copier_mlops.project import Settings, load_settings, team
+from copier_mlops.project import team
 from copier_mlops.serving import online
+from copier_mlops.settings import Settings, load_settings
 from tests.package.shared import columns, fitted
 
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from copier_mlops import model_file
-from copier_mlops.project import load_settings
 from copier_mlops.serving import packaged
+from copier_mlops.settings import load_settings
 from tests.package.shared import fitted, flip
 
 

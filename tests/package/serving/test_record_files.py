@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from copier_mlops.contract import of_project
 from copier_mlops.contract.frame import as_json
-from copier_mlops.project import load_settings, team
+from copier_mlops.project import team
 from copier_mlops.serving import batch, files, online
+from copier_mlops.settings import load_settings
 from tests.package.shared import SAMPLE, fitted
 
 

@@ -3,8 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from copier_mlops.project import load_settings, root, team
+from copier_mlops.project import root, team
 from copier_mlops.serving import online
+from copier_mlops.settings import load_settings
 from tests.package.shared import fitted
 
 BEGIN = "from copier_mlops.serving import online\n\n\n"

@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from copier_mlops import problems
 from copier_mlops.contract import parse
 from copier_mlops.features import encoder
-from copier_mlops.project import load_settings
 from copier_mlops.serving import online, uploads
+from copier_mlops.settings import load_settings
 from tests import drawn
 
 CONTRACT = parse(

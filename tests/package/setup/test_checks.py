@@ -8,7 +8,7 @@ import pytest
 
 from copier_mlops import command
 from copier_mlops.lint.cli import main
-from copier_mlops.project import environment_folder
+from copier_mlops.settings import environment_folder
 from copier_mlops.setup import checks, prepare
 from copier_mlops.setup.checks import Check, Finding
 from tests.package.shared import at_level

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from copier_mlops.command import run
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.setup import prepare, tracking
 from copier_mlops.tracking import server
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from copier_mlops.project import Settings, load_settings
 from copier_mlops.release import rollback
+from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import models, register, server
 from tests.package.shared import at_level, flip, new_database, stored, tracked, uri
 

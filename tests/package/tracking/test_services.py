@@ -2,7 +2,7 @@
 
 import pytest
 
-from copier_mlops.project import load_settings, tracker
+from copier_mlops.settings import load_settings, tracker
 from copier_mlops.tracking import server
 from tests.render.answers import AZURE_ML
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from copier_mlops import handover, model_file
-from copier_mlops.project import load_settings, root, sqlite_file, team
+from copier_mlops.project import root, team
+from copier_mlops.settings import load_settings, sqlite_file
 from copier_mlops.tracking import last_run, models, register, server, track
 from tests.package.shared import SAMPLE, fitted, flip, loaded, new_database, uri
 

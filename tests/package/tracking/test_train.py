@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.tracking import last_run, server, track, train
 from tests.package.shared import uri
 from tests.platforms import on_posix

@@ -18,7 +18,7 @@ from tests.run.project import NO_JOBS, Project, request
 
 READ = """
 import json
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.release import history
 from copier_mlops.tracking import connect
 

@@ -14,7 +14,7 @@ PLOTS = re.compile(
 )
 # Ends the service of prod behind the back of everybody, as a crash would.
 STOP = """
-from copier_mlops.project import load_settings
+from copier_mlops.settings import load_settings
 from copier_mlops.release import history
 from copier_mlops.release.targets import process
 from copier_mlops.tracking import connect

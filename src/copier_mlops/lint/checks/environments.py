@@ -38,7 +38,7 @@ class Reader:
 
 HOST = Reader("hosts.settings", "HostSettings")
 READERS = {
-    "settings.yaml": Reader("project", "Settings", frozenset({"environment"})),
+    "settings.yaml": Reader("settings", "Settings", frozenset({"environment"})),
     "release.yaml": Reader("release.settings", "ReleaseSettings"),
     "monitoring.yaml": Reader("monitoring.settings", "MonitoringSettings"),
 }

@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
 from copier_mlops.pipeline import cores, dvc_cli, record, remote_login
 from copier_mlops.project import root
+
+# Seconds between two looks at the process; `wait` with a timeout of Python looks every 0.05 s.
+STEP = 0.005
 
 
 class Local:
@@ -22,11 +26,10 @@ class Local:
 
     def ends_within(self, seconds: float) -> bool:
         """Wait for some seconds, and return whether it has ended."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        end = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < end:
+            time.sleep(STEP)
+        return self.process.returncode is not None
 
     def changed_nothing(self) -> bool:
         """Return whether it has ended without an error, and no stage had to run."""

@@ -3,7 +3,8 @@
 from typing import Self
 
 from copier_mlops.pipeline.engines import EngineError
-from copier_mlops.project import CONFIGURATION, FileSettings, root
+from copier_mlops.project import CONFIGURATION, root
+from copier_mlops.settings import FileSettings
 
 FOLDER = CONFIGURATION / "engines"
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from copier_mlops.project import Settings, root
+from copier_mlops.project import root
+from copier_mlops.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

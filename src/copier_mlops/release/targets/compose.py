@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from copier_mlops.command import run, show
-from copier_mlops.project import Settings, root
+from copier_mlops.project import root
 from copier_mlops.release import containers
 from copier_mlops.release.targets import Deployment
+from copier_mlops.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -10,9 +10,10 @@ import yaml
 
 from copier_mlops.command import CommandError, run, show
 from copier_mlops.lint import kustomize
-from copier_mlops.project import Settings, environment_folder, root
+from copier_mlops.project import root
 from copier_mlops.release import containers
 from copier_mlops.release.targets import Deployment
+from copier_mlops.settings import Settings, environment_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from copier_mlops.project import Settings
 from copier_mlops.release import context, health, history, wheels
 from copier_mlops.release.targets import Deployment, process
+from copier_mlops.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
