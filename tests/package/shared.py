@@ -5,6 +5,7 @@ Its package has a name of its own, so that it can be imported beside those of ot
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from mlflow import MlflowClient
 
 from copier_mlops import model_file, problems
 from copier_mlops.contract import of_project
-from copier_mlops.project import team
+from copier_mlops.project import CONFIGURATION, team
 from copier_mlops.release.runner import MACHINES
 from copier_mlops.settings import Settings, load_settings
 from copier_mlops.tracking import mlflow_model, server
@@ -55,6 +56,15 @@ def inside(team_project) -> Iterator[pytest.MonkeyPatch]:
             if name.startswith(VARIABLES) or name in MACHINES:
                 patch.delenv(name)
         yield patch
+
+
+@pytest.fixture
+def copied(inside, team_project, tmp_path, monkeypatch):
+    """Another project with the same answers and settings, without src; the working directory."""
+    shutil.copytree(team_project / CONFIGURATION, tmp_path / CONFIGURATION)
+    shutil.copy(team_project / ANSWERS, tmp_path / ANSWERS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_what_level_3_adds_is_in_its_entry():
 def test_the_settings_are_the_teams():
     file = "/operation/configuration/environment_*/settings.yaml"
     assert [number for number, yours in enumerate(team_files()) if file in yours] == [2]
-    assert "class Settings(" in (TEMPLATE / "src" / "copier_mlops" / "project.py").read_text(encoding="utf-8")
+    assert "class Settings(" in (TEMPLATE / "src" / "copier_mlops" / "settings.py").read_text(encoding="utf-8")
 
 
 def test_each_engine_has_a_module_of_its_name():
