@@ -157,6 +157,28 @@ def push_sources(root: Path) -> None:
                 repo.push(targets)
 
 
+def push_uncached(root: Path) -> None:
+    """Push the results that DVC does not cache, such as metrics, so that the record of a run is complete elsewhere.
+
+    After each stage DVC keeps them in its cache all the same. But `dvc push --run-cache` pushes none of them, and so a
+    machine without the newest dvc.lock would run their stages again.
+
+    Raises:
+        ApartError: The remote refuses them.
+    """
+    with opened(root) as repo:
+        outs = [out for stage in repo.index.stages if stage.cmd for out in stage.outs if not out.use_cache]
+        kept = [out for out in outs if out.hash_info and out.cache.exists(out.hash_info.value)]
+        for out in kept:
+            out.use_cache = True  # only in this process: otherwise it names no file
+        found = set().union(*(files for out in kept for files in out.get_used_objs().values()))
+        if found:
+            with _transfer("take the results"):
+                failed = repo.cloud.push(found).failed
+            if failed:
+                raise ApartError(f"the data remote did not take {len(failed)} results\n  fix: uv run poe doctor")
+
+
 def pull_results(root: Path, names: Iterable[str], also: Iterable[str] = ()) -> None:
     """Download those outputs of stages that no stage reads, such as the model, and others by their paths.
 

@@ -69,9 +69,13 @@ def push(arguments: list[str] | None = None) -> int:
     _, others = parser.parse_known_args(arguments)
     code = main(["push", "--run-cache", *others])
     if code == 0:
-        from copier_mlops.pipeline import results
+        from copier_mlops.pipeline import PipelineError, apart, results
         from copier_mlops.project import root
 
+        try:
+            apart.push_uncached(root())
+        except PipelineError as error:
+            raise SystemExit(f"push: {error}") from None
         results.keep(root())
     return code
 

@@ -7,9 +7,9 @@ import yaml
 from dvc.repo import Repo
 
 from copier_mlops.pipeline import PipelineError, fragments
-from copier_mlops.pipeline.apart import collect, run_stage
+from copier_mlops.pipeline.apart import collect, push_uncached, run_stage
 from copier_mlops.pipeline.dag import read
-from tests.package.pipeline.conftest import Pipeline, step
+from tests.package.pipeline.conftest import Pipeline, start, step
 from tests.package.pipeline.test_parallel import PARAMETERS, fill
 
 LOCAL = ("cache", "tmp", "*.txt", "*.span", "last")
@@ -185,3 +185,40 @@ def test_a_remote_whose_library_fails_in_mid_push_is_a_sentence_and_the_stage_ru
     assert said == f"{reason}\n  fix: uv run poe doctor"
     assert run_stage(two.path, "first", "one") is False  # its outputs are here; only the push was missing
     assert run_stage(two.path, "second", "one")
+
+
+def measuring(name: str, dep: str, path: str) -> dict:
+    """A stage with a metric that git has."""
+    return step(name, dep, outs=path) | {"outs": [], "metrics": [{path: {"cache": False}}]}
+
+
+def test_what_dvc_does_not_cache_is_pushed_as_well_so_that_nothing_runs_twice(pipeline, tmp_path):
+    """DVC records no run of a stage with a folder that it does not cache."""
+    stages = {
+        "first": step("first", "source.txt"),
+        "measure": measuring("measure", "first.txt", "figures.json"),
+        "draw": step("draw", "first.txt", outs="curves/roc.csv") | {"outs": [{"curves": {"cache": False}}]},
+        "never": measuring("never", "first.txt", "never.json"),
+    }
+    pipeline.write(stages, source_txt="source")
+    pipeline.run("measure", "draw")
+    pipeline.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    pipeline.dvc("push", "--run-cache")
+    push_uncached(pipeline.path)
+    clone = start(tmp_path / "clone")
+    for name in ("dvc.yaml", "source.txt", ".dvc/config"):
+        (clone.path / name).write_bytes((pipeline.path / name).read_bytes())
+    printed = clone.run("--pull", "measure", "draw")
+    assert printed.count("is cached - skipping run") == 2
+    assert [len(clone.runs(name)) for name in ("first", "measure", "draw")] == [0, 0, 1]
+    assert clone.text("dvc.lock") == pipeline.text("dvc.lock")
+    assert clone.text("figures.json") == pipeline.text("figures.json")
+    push_uncached(clone.path)
+
+
+def test_a_remote_that_does_not_take_results_is_named(pipeline, tmp_path):
+    pipeline.write({"measure": measuring("measure", "source.txt", "a.json")}, source_txt="source")
+    pipeline.run()
+    (tmp_path / "store").write_text("a file")
+    pipeline.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    assert "the data remote" in refusal(push_uncached, pipeline.path)

@@ -43,6 +43,7 @@ def the_first_model_is_released(shop: Shop, run: Run, store: Path) -> None:
     """Everything is approved: production serves the model, and its record leads back to data, code and person."""
     result = run(shop, "cd", store)
     assert not result.failed, result.printed
+    assert "Running stage" not in result.printed  # the first run left its results on the data remote
     assert result.jobs == RELEASED
     assert (shop.served("stage"), shop.served("prod")) == ("1", "1")
     record = document(store, "release", "release")
@@ -60,7 +61,7 @@ def the_first_model_is_released(shop: Shop, run: Run, store: Path) -> None:
 
 
 def the_results_come_home(shop: Shop) -> None:
-    """Three trainings of one commit have one change request; a person merges it, which starts no flow of releases."""
+    """Three runs of one commit have one change request; a person merges it, which starts no flow of releases."""
     ((head, base, text),) = [shop.host.told(each) for each in shop.state.pulls]
     assert (head, base) == (PROPOSED, "main")
     assert "| `metrics/test.json` | `roc_auc` | – |" in text
