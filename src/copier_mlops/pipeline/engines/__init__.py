@@ -6,7 +6,8 @@ An engine is an entry of extensions/engines.yml and a module of the same name he
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
@@ -16,6 +17,10 @@ from copier_mlops.pipeline import PipelineError
 if TYPE_CHECKING:
     from copier_mlops.pipeline.engines.settings import EngineSettings
     from copier_mlops.pipeline.plan import Plan
+
+
+# An engine may end a run some seconds after its last stage.
+SECONDS_TO_END = 60.0
 
 
 class EngineError(PipelineError):
@@ -116,3 +121,20 @@ class Deployer(Protocol):
 def engine(name: str) -> Engine:
     """Return the engine with this name, for example `slurm`."""
     return cast(Engine, importlib.import_module(f"copier_mlops.pipeline.engines.{name}"))
+
+
+def let_end(run: Submission, is_under_way: Callable[[], bool]) -> None:
+    """Wait for the end of a run whose stages have all ended: only then the same command can do what is left of it.
+
+    Args:
+        run: A run that the engine knows.
+        is_under_way: Whether the engine takes it for one that has not ended, which this asks again and again.
+
+    Raises:
+        EngineAwayError: The engine does not answer.
+    """
+    until = time.monotonic() + SECONDS_TO_END
+    while is_under_way() and time.monotonic() < until:
+        if not all(each.state.has_ended for each in run.states().values()):
+            return
+        time.sleep(0.5)

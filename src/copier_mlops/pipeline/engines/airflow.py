@@ -6,11 +6,18 @@ files, and starts a run of the DAG by the REST API, see `airflow_api`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from copier_mlops.pipeline.engines import EngineAwayError, EngineError, StageState, State, Submission, airflow_dag
+from copier_mlops.pipeline.engines import (
+    EngineAwayError,
+    EngineError,
+    StageState,
+    State,
+    Submission,
+    airflow_dag,
+    let_end,
+)
 from copier_mlops.pipeline.engines.airflow_api import Api, ConflictError, MissingError
 from copier_mlops.pipeline.engines.airflow_dag import COMMIT, WAIT, Settings
 from copier_mlops.pipeline.engines.airflow_delivery import check_commit, check_pools, deliver
@@ -26,8 +33,6 @@ STATES = {
     "removed": State.CANCELLED,
 }
 ENDED = ("success", "failed")
-# Airflow ends a run some seconds after its last task.
-SECONDS_TO_END = 60.0
 # The log of a task has lines of Airflow before and after those of its shell.
 SHELL, OUTPUT, EXITED = "SubprocessHook", "Output:", "Command exited with return code"
 
@@ -51,9 +56,10 @@ def submit(plan: Plan) -> Submission:
     settings = Settings.load("airflow")
     started = DagRun(plan, settings, Api(settings.url))
     started.api.get("version")  # an address that is wrong has no run either
-    found = started.let_end()
-    if found and found["state"] not in (*ENDED, None):
+    let_end(started, started.is_under_way)
+    if started.is_under_way():
         return started
+    found = started.find()
     if found and found["state"] == "success" and _commit_of(found) == plan.commit:
         return started
     check_commit(plan, settings)
@@ -88,18 +94,14 @@ class DagRun:
         except MissingError:
             return None
 
-    def let_end(self) -> dict[str, Any] | None:
-        """Return what `find` does; if all stages of the run have ended, wait for its end, so that it can be resumed.
+    def is_under_way(self) -> bool:
+        """Return whether Airflow has begun it, and not ended it.
 
         Raises:
             EngineError, EngineAwayError: As `submit`.
         """
-        until = time.monotonic() + SECONDS_TO_END
-        while (found := self.find()) and found["state"] not in (*ENDED, None) and time.monotonic() < until:
-            if not all(each.state.has_ended for each in self.states().values()):
-                break
-            time.sleep(0.5)
-        return found
+        found = self.find()
+        return found is not None and found["state"] not in (*ENDED, None)
 
     def start(self, found: Mapping[str, Any] | None) -> None:
         """Start the run, or those tasks of it that have not succeeded; results of ended stages are used again.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from copier_mlops.pipeline.engines import EngineError, StageState, State, Submission, kubeflow_pipeline
+from copier_mlops.pipeline.engines import EngineError, StageState, State, Submission, kubeflow_pipeline, let_end
 from copier_mlops.pipeline.engines.kubeflow_api import Api
 from copier_mlops.pipeline.engines.kubeflow_pipeline import JOB, Settings
 from copier_mlops.pipeline.plan import SHORT, Plan
@@ -58,8 +58,10 @@ def submit(plan: Plan) -> Submission:
     experiment = api.experiment(settings.experiment or plan.project)
     about = f"commit {plan.commit}"
     for each in api.runs(experiment, plan.run):
-        if each.state not in ENDED or (each.state == "SUCCEEDED" and each.description == about):
-            return Run(plan, api, str(each.run_id))
+        found = Run(plan, api, str(each.run_id))
+        let_end(found, found.is_under_way)
+        if found.is_under_way() or (found.state == "SUCCEEDED" and each.description == about):
+            return found
     return Run(plan, api, api.create(experiment, plan.run, about, spec, settings.service_account))
 
 
@@ -91,6 +93,24 @@ class Run:
     def place(self) -> str:
         """The address of its page."""
         return f"{self.api.url}/#/runs/details/{self.number}"
+
+    @property
+    def state(self) -> str:
+        """What the server says of the run as a whole, for example `RUNNING`.
+
+        Raises:
+            EngineError: The run was deleted.
+            EngineAwayError: The server does not answer.
+        """
+        return str(self._read().state)
+
+    def is_under_way(self) -> bool:
+        """Return whether the server has not ended it.
+
+        Raises:
+            EngineError, EngineAwayError: As `state`.
+        """
+        return self.state not in ENDED
 
     def states(self) -> Mapping[str, StageState]:
         """Return the state of each stage.

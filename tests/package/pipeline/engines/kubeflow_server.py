@@ -121,6 +121,7 @@ class Server:
         environment: The variables of the image.
         secrets: Variables by the names of secrets.
         token: The login; empty if everybody may ask.
+        seconds_to_end: How long a run goes on after its last task.
     """
 
     folder: Path
@@ -128,6 +129,7 @@ class Server:
     environment: dict[str, str]
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     token: str = ""
+    seconds_to_end: float = 0.0
     port: int = 0
     objects: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     tasks: dict[str, dict[str, Task]] = field(default_factory=dict)
@@ -208,6 +210,7 @@ class Server:
                     threads.append(threading.Thread(target=self.attempt, args=(run, task), daemon=True))
                     threads[-1].start()
             time.sleep(0.05)
+        time.sleep(self.seconds_to_end)
         failed = any(each.state != "SUCCEEDED" for each in tasks.values())
         run["state"] = "CANCELED" if run["state"] == "CANCELING" else "FAILED" if failed else "SUCCEEDED"
 

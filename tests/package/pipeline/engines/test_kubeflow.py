@@ -224,6 +224,7 @@ HOSTILE = "x@$(touch hacked)"
 def test_a_stage_that_fails_keeps_back_what_needs_it_and_nothing_else(server, told):
     given = plan(DIAMOND, a=Resources(retries=1))
     (told / "a.fails").write_text("")
+    server.seconds_to_end = 2.0
     run = kubeflow.submit(given)
     assert run.place == f"{server.url}/#/runs/details/{run.number}"
     found = {"a": State.FAILED, "b": State.SKIPPED, HOSTILE: State.SUCCEEDED, "c": State.SUCCEEDED}
@@ -237,7 +238,7 @@ def test_a_stage_that_fails_keeps_back_what_needs_it_and_nothing_else(server, to
     assert run.log("b") == f"Kubeflow has no output of it; see {run.place}"
 
     (told / "a.fails").unlink()
-    wait(lambda: server.get("run", run.number)["state"] == "FAILED")
+    assert server.get("run", run.number)["state"] == "RUNNING"
     again = kubeflow.submit(given)  # another one, in which ended stages have their results on the data remote
     assert again.number != run.number
     assert set(ended(again).values()) == {State.SUCCEEDED}
