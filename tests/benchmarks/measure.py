@@ -87,9 +87,12 @@ def ratio(ours: Side, peer: Side, row: str) -> float | None:
 
 
 def in_turn(name: str, sides: dict[str, Callable[[], dict[str, float]]], runs: int) -> list[Side]:
-    """Measure one side after the other, again and again; a first run of each is not counted."""
+    """Measure one side after the other, again and again; a first run of each is not counted.
+
+    With one run nothing is measured well, for example when a test asks whether a benchmark works: it has no such run.
+    """
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
-    for turn in range(runs + 1):
+    for turn in range(0 if runs > 1 else 1, runs + 1):
         for side, values in sides.items():
             note(f"{name}: {side}, " + (f"run {turn} of {runs}" if turn else "warm-up"))
             measured = values()
