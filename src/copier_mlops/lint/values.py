@@ -1,4 +1,4 @@
-"""Check the values of an environment file with the settings class that reads it, and tell what is allowed.
+"""Check the values of a configuration file with the class that reads it, and tell what is allowed.
 
 Only the file counts: an environment variable neither hides a fault nor causes one.
 """
@@ -18,13 +18,11 @@ Place = tuple[str | int, ...]
 SHOWN = 60
 
 
-def errors(
-    model: type[BaseSettings], values: object, given: frozenset[str] = frozenset()
-) -> Iterator[tuple[Place, str]]:
+def errors(model: type[BaseModel], values: object, given: frozenset[str] = frozenset()) -> Iterator[tuple[Place, str]]:
     """Yield the place of each wrong value and why it is wrong: the end of a sentence that begins with its name.
 
     Args:
-        model: The settings class that reads the file.
+        model: The class that reads the file.
         values: What the file says.
         given: Fields that the program adds to the file; their values are text.
     """
@@ -35,11 +33,14 @@ def errors(
         if not isinstance(name, str):
             yield (str(name),), unknown(model.model_fields.keys() - given)
     texts = {name: value for name, value in values.items() if isinstance(name, str)}
+    if issubclass(model, BaseSettings):
+        model = of_file(model)
     try:
-        of_file(model)(**{**texts, **dict.fromkeys(given, "dev")})
+        model(**{**texts, **dict.fromkeys(given, "dev")})
     except ValidationError as error:
-        for each in error.errors(include_url=False):
-            yield _place(each), reason(model, each, given)
+        found = {_place(each): each for each in reversed(error.errors(include_url=False))}
+        for place, each in reversed(found.items()):  # one for each place: a value that may be of two kinds has two
+            yield place, reason(model, each, given)
 
 
 @functools.cache
@@ -60,7 +61,8 @@ def of_file(model: type[BaseSettings]) -> type[BaseSettings]:
 
 
 def _place(error: ErrorDetails) -> Place:
-    return tuple(part for part in error["loc"] if part != "[key]")
+    """Return the keys that lead to a value. Pydantic adds words of its own, such as the kinds that a value may have."""
+    return tuple(part for part in error["loc"] if part not in ("[key]", "int", "float", "str", "bool"))
 
 
 def unknown(known: Iterable[str]) -> str:
@@ -137,5 +139,6 @@ REASONS: dict[str, Callable[[dict[str, Any], object], str]] = {
     "less_than": _bound("less than", "lt"),
     "string_too_short": _length("least", "min_length"),
     "string_too_long": _length("most", "max_length"),
+    "value_error": lambda context, _: str(context["error"]),
     "string_pattern_mismatch": lambda context, _: f"does not look like {context['pattern']}",
 }

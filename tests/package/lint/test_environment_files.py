@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from copier_mlops.lint.checks.environments import FOLDER, HOST, READERS, Reader
+from copier_mlops.lint.checks.environments import FOLDER, HOST, READERS, SEARCH, Reader
 from copier_mlops.lint.project import Project
 from copier_mlops.lint.values import errors
 from copier_mlops.registry import registry
@@ -175,8 +175,42 @@ def test_the_lint_refuses_what_the_package_refuses(fresh, tmp_path, path, data):
     assert all(reason.startswith(("is ", "has ", "does ")) for _, reason in seen), seen
 
 
+SEARCHED = """\
+metric: {file: metrics/candidates/linear.json, name: roc_auc, direction: higher}
+parameters:
+  train.leaf: {low: 5, high: 50}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("low: 5", "low: few", "parameters.train.leaf.low is a whole number, not 'few'"),
+        ("low: 5", "low: 60", "parameters.train.leaf has low 60, which is not below high 50"),
+        (
+            "low: 5",
+            "lowest: 5",
+            "parameters.train.leaf.lowest is not a setting; known are choices, high, log, low, step",
+        ),
+        ("higher", "up", "metric.direction is 'up'; allowed are 'higher' or 'lower'"),
+        ("parameters:", "trials: 0\nparameters:", "trials is at least 1, not 0"),
+    ],
+)
+def test_what_poe_tune_searches_is_checked_where_it_can_run(project, fresh, tmp_path, before, after, said):
+    path = f"{FOLDER}/search.yaml"
+    (project / path).write_text(SEARCHED, encoding="utf-8")
+    assert found(project, select=("MLO7",)) == []
+    ((line, message),) = wrong(project, path, before, after)
+    assert message == said
+    assert line == line_of(project, path, after.splitlines()[0])
+    below = copy_of(fresh(maturity_level=1), tmp_path / "below")
+    (below / FOLDER).mkdir(exist_ok=True)
+    (below / path).write_text("what: ever\n", encoding="utf-8")
+    assert found(below, select=("MLO7",)) == []
+
+
 def test_the_classes_import_nothing_heavy():
-    readers = [HOST, *READERS.values(), *CLOUDS.values()]
+    readers = [HOST, SEARCH, *READERS.values(), *CLOUDS.values()]
     code = (
         "import sys; from copier_mlops.lint.checks.environments import Reader;"
         f"[Reader(*each).model() for each in {[(each.module, each.name) for each in readers]}];"

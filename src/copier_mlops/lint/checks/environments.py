@@ -1,4 +1,4 @@
-"""Environment files: the settings classes of the package can read them."""
+"""Files of operation/configuration: the classes of the package can read them."""
 
 import functools
 import importlib
@@ -15,28 +15,31 @@ from copier_mlops.lint.project import Project
 from copier_mlops.registry import registry, team_files
 
 if TYPE_CHECKING:
-    from pydantic_settings import BaseSettings
+    from pydantic import BaseModel
 
 FOLDER = "operation/configuration"
 PREFIX = f"{FOLDER}/environment_"
 ENGINES = f"{FOLDER}/engines"
+# From this level on, `poe tune` reads the file that it has written or you have.
+TUNES = 2
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The settings class that reads a file, by module and name, and the values that the program adds."""
+    """The class that reads a file, by module and name, and the values that the program adds."""
 
     module: str
     name: str
     given: frozenset[str] = field(default_factory=frozenset)
 
-    def model(self) -> "type[BaseSettings]":
+    def model(self) -> "type[BaseModel]":
         """Import the class: only here, since importing pydantic is slow and some projects have no such file."""
-        found: type[BaseSettings] = getattr(importlib.import_module(f"copier_mlops.{self.module}"), self.name)
+        found: type[BaseModel] = getattr(importlib.import_module(f"copier_mlops.{self.module}"), self.name)
         return found
 
 
 HOST = Reader("hosts.settings", "HostSettings")
+SEARCH = Reader("tuning.space", "Search")
 READERS = {
     "settings.yaml": Reader("settings", "Settings", frozenset({"environment"})),
     "release.yaml": Reader("release.settings", "ReleaseSettings"),
@@ -55,6 +58,8 @@ def first_level(path: str) -> int:
 def reader(project: Project, path: str) -> Reader | None:
     """Return the class that reads a file; None for a file of the team's own."""
     folder, _, name = path.rpartition("/")
+    if path == f"{FOLDER}/search.yaml" and project.level >= TUNES:
+        return SEARCH
     if project.level < first_level(path):
         return None
     if path == f"{FOLDER}/host.yaml":
@@ -105,9 +110,10 @@ class SettingInvalid(Check):
     page = "environments"
     finds = (
         "A key that is unknown or missing, or a value that has the wrong type or is out of bounds. The lint reads "
-        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml`, `host.yaml` and those of engines, for "
-        "example `engines/slurm.yaml`. It uses the classes that read these files when a task runs, with the values of "
-        "the file and not with environment variables. It does not check your own files in `operation/configuration`."
+        "`settings.yaml`, `release.yaml`, `identity.yaml`, `monitoring.yaml`, `host.yaml`, `search.yaml` and those of "
+        "engines, for example `engines/slurm.yaml`. It uses the classes that read these files when a task runs, with "
+        "the values of the file and not with environment variables. It does not check your own files in "
+        "`operation/configuration`."
     )
     why = "Otherwise you learn it from a deployment, at the worst moment: nothing reads a file for prod before prod."
     fix = "Correct the value; the finding tells you what is allowed."
