@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from time import perf_counter
 
-from tests.pipelines.ship.shop import free_port
+from tests.processes import free_port
 
 from . import measure
 

@@ -1,11 +1,11 @@
 """The projects that the tests share."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.processes import free_port
 from tests.run.compiled import keep_compiled
 from tests.run.project import Project
 
@@ -51,6 +51,4 @@ def unchanged(project) -> Iterator[Project]:
 @pytest.fixture
 def port() -> int:
     """A port of this machine that is free now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    return free_port()

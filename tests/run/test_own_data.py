@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from tests.package.contract.eight import CASES, TARGETS
-from tests.pipelines.ship.shop import free_port, set_values, stop_services
+from tests.pipelines.ship.shop import set_values, stop_services
+from tests.processes import free_port
 from tests.run.project import Project, request
 
 PROBLEMS = {"01": "regression", "02": "binary", "03": "multiclass", "04": "regression"}

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import shutil
-import socket
 import sys
 from dataclasses import dataclass
 
 import pytest
 import yaml
 
+from tests.processes import free_port
 from tests.project import TEMPLATE
 from tests.run.project import Project, commands, request
 from tests.run.test_serving import records
@@ -87,12 +87,6 @@ def released(copier, project, tmp_path_factory) -> Released:
     found = Released(project, {"stage": free_port(), "prod": free_port()})
     yield found
     found.script(END)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def test_from_a_registered_model_to_prod_and_back(released):

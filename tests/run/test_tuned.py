@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.package.tuning.conftest import Ours, make
+from tests.processes import end, free_port, start
 from tests.project import TEMPLATE, replace
 from tests.run.engines.prefect import day
-from tests.run.engines.processes import end, start
 from tests.run.project import Project, clean_environment, commands, wait_for
-from tests.run.test_release import free_port
 
 PAGE = (TEMPLATE / "docs" / "how-to" / "tune.md").read_text(encoding="utf-8")
 EXTRAS = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]

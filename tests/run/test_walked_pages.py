@@ -9,9 +9,10 @@ import openpyxl
 import pytest
 
 from tests import drawn
+from tests.processes import free_port
 from tests.project import TEMPLATE, replace
 from tests.run.project import Project, blocks, commands, typed
-from tests.run.test_release import END, free_port
+from tests.run.test_release import END
 from tests.run.test_skills import named, skills
 from tests.update.conftest import BEFORE, DROPPED, NOW, RELEASES, history
 

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import yaml
 
 from tests.copied import Copier
 from tests.package.hosts.server import Server
+from tests.processes import free_port
 from tests.run.project import NO_JOBS, Project, request
 
 READ = """
@@ -29,12 +29,6 @@ print(json.dumps([history.service(connect(each), each) for each in settings]))
 
 # Hosts whose token is a variable of the repository.
 ONE_TOKEN = {"bitbucket", "gitlab"}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @dataclass

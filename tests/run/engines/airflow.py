@@ -21,9 +21,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.pipelines.ship.shop import free_port
+from tests.processes import free_port, start
 from tests.project import TEMPLATE
-from tests.run.engines.processes import start
 from tests.run.project import clean_environment
 
 USERS = {"admin": "admin", "vera": "viewer"}

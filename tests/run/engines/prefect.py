@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipelines.ship.shop import free_port
+from tests.processes import end, free_port, start
 from tests.project import TEMPLATE
-from tests.run.engines.processes import end, start
 from tests.run.project import clean_environment
 
 REQUIREMENTS = ("prefect>=3.4,<4", "fastapi>=0.139,<0.154")

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pipelines.ship.shop import free_port
-from tests.run.engines.processes import end, start
+from tests.processes import end, free_port, start
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 # Two stages at once on any machine; memory is not counted.

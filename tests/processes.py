@@ -1,5 +1,6 @@
-"""Processes of servers that tests start, and end by their id."""
+"""Processes of servers that tests start, and end by their id; ports for them."""
 
+import socket
 import subprocess
 from pathlib import Path
 
@@ -20,3 +21,10 @@ def end(process: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def free_port() -> int:
+    """Return a port of this machine that is free now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
