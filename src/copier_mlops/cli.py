@@ -41,6 +41,8 @@ _TASKS = (
     Task("stage", "pipeline.cli:stage", "Run one stage in a clean copy of the repository, as an engine does"),
     Task("compile", "pipeline.cli:compile_for_engine", "Print the pipeline as the file of an engine"),
     Task("collect", "pipeline.cli:collect", "Write the results of a run whose stages ran apart into dvc.lock"),
+    Task("submit", "submitting.run:main", "Run the pipeline of any DVC repository from CI, on any engine", "submit"),
+    Task("announce", "submitting.announce:main", "Comment on what was submitted, and bring dvc.lock to git", "submit"),
     Task("propose", "hosts.propose:main", "Commit the results of a training and open a change request", "release"),
     Task("judge", "release.judge:main", "Decide whether the new model is better than the champion", "release"),
     Task("release", "release.promote:main", "Register the model that was judged better and approved", "release"),

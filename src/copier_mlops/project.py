@@ -25,6 +25,8 @@ PACKAGED_ANSWERS = "copier-answers.yml"
 CONTRACT = "contract.yaml"
 ADOPT = "uv run poe adopt-data FILE --target COLUMN"
 CONFIGURATION = Path("operation", "configuration")
+# What tasks that work in any repository of DVC take for the answers of one that this template did not render.
+_stand_in: Callable[[Path], dict[str, Any]] | None = None
 # From this level on, models are released to environments; below, only an alias moves.
 DEPLOYS = 3
 
@@ -34,6 +36,26 @@ def __getattr__(name: str) -> object:
     if name not in ("Settings", "load_settings"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module("copier_mlops.settings"), name)
+
+
+def accept_any_repository(answers: Callable[[Path], dict[str, Any]]) -> None:
+    """Let this process work in any repository of DVC, and take answers from a function if the repository has none.
+
+    Args:
+        answers: Returns the answers of a repository, whose root it gets.
+    """
+    global _stand_in
+    _stand_in = answers
+
+
+def is_rendered() -> bool:
+    """Return whether this template rendered the repository; otherwise a task accepted any of DVC.
+
+    Raises:
+        SystemExit: There is no repository.
+    """
+    folder = root()
+    return any((folder / name).is_file() for name in (ANSWERS, PACKAGED_ANSWERS))
 
 
 def root() -> Path:
@@ -46,6 +68,14 @@ def root() -> Path:
     for folder in (here, *here.parents):
         if any((folder / name).is_file() for name in (ANSWERS, PACKAGED_ANSWERS)):
             return folder
+    if _stand_in:
+        for folder in (here, *here.parents):
+            if (folder / ".dvc" / "config").is_file():
+                return folder
+        raise SystemExit(
+            f"mlops: no repository of DVC here: neither {here} nor a folder above it has .dvc/config\n"
+            "  fix: change into one; to make one: dvc init"
+        )
     raise SystemExit(
         f"mlops: no project here: neither {here} nor a folder above it has {ANSWERS}\n"
         "  fix: change into a project; a new one comes from `uvx copier copy TEMPLATE FOLDER`"
@@ -60,6 +90,8 @@ def answers() -> dict[str, Any]:
     """
     folder = root()
     path = folder / ANSWERS if (folder / ANSWERS).is_file() else folder / PACKAGED_ANSWERS
+    if _stand_in and not path.is_file():
+        return _stand_in(folder)
     return _read_answers(path, path.stat().st_mtime_ns)
 
 

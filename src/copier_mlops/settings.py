@@ -43,15 +43,28 @@ class FileSettings(BaseSettings):
             SystemExit: The file cannot be read, or a value is missing, unknown or of the wrong type; the text names it.
         """
         try:
-            return cls(**{**load_yaml(path.read_text(encoding="utf-8")), **values})
+            found = {**load_yaml(path.read_text(encoding="utf-8")), **values}
         except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
             raise SystemExit(f"settings: {path} cannot be read: {error}") from None
+        return cls.made_of(found, str(path))
+
+    @classmethod
+    def made_of(cls, values: dict[str, Any], place: str) -> Self:
+        """Return settings of these values, and of variables, which override them.
+
+        Raises:
+            SystemExit: A value is missing, unknown or of the wrong type; the text names it and the place.
+        """
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise SystemExit(f"settings: {place} cannot be read: {error}") from None
         except SettingsError as error:
             raise SystemExit(f"settings: {error}, which is not JSON\n  fix: write it as JSON, or unset it") from None
         except ValidationError as error:
             wrong = "\n  ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             prefix = cls.model_config.get("env_prefix", "")
-            raise SystemExit(f"settings: {path} or a variable {prefix}… is wrong:\n  {wrong}") from None
+            raise SystemExit(f"settings: {place} or a variable {prefix}… is wrong:\n  {wrong}") from None
 
 
 class Settings(FileSettings):

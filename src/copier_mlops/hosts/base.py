@@ -83,6 +83,12 @@ class Base(ABC):
         with Path(self.need(self.outputs)).open("a", encoding="utf-8") as file:
             file.write(f"{name}={value}\n")
 
+    def tell_step(self, values: Mapping[str, str]) -> None:
+        """Write values where later steps of this job read them: the file of `outputs`, if it has one."""
+        if self.on_runner() and self.outputs and self.var(self.outputs):
+            for name, value in values.items():
+                self.write_output(name, value)
+
     def show_service(self, url: str, folder: Path) -> None:  # noqa: B027 (most hosts have no place for it)
         """Show nothing: an environment of this host has no address."""
 

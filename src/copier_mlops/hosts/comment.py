@@ -14,7 +14,7 @@ from copier_mlops.hosts import connect
 from copier_mlops.hosts.interface import Host
 from copier_mlops.hosts.refusals import one_line
 from copier_mlops.hosts.settings import load
-from copier_mlops.project import root
+from copier_mlops.project import is_rendered, root
 from copier_mlops.settings import load_settings
 
 BY_HAND = "Plots: `uv run dvc pull`, then `uv run dvc plots show`."
@@ -27,6 +27,8 @@ MOST_LETTERS = 80
 
 def plots() -> str:
     """Return Markdown that leads to the plots: a link to the tracked run if others can reach its server."""
+    if not is_rendered():
+        return "Plots: `dvc pull`, then `dvc plots show`."
     settings = load_settings()
     if not settings.tracking_uri.startswith("http"):
         return BY_HAND

@@ -134,6 +134,9 @@ class Host(Protocol):
     def tell(self, name: str, value: bool) -> None:
         """Tell the jobs of this run whose `only_if` has this name whether they run."""
 
+    def tell_step(self, values: Mapping[str, str]) -> None:
+        """Tell later steps of this job these values by their names."""
+
     def show_service(self, url: str, folder: Path) -> None:
         """Show the address of a service at the environment of this run; `folder` is build/<job>/ of its job."""
 

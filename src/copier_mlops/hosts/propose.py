@@ -19,7 +19,7 @@ from copier_mlops.hosts.interface import Host
 from copier_mlops.hosts.settings import load
 from copier_mlops.pipeline import PipelineError, results
 from copier_mlops.pipeline.results import ResultsError
-from copier_mlops.project import answer, level, root
+from copier_mlops.project import answer, is_rendered, level, root
 from copier_mlops.registry import flows, registry
 
 PREFIX = "training-results/"
@@ -61,19 +61,20 @@ class Training:
         return f"Update the results of training to {self.head[:12]}"
 
 
-def propose(local: bool = False, kept: bool = False) -> str:
+def propose(local: bool = False, kept: bool = False, how: str = "") -> str:
     """Commit the results of the last training, propose or push them as host.yaml says, and return what was done.
 
     Args:
         local: Only make the branch here, and push nothing.
         kept: First take the results that the job `train` kept in build/train/results.
+        how: `change_request` or `commit`, in the place of what host.yaml says.
 
     Raises:
         PipelineError: The results do not belong to the commit, or the branch has other ones.
         CommandError: git failed, or the remote refused.
         HostError: The host refused; the branch is pushed.
     """
-    settings = load()
+    settings = load().model_copy(update={"results": how} if how else {})
     if settings.results == "none" and not local:
         return "nothing to do, since host.yaml says `results: none`"
     if kept:
@@ -287,7 +288,8 @@ def describe(training: Training, tip: str) -> str:
     lines = [f"A training of commit {training.head} wrote these results. The data remote has data and model.", ""]
     lines += [f"- {code(file)}" for file in training.files[:20]]
     lines += [f"- and {len(training.files) - 20} more"] if training.files[20:] else []
-    lines += ["", "After the merge, `uv run dvc pull` brings data and model, and `uv run poe train` runs no stage."]
+    pull, train = ("uv run dvc pull", "uv run poe train") if is_rendered() else ("dvc pull", "dvc repro")
+    lines += ["", f"After the merge, `{pull}` brings data and model, and `{train}` runs no stage."]
     lines += ["", f"[The run of CI]({training.run})"] if training.run else []
     lines += ["", plots(), ""]
     try:

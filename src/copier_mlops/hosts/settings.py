@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic_settings import SettingsConfigDict
 
-from copier_mlops.project import CONFIGURATION, level, root
+from copier_mlops.command import CommandError, run
+from copier_mlops.project import CONFIGURATION, is_rendered, level, root
 from copier_mlops.registry import flows, registry
 from copier_mlops.settings import FileSettings
 
@@ -81,6 +82,19 @@ def load() -> HostSettings:
     Raises:
         SystemExit: The file is wrong; the text says where.
     """
+    if not is_rendered():
+        return HostSettings.made_of(_without_file(), "the git host")
     settings = HostSettings.read(root() / CONFIGURATION / "host.yaml")
     wanted = {flow: time for flow, time in (schedules() | settings.schedules).items() if time}
     return settings.model_copy(update={"schedules": wanted})
+
+
+def _without_file() -> dict[str, Any]:
+    """Return the values for a repository that has no host.yaml: what its remote says, and no approvers."""
+    try:
+        branch = run("git", "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
+    except CommandError:  # a runner fetches one commit
+        branch = "main"
+    gates: dict[str, list[str]] = {name: [] for name in registry("gates")}
+    rules = {"name": branch, "check": "ci", "approvals": 0}
+    return {"repository": "", "api": "", "approvers": gates, "branch": rules, "labels": {}}

@@ -14,10 +14,11 @@ from contextlib import chdir, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from copier_mlops import submitting
 from copier_mlops.collector import without_collector
 from copier_mlops.pipeline import PipelineError
 from copier_mlops.pipeline.times import spoken
-from copier_mlops.project import root
+from copier_mlops.project import is_rendered, root
 from copier_mlops.registry import registry
 
 
@@ -36,6 +37,7 @@ def stage(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the stages, each after those that it needs")
     parser.add_argument("--json", action="store_true", help="print the list as JSON, with resources")
     chosen = parser.parse_args(arguments)
+    submitting.accept()
     if chosen.list or chosen.json:
         return _list(chosen.json)
     if not chosen.name or not chosen.run:
@@ -75,7 +77,7 @@ def _run_stage(folder: Path, name: str, run: str) -> bool | None:
     with without_collector("dvc"):
         from copier_mlops.pipeline.apart import ApartError, run_stage
 
-    if _locked(folder) == _locked(root()):
+    if not is_rendered() or _locked(folder) == _locked(root()):
         return run_stage(folder, name, run)
     command = ("uv", "run", "--frozen", "mlops", "stage", name, "--run", run)
     environment = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
@@ -106,6 +108,7 @@ def compile_for_engine(arguments: list[str] | None = None) -> int:
         "--deploy", action="store_true", help="give it to the engine's server, with the schedule of its settings"
     )
     chosen = parser.parse_args(arguments)
+    submitting.accept()
     from copier_mlops.pipeline import follow, plan, snapshot
     from copier_mlops.pipeline.engines import Deployer
 
@@ -140,6 +143,7 @@ def collect(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--propose", action="store_true", help="then propose them, as `poe propose` does")
     chosen = parser.parse_args(arguments)
+    submitting.accept()
     with without_collector("dvc"):
         from copier_mlops.pipeline.apart import collect as bring
 

@@ -39,8 +39,14 @@ class Local:
         """Do nothing: on Ctrl-C, the terminal has told the process as well, which saves what has ended."""
 
 
-def start(options: Sequence[str], jobs: int | None) -> Local:
-    """Start `dvc repro` with up to `jobs` stages at once, or one for each core; its output is shown as it comes."""
+def start(options: Sequence[str], jobs: int | None, *, pulls: bool = True) -> Local:
+    """Start `dvc repro` with up to `jobs` stages at once, or one for each core; its output is shown as it comes.
+
+    Args:
+        options: Further options of `dvc repro`.
+        jobs: How many stages may run at once; one for each core if it is None.
+        pulls: Whether the data remote gives what is missing here.
+    """
     remote_login.provide()  # the process inherits it, and need not import what finds it
     command = (sys.executable, "-m", dvc_cli.__name__, f"{dvc_cli.SIDE_BY_SIDE}={jobs or cores()}")
-    return Local(subprocess.Popen((*command, "repro", "--pull", *options), cwd=root()))
+    return Local(subprocess.Popen((*command, "repro", *["--pull"] * pulls, *options), cwd=root()))
