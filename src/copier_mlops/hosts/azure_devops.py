@@ -47,6 +47,11 @@ class AzureDevOps(Base):
         """Print the command of the log that sets an output variable (Pipelines: logging commands)."""
         print(f"##vso[task.setvariable variable={name};isOutput=true]{str(value).lower()}", flush=True)
 
+    def tell_step(self, values: Mapping[str, str]) -> None:
+        """Print the command of the log that sets an output variable, for each value; outside of a run, nothing."""
+        for name, value in values.items() if self.on_runner() else ():
+            print(f"##vso[task.setvariable variable={name};isOutput=true]{value}", flush=True)
+
     @cached_property
     def place(self) -> tuple[str, str, str]:
         """Collection, project and repository, from the run, from ORG/PROJECT/REPOSITORY, or from the git remote."""

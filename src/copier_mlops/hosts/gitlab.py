@@ -145,6 +145,12 @@ class GitLab(Base):
             if each["name"] in closed and each["status"] == "created":
                 self.api.send("POST", self.path("jobs", each["id"], "cancel"), right, {})
 
+    def tell_step(self, values: Mapping[str, str]) -> None:
+        """Write the report that gives variables to later jobs (.gitlab-ci.yml: artifacts:reports:dotenv)."""
+        if self.on_runner() and self.var("CI_PROJECT_DIR"):
+            lines = [f"MLOPS_{name.upper()}={value}\n" for name, value in values.items()]
+            Path(self.var("CI_PROJECT_DIR"), "mlops.env").write_text("".join(lines), encoding="utf-8")
+
     def show_service(self, url: str, folder: Path) -> None:
         """Write the report that names the address of an environment (.gitlab-ci.yml: artifacts:reports:dotenv)."""
         (folder / "service.env").write_text(f"SERVICE_URL={url}\n", encoding="utf-8")
