@@ -25,7 +25,7 @@ PACKAGED_ANSWERS = "copier-answers.yml"
 CONTRACT = "contract.yaml"
 ADOPT = "uv run poe adopt-data FILE --target COLUMN"
 CONFIGURATION = Path("operation", "configuration")
-# What tasks that work in any repository of DVC take for the answers of one that this template did not render.
+# Tasks that work in any repository of DVC take answers from it, if this template did not render the repository.
 _stand_in: Callable[[Path], dict[str, Any]] | None = None
 # From this level on, models are released to environments; below, only an alias moves.
 DEPLOYS = 3

@@ -16,8 +16,8 @@ from tests.package.shared import loaded
 from tests.project import TEMPLATE, registry
 
 EXTRAS = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-# Tasks that poe_tasks.toml calls by other words, that an image runs, or that no project has yet.
-UNLISTED = {"adopt-data", "collect", "lint", "service", "stage"}
+# Tasks that poe_tasks.toml calls by other words, that an image or CI runs, or that no project has yet.
+UNLISTED = {"adopt-data", "announce", "collect", "lint", "service", "stage", "submit"}
 
 
 def mlops(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:

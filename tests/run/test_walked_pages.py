@@ -22,6 +22,7 @@ DOCS = TEMPLATE / "docs"
 # Pages whose commands other tests run, or which are about the template itself.
 ELSEWHERE = {
     "contributing.md": "what is run to build the template",
+    "how-to/any_repository.md": "tests/package/submitting/test_submit.py",
     "how-to/apart.md": "tests/run/test_pipeline.py",
     "how-to/engines/slurm.md": "tests/run/engines/test_engines.py",
     "how-to/adopting.md": "tests/run/test_adopting.py",

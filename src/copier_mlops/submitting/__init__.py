@@ -44,7 +44,7 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Submitted:
-    """What was submitted, and what came of it.
+    """A run of the pipeline that CI has submitted, and how it ended.
 
     Attributes:
         engine: The engine, for example `slurm`.

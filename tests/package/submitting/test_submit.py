@@ -18,7 +18,8 @@ from copier_mlops.submitting import FILE, RUNNERS, Submitted
 from tests import foreign
 from tests.package.hosts.server import TOKEN, Server
 from tests.platforms import on_posix
-from tests.project import registry, replace, run
+from tests.project import TEMPLATE, registry, replace, run
+from tests.run.project import commands
 
 HOSTS = [name for name, entry in registry("hosts").items() if entry["api"]]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
@@ -93,6 +94,14 @@ def test_an_engine_runs_the_stages_of_a_repository_that_names_the_package(tmp_pa
     assert (path / "results" / "metrics.json").is_file()
 
 
+@on_posix
+def test_the_commands_of_the_page_run(tmp_path):
+    page = (TEMPLATE / "docs" / "how-to" / "any_repository.md").read_text(encoding="utf-8")
+    path = foreign.write(tmp_path / "models", "plots")
+    printed = [mlops(path, *line.split()[1:]) for line in commands(page)]
+    assert len(printed) == 2 and "`nightly-7`" in printed[1]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -150,9 +159,12 @@ def announce(host: SimpleNamespace, *words: str, **changed: object) -> str:
     output = io.StringIO()
     variables = {name: os.environ[name] for name in KEPT if name in os.environ} | host.variables
     variables |= {name: text for name, text in os.environ.items() if name.startswith("GIT_")}
-    with mock.patch.dict(os.environ, variables, clear=True), contextlib.chdir(host.path):
-        with contextlib.redirect_stdout(output):
-            assert cli.main(["announce", *words]) == 0
+    with (
+        mock.patch.dict(os.environ, variables, clear=True),
+        contextlib.chdir(host.path),
+        contextlib.redirect_stdout(output),
+    ):
+        assert cli.main(["announce", *words]) == 0
     assert TOKEN not in output.getvalue()
     return output.getvalue()
 

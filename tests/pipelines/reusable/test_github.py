@@ -107,7 +107,8 @@ class Place:
         local |= {f"{pins[name]['uses']}@{pins[name]['commit']}": ACTIONS / STANDS_FOR[name] for name in STANDS_FOR}
         request = {"number": 5, "base": {"ref": "main"}, "head": {"ref": "work", "repo": {"full_name": "acme/kredit"}}}
         told = self.store / "event.json"
-        told.write_text(json.dumps({"pull_request": request} if event == "pull_request" else {"ref": "refs/heads/main"}))
+        payload = {"pull_request": request} if event == "pull_request" else {"ref": "refs/heads/main"}
+        told.write_text(json.dumps(payload), encoding="utf-8")
         variables = {"GITHUB_API_URL": self.server.url, "GITHUB_REPOSITORY": "acme/kredit", "STORE": str(self.store)}
         options = ["-W", ".github/workflows/train.yml", "-P", "ubuntu-24.04=-self-hosted", "--action-offline-mode"]
         options += ["-e", str(told), "-s", f"TOKEN_OF_TEST={TOKEN}"]

@@ -49,4 +49,5 @@ def start(options: Sequence[str], jobs: int | None, *, pulls: bool = True) -> Lo
     """
     remote_login.provide()  # the process inherits it, and need not import what finds it
     command = (sys.executable, "-m", dvc_cli.__name__, f"{dvc_cli.SIDE_BY_SIDE}={jobs or cores()}")
-    return Local(subprocess.Popen((*command, "repro", *["--pull"] * pulls, *options), cwd=root()))
+    repro = ("repro", "--pull") if pulls else ("repro",)
+    return Local(subprocess.Popen((*command, *repro, *options), cwd=root()))
