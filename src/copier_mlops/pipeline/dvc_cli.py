@@ -6,6 +6,7 @@ it took. For example: `python -m copier_mlops.pipeline.dvc_cli push`.
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from copier_mlops.address import redact_logs
 from copier_mlops.collector import without_collector
@@ -67,16 +68,30 @@ def push(arguments: list[str] | None = None) -> int:
         epilog="Every other option goes to `dvc push`, for example: uv run poe push --jobs 4",
     )
     _, others = parser.parse_known_args(arguments)
-    code = main(["push", "--run-cache", *others])
+    code = push_all(others)
     if code == 0:
-        from copier_mlops.pipeline import PipelineError, apart, results
+        from copier_mlops.pipeline import results
+        from copier_mlops.project import root
+
+        results.keep(root())
+    return code
+
+
+def push_all(options: Sequence[str] = ()) -> int:
+    """Push data, results and DVC's record of runs, so that no other machine runs a stage again; return the exit code.
+
+    Raises:
+        SystemExit: The remote refused the results that DVC's own command leaves out.
+    """
+    code = main(["push", "--run-cache", *options])
+    if code == 0:
+        from copier_mlops.pipeline import PipelineError, apart
         from copier_mlops.project import root
 
         try:
             apart.push_uncached(root())
         except PipelineError as error:
             raise SystemExit(f"push: {error}") from None
-        results.keep(root())
     return code
 
 

@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             place, code = _apart(chosen.engine, name)
         if code == 0 and chosen.push:
-            code = _push(folder)
+            code = _push()
     except SystemExit as error:
         reason = here(redacted(str(error.code)))
     done = Submitted(chosen.engine, name, commit, redacted(place), code, reason)
@@ -115,14 +115,14 @@ def _remote() -> str:
     return str(Config(dvc_dir=str(root() / ".dvc"))["core"].get("remote") or "")
 
 
-def _push(folder: Path) -> int:
+def _push() -> int:
     """Push data and results; return the exit code."""
     from copier_mlops.pipeline import dvc_cli
 
     if not _remote():
         print("submit: nothing is pushed, since this repository has no default data remote", flush=True)
         return 0
-    code = dvc_cli.main(["push"])
+    code = dvc_cli.push_all()
     if code:
         print("submit: the data remote refused the results\n  fix: give the job its login, or do not push", flush=True)
     return code
