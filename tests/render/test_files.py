@@ -82,7 +82,7 @@ def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_ser
     modes = {f"serves_{name}": matches(mode["paths"]) for name, mode in registry("serving").items()}
     modes |= {f"for_{name}": matches(agent["paths"]) for name, agent in registry("coding_agents").items()}
     modes |= {
-        f"runs_on_{name}": matches([f"/operation/configuration/engines/{name}.yaml"])
+        f"runs_on_{name}": matches([f"/operation/configuration/engines/{name}{part}.yaml" for part in ("", "_*")])
         for name in registry("engines")
         if name != "local"
     }

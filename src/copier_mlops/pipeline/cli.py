@@ -110,13 +110,15 @@ def compile_for_engine(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     submitting.accept()
     from copier_mlops.pipeline import follow, plan, snapshot
-    from copier_mlops.pipeline.engines import Deployer
+    from copier_mlops.pipeline.engines import Deployer, Template
 
     try:
         commit = snapshot.resolve(root(), chosen.commit)
         planned = plan.make(root(), chosen.run or plan.name_of_run(commit), commit)
         adapter = follow.chosen(chosen.engine)
-        if not chosen.deploy:
+        if not chosen.deploy and not chosen.run and isinstance(adapter, Template):
+            print(adapter.compile_template(planned), end="")
+        elif not chosen.deploy:
             print(adapter.compile(planned), end="")
         elif isinstance(adapter, Deployer):
             print(f"compile: {adapter.deploy(planned)}")

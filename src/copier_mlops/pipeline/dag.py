@@ -31,6 +31,7 @@ class Resources(BaseModel):
     Attributes:
         cpu: Cores, for example 0.5.
         memory: Bytes with a unit, as Kubernetes writes them, for example `512Mi` or `4Gi`.
+        shared_memory: The size of /dev/shm, for example `2Gi` for the workers of a PyTorch loader.
         gpu: Graphics processors.
         image: The container image that has the project, in place of that of the engine's settings.
         timeout: The longest time that one attempt may take, for example `90m`.
@@ -40,8 +41,9 @@ class Resources(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cpu: Annotated[float, Field(gt=0)] | None = None
+    cpu: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     memory: Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti)$")] | None = None
+    shared_memory: Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti)$")] | None = None
     gpu: Annotated[int, Field(ge=0, strict=True)] = 0
     image: Annotated[str, Field(min_length=1)] | None = None
     timeout: Annotated[str, Field(pattern=r"^[1-9]\d*[smh]$")] | None = None

@@ -19,7 +19,11 @@ class Cluster(Server):
     @property
     def variables(self) -> dict[str, str]:
         """What a project sets to use it."""
-        return {"KF_PIPELINES_ENDPOINT": self.url, "ENGINE_KUBEFLOW_IMAGE": "project:{commit}"}
+        return {
+            "KF_PIPELINES_ENDPOINT": self.url,
+            "ENGINE_KUBEFLOW_IMAGE": "project:{commit}",
+            "ENGINE_KUBEFLOW_CLAIM": "mlops-data",
+        }
 
     def take(self, project: Project) -> None:
         """Let pods have the tree of a project, beside it, so that they see its data remote, and its environment."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.package.contract.eight import CASES, TARGETS
 from tests.project import TEMPLATE, replace
-from tests.run.engines import airflow, kubeflow, metaflow, prefect, slurm
+from tests.run.engines import airflow, argo, kubeflow, metaflow, prefect, slurm
 from tests.run.engines.repository import RUN, Repository
 from tests.run.project import Project, commands
 
@@ -23,6 +23,7 @@ ENGINES = {
     "prefect": (prefect.serve, prefect.missing),
     "metaflow": (metaflow.serve, metaflow.missing),
     "kubeflow": (kubeflow.serve, kubeflow.missing),
+    "argo": (argo.serve, argo.missing),
 }
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 OWN = ("04_spend_money.csv", "08_leak_groups.csv")

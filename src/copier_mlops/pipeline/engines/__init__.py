@@ -118,6 +118,18 @@ class Deployer(Protocol):
         """
 
 
+@runtime_checkable
+class Template(Protocol):
+    """An engine whose file for one run differs from the one that it keeps for all runs."""
+
+    def compile_template(self, plan: Plan) -> str:
+        """Return the file that the engine keeps, as `poe compile` prints it without the name of a run.
+
+        Raises:
+            EngineError: As `compile` of an engine.
+        """
+
+
 def engine(name: str) -> Engine:
     """Return the engine with this name, for example `slurm`."""
     return cast(Engine, importlib.import_module(f"copier_mlops.pipeline.engines.{name}"))

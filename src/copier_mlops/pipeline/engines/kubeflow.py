@@ -10,7 +10,15 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from copier_mlops.pipeline.engines import EngineError, StageState, State, Submission, kubeflow_pipeline, let_end
+from copier_mlops.pipeline.engines import (
+    EngineError,
+    StageState,
+    State,
+    Submission,
+    kubeflow_pipeline,
+    kubernetes,
+    let_end,
+)
 from copier_mlops.pipeline.engines.kubeflow_api import Api
 from copier_mlops.pipeline.engines.kubeflow_pipeline import JOB, Settings
 from copier_mlops.pipeline.plan import SHORT, Plan
@@ -52,6 +60,7 @@ def submit(plan: Plan) -> Submission:
         EngineAwayError: It does not answer.
     """
     settings = Settings.load("kubeflow")
+    kubernetes.check_remote(plan, settings, "kubeflow")
     spec = kubeflow_pipeline.document(plan, settings, plan.run)
     kubeflow_pipeline.text(spec)  # which refuses one that is too large
     api = Api(settings.url, settings.namespace)
@@ -73,6 +82,7 @@ def deploy(plan: Plan) -> str:
         EngineAwayError: It does not answer.
     """
     settings = Settings.load("kubeflow")
+    kubernetes.check_remote(plan, settings, "kubeflow")
     found = kubeflow_pipeline.document(plan, settings, JOB)
     api = Api(settings.url, settings.namespace)
     pipeline = api.upload(plan.project, f"{plan.project}-{plan.commit[:SHORT]}", kubeflow_pipeline.text(found))

@@ -18,6 +18,7 @@ RESOURCES = st.builds(
     Resources,
     cpu=st.sampled_from([None, 0.5, 2]),
     memory=st.sampled_from([None, "512Mi", "4Gi"]),
+    shared_memory=st.sampled_from([None, "2Gi"]),
     gpu=st.integers(0, 2),
     timeout=st.sampled_from([None, "30s", "90m", "2h"]),
     retries=st.integers(0, 2),

@@ -56,6 +56,7 @@ FIELDS = {
     },
     "pod": {
         "activeDeadlineSeconds",
+        "emptyDirMounts",
         "secretAsEnv",
         "imagePullSecret",
         "pvcMount",

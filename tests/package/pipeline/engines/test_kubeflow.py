@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,31 +14,25 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from copier_mlops.pipeline import dag
-from copier_mlops.pipeline.dag import Node, Resources
-from copier_mlops.pipeline.engines import EngineAwayError, EngineError, State, kubeflow, kubeflow_api, kubeflow_pipeline
+from copier_mlops.pipeline.dag import Resources
+from copier_mlops.pipeline.engines import (
+    EngineAwayError,
+    EngineError,
+    State,
+    kubeflow,
+    kubeflow_api,
+    kubeflow_pipeline,
+    kubernetes,
+)
 from copier_mlops.pipeline.engines.kubeflow_pipeline import JOB, Settings
 from copier_mlops.pipeline.plan import Plan
 from tests.package.pipeline.engines import kfp_validator, kubeflow_server
 from tests.package.pipeline.engines.drawn import plans
 from tests.package.pipeline.engines.kubeflow_server import Server
+from tests.package.pipeline.engines.pods import DIAMOND, HOSTILE, called, ended, install, plan, wait
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the pods of the tests are processes of POSIX")
 
-# The `mlops` of an image: it writes what it gets, and is slow or fails if a file says so.
-MLOPS = """\
-#!{python}
-import json, os, pathlib, sys, time
-name, told = sys.argv[2], pathlib.Path({told!r})
-with (told / "called").open("a") as called:
-    called.write(json.dumps([sys.argv[1:], os.listdir(), dict(os.environ)]) + "\\n")
-until = time.time() + 60
-while (told / (name + ".slow")).exists() and time.time() < until:
-    (told / (name + ".began")).write_text("")
-    time.sleep(0.05)
-if (told / (name + ".fails")).exists():
-    sys.exit(name + " is told to fail")
-print(name, "ran")
-"""
 WHOLE = {
     "image": "registry.example.org/credit:{commit}",
     "secret": "credit-remote",
@@ -76,11 +69,6 @@ def kfp(tmp_path_factory) -> Iterator[Callable[[str], str]]:
         process.stdin.close()
 
 
-def plan(needs: dict[str, list[str]], **asked: Resources) -> Plan:
-    nodes = [Node(name, dag.slug(name), tuple(each), asked.get(name, Resources())) for name, each in needs.items()]
-    return Plan("german-credit", Path("/srv/credit"), "nightly-7", "c" * 40, tuple(nodes))
-
-
 def write(plan: Plan, run: str = "nightly-7", **given: object) -> str:
     found = Settings(**(WHOLE | given))
     return kubeflow_pipeline.text(kubeflow_pipeline.document(plan, found, run))
@@ -105,7 +93,7 @@ def test_kfp_reads_the_pipeline_of_any_shape_and_its_names_are_those_of_kubernet
 
 
 def test_what_a_stage_asks_for_reaches_kfp_and_kubernetes():
-    asked = Resources(cpu=0.5, memory="4Gi", gpu=2, timeout="90m", retries=2, image="other:1")
+    asked = Resources(cpu=0.5, memory="4Gi", gpu=2, shared_memory="2Gi", timeout="90m", retries=2, image="other:1")
     spec, platform = yaml.safe_load_all(write(plan({"a": [], "b": ["a"]}, a=asked)))
     first, second = (spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"] for name in "ab")
     assert first["image"] == "other:1" and second["image"] == f"registry.example.org/credit:{'c' * 12}"
@@ -126,13 +114,18 @@ def test_what_a_stage_asks_for_reaches_kfp_and_kubernetes():
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert pods["exec-a"]["activeDeadlineSeconds"] == "5400" and pods["exec-b"]["activeDeadlineSeconds"] == "86400"
     assert pods["exec-a"]["tolerations"][0]["key"] == "nvidia.com/gpu" and "tolerations" not in pods["exec-b"]
+    (shared,) = pods["exec-a"]["emptyDirMounts"]
+    assert shared["mountPath"] == kubernetes.SHARED_PATH and (shared["medium"], shared["sizeLimit"]) == (
+        "Memory",
+        "2Gi",
+    )
 
 
 @pytest.mark.parametrize(
     ("needs", "run", "given", "said"),
     [
-        ({"a": []}, "Nightly_7", {}, "'Nightly_7' cannot name a run in Kubeflow\n  fix: use at most 63"),
-        ({"a": []}, "r" * 64, {}, "cannot name a run in Kubeflow"),
+        ({"a": []}, "Nightly_7", {}, "'Nightly_7' cannot name the run in Kubernetes\n  fix: use at most 63"),
+        ({"a": []}, "r" * 64, {}, "cannot name the run in Kubernetes"),
         ({"a": []}, "one", {"image": ""}, "no image is named\n  fix: set image in operation/configuration"),
         ({f"s{each}": [] for each in range(2000)}, "one", {}, "bytes, and 1,000,000 are the most\n  fix: "),
     ],
@@ -165,12 +158,7 @@ def test_a_field_that_nobody_knows_is_found_by_kfp_and_by_the_server_of_the_test
 @pytest.fixture
 def told(tmp_path) -> Path:
     """A folder that says what stages do, with an `mlops`."""
-    folder = tmp_path / "told"
-    (folder / "bin").mkdir(parents=True)
-    program = folder / "bin" / "mlops"
-    program.write_text(MLOPS.format(python=sys.executable, told=str(folder)), encoding="utf-8")
-    program.chmod(0o755)
-    return folder
+    return install(tmp_path / "told")
 
 
 @pytest.fixture
@@ -194,31 +182,6 @@ def server(tmp_path, told, monkeypatch) -> Iterator[Server]:
 
 def choose(monkeypatch, **given: object) -> None:
     monkeypatch.setattr(Settings, "load", classmethod(lambda cls, _: cls(**(WHOLE | given))))
-
-
-def called(told: Path) -> list[tuple[list[str], list[str], dict[str, str]]]:
-    """The arguments, files and variables of each call since this was asked before."""
-    file = told / "called"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    file.unlink(missing_ok=True)
-    return [tuple(json.loads(line)) for line in lines]
-
-
-def wait(holds: Callable[[], bool]) -> None:
-    for _ in range(400):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError("not within 20 seconds")
-
-
-def ended(run: kubeflow.Run) -> dict[str, State]:
-    wait(lambda: all(each.state.has_ended for each in run.states().values()))
-    return {name: each.state for name, each in run.states().items()}
-
-
-DIAMOND = {"a": [], "x@$(touch hacked)": [], "b": ["a"], "c": ["x@$(touch hacked)"], "last": ["b", "c"]}
-HOSTILE = "x@$(touch hacked)"
 
 
 def test_a_stage_that_fails_keeps_back_what_needs_it_and_nothing_else(server, told):
