@@ -30,6 +30,7 @@ ELSEWHERE = {
     "how-to/dependencies.md": "tests/run/test_groups.py",
     "how-to/models.md": "tests/run/test_models.py",
     "how-to/parallel.md": "tests/run/test_pipeline.py",
+    "how-to/engines/argo.md": "tests/run/engines/test_engines.py",
     "how-to/engines/kubeflow.md": "tests/run/engines/test_engines.py",
     "how-to/engines/metaflow.md": "tests/run/engines/test_engines.py",
     "how-to/engines/prefect.md": "tests/run/engines/test_prefect.py",

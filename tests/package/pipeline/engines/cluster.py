@@ -153,8 +153,13 @@ class Cluster:
             subprocess.Popen([sys.executable, "-c", code], cwd=TEMPLATE, stdout=log, stderr=log, start_new_session=True)
 
     def apply(self, document: dict[str, Any]) -> None:
+        """Create an object, or change it; annotations of others stay."""
         check(document)
-        self.write(document["kind"], document["metadata"]["name"], document)
+        kind, name = document["kind"], document["metadata"]["name"]
+        if self.file(kind, name).exists():
+            others = self.read(kind, name)["metadata"].get("annotations", {})
+            document["metadata"]["annotations"] = others | document["metadata"].get("annotations", {})
+        self.write(kind, name, document)
 
     def tick(self, name: str) -> str:
         """Start what a CronWorkflow starts at its time, and return the name of the workflow."""
