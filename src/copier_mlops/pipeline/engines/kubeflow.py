@@ -106,7 +106,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """What the server says of the run as a whole, for example `RUNNING`.
+        """The state of the run as a whole, for example `RUNNING`.
 
         Raises:
             EngineError: The run was deleted.

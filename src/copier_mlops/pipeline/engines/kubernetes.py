@@ -1,4 +1,4 @@
-"""What all engines on Kubernetes share: settings of the pods, names and quantities as Kubernetes takes them, and YAML.
+"""All that engines on Kubernetes share: settings of the pods, names and quantities as Kubernetes takes them, and YAML.
 
 The image has the project without git, so a pod runs `mlops stage` in the tree of its image, and needs no commit.
 """
@@ -152,7 +152,7 @@ def check_remote(plan: Plan, settings: KubernetesSettings, engine: str) -> None:
     """
     from dvc.config import Config  # type: ignore[import-untyped]
 
-    # What is in git: the image has no `config.local`.
+    # Only the configuration in git counts: the image has no `config.local`.
     known = Config(dvc_dir=str(Path(plan.folder, ".dvc"))).load_one("repo")
     remote = known["remote"].get(known["core"].get("remote"), {})
     url = str(remote.get("url", ""))
