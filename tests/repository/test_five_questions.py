@@ -47,8 +47,9 @@ def test_each_engine_has_a_module_of_its_name():
     folder = TEMPLATE / "src" / "copier_mlops" / "pipeline" / "engines"
     modules, engines = {path.stem for path in folder.glob("[!_]*.py")}, set(registry("engines"))
     assert engines <= modules
-    # A part of an engine begins with its name, for example `slurm_script`; the others are shared by several.
-    assert {name.partition("_")[0] for name in modules - {"settings", "python_code", "kubernetes"}} == engines
+    # A part of an engine begins with its name, for example `slurm_script`. The others are shared by several.
+    shared = {"settings", "python_code", "kubernetes"}
+    assert {name.partition("_")[0] for name in modules - shared} == engines
     assert '"repro", "--pull"' in (folder / "local.py").read_text(encoding="utf-8")
 
 

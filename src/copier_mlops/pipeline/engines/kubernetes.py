@@ -1,4 +1,4 @@
-"""All that engines on Kubernetes share: settings of the pods, names and quantities as Kubernetes takes them, and YAML.
+"""The common part of engines on Kubernetes: settings of pods, names and quantities as Kubernetes takes them, and YAML.
 
 The image has the project without git, so a pod runs `mlops stage` in the tree of its image, and needs no commit.
 """
@@ -27,7 +27,7 @@ LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 MOST_LABEL = 63
 Name = Annotated[str, Field(max_length=253, pattern=rf"^({LABEL}(\.{LABEL})*)?$")]
 Time = Annotated[str, Field(pattern=r"^[1-9]\d*[smh]$")]
-# The API server takes objects up to this size, and the states of the stages need some room as well.
+# The most bytes of an object. Kubernetes allows some more, for the states of the stages.
 MOST_BYTES = 1_000_000
 LARGEST = 2**63 - 1
 BYTES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
@@ -152,7 +152,7 @@ def check_remote(plan: Plan, settings: KubernetesSettings, engine: str) -> None:
     """
     from dvc.config import Config  # type: ignore[import-untyped]
 
-    # Only the configuration in git counts: the image has no `config.local`.
+    # Only the settings in git: the image has no `config.local`.
     known = Config(dvc_dir=str(Path(plan.folder, ".dvc"))).load_one("repo")
     remote = known["remote"].get(known["core"].get("remote"), {})
     url = str(remote.get("url", ""))
