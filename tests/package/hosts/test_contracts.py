@@ -31,7 +31,7 @@ def parameters(function) -> list[tuple]:
 
 
 def test_the_interface_is_a_protocol_with_methods():
-    assert issubclass(Host, Protocol) and "find_run" in METHODS and len(METHODS) == 16
+    assert issubclass(Host, Protocol) and "find_run" in METHODS and len(METHODS) == 17
 
 
 @pytest.mark.parametrize("name", registry("hosts"))
