@@ -86,6 +86,29 @@ def copy_of(root: Path, commit: str) -> Iterator[Path]:
         raise SnapshotError(f"the commit {commit} cannot be copied: {error}\n  fix: git fsck") from None
 
 
+def export(root: Path, commit: str, folder: Path) -> None:
+    """Write the files that the project has in a commit into a folder, without git.
+
+    Args:
+        root: The project, which may be below the top of its repository.
+        commit: The hash of a commit that is here.
+        folder: Where the files go; it is made if it is not there.
+
+    Raises:
+        SnapshotError: Git cannot read the commit, or the disk has no space.
+    """
+    try:
+        top = Path(run("git", "rev-parse", "--show-toplevel", cwd=root))
+        below = run("git", "rev-parse", "--show-prefix", cwd=root)
+        with tempfile.TemporaryDirectory() as place:
+            index = {"GIT_INDEX_FILE": str(Path(place, "index"))}
+            run("git", "read-tree", f"{commit}:{below.rstrip('/')}", cwd=top, **index)  # type: ignore[arg-type]
+            to = f"--prefix={folder.resolve().as_posix()}/"
+            run("git", "checkout-index", "--all", to, cwd=top, **index)  # type: ignore[arg-type]
+    except CommandError as error:
+        raise SnapshotError(f"the files of {commit} cannot be written: {error}\n  fix: git fsck, df -h") from None
+
+
 def resolve(root: Path, commit: str) -> str:
     """Return the hash of a commit, and fetch it if it is not here.
 

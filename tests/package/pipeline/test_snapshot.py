@@ -47,6 +47,24 @@ def test_changes_become_a_commit_that_no_branch_has(repository):
     assert run(repository.path, "git", "cat-file", "-t", found).strip() == "commit"
 
 
+def test_the_files_of_a_commit_are_those_that_git_has_below_the_project(repository, tmp_path):
+    (repository.path / "step.py").write_text("changed", encoding="utf-8")
+    (repository.path / "below").mkdir()
+    (repository.path / "below" / "new ü.py").write_text("new", encoding="utf-8")
+    found = snapshot.take(repository.path)
+    before = run(repository.path, "git", "status", "--porcelain")
+    snapshot.export(repository.path, found, tmp_path / "whole")
+    listed = run(repository.path, "git", "-c", "core.quotePath=off", "ls-tree", "-r", "--name-only", found).splitlines()
+    files = [each for each in (tmp_path / "whole").rglob("*") if each.is_file()]
+    assert sorted(each.relative_to(tmp_path / "whole").as_posix() for each in files) == sorted(listed)
+    assert (tmp_path / "whole" / "step.py").read_text(encoding="utf-8") == "changed"
+    snapshot.export(repository.path / "below", found, tmp_path / "part")
+    assert [each.name for each in (tmp_path / "part").iterdir()] == ["new ü.py"]
+    assert run(repository.path, "git", "status", "--porcelain") == before
+    with pytest.raises(snapshot.SnapshotError, match=r"the files of none cannot be written: .*\n  fix: git fsck"):
+        snapshot.export(repository.path, "none", tmp_path / "none")
+
+
 def test_stages_in_copies_share_remote_login_and_cache_with_the_repository(repository, tmp_path):
     (repository.path / "step.py").write_text(repository.text("step.py") + "# changed\n", encoding="utf-8")
     found = snapshot.take(repository.path, keep_as="one")
