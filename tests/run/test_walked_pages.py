@@ -32,6 +32,7 @@ ELSEWHERE = {
     "how-to/parallel.md": "tests/run/test_pipeline.py",
     "how-to/engines/argo.md": "tests/run/engines/test_engines.py",
     "how-to/engines/kubeflow.md": "tests/run/engines/test_engines.py",
+    "how-to/engines/azureml.md": "tests/run/engines/test_engines.py",
     "how-to/engines/metaflow.md": "tests/run/engines/test_engines.py",
     "how-to/engines/prefect.md": "tests/run/engines/test_prefect.py",
     "how-to/tune.md": "tests/run/test_tuned.py",

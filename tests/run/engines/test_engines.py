@@ -12,7 +12,7 @@ import pytest
 
 from tests.package.contract.eight import CASES, TARGETS
 from tests.project import TEMPLATE, replace
-from tests.run.engines import airflow, argo, kubeflow, metaflow, prefect, slurm
+from tests.run.engines import airflow, argo, azureml, kubeflow, metaflow, prefect, slurm
 from tests.run.engines.repository import RUN, Repository
 from tests.run.project import Project, commands
 
@@ -24,6 +24,7 @@ ENGINES = {
     "metaflow": (metaflow.serve, metaflow.missing),
     "kubeflow": (kubeflow.serve, kubeflow.missing),
     "argo": (argo.serve, argo.missing),
+    "azureml": (azureml.serve, azureml.missing),
 }
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 OWN = ("04_spend_money.csv", "08_leak_groups.csv")
