@@ -28,6 +28,8 @@ ENGINES = {
 }
 RESULTS = ("dvc.lock", "metrics/test.json", "metrics/data.json", "build/predictions.csv")
 OWN = ("04_spend_money.csv", "08_leak_groups.csv")
+# Engines that run these two as well: each starts the stages by a program of its own, which is here as it is elsewhere.
+WITH_OWN = ("slurm", "airflow", "prefect")
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +168,8 @@ def test_an_engine_that_is_away_for_a_while_is_waited_for(repository, engine):
 
 @pytest.mark.parametrize("data", ["german_credit.csv", *OWN])
 def test_a_training_gives_what_one_on_this_machine_gives(trained, engine, data):
+    if data in OWN and engine[0] not in WITH_OWN:
+        pytest.skip(f"{engine[0]} runs the default project: its stages are the same commands")
     project, expected = trained(data)
     forget(project)
     bring(project, engine[1])
