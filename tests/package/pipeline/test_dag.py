@@ -78,10 +78,11 @@ def test_a_stage_is_found_by_name_and_by_slug(pipeline):
         (step("one") | {"outs": ["../one.txt"]}, "the stage one writes "),
         (
             step("one", meta={"execution": {"ram": "4Gi"}}),
-            "meta.execution.ram is not known: only cpu, memory, gpu, image",
+            "meta.execution.ram is not known: only cpu, memory, shared_memory, gpu, image",
         ),
         (step("one", meta={"execution": {"memory": "4 GB"}}), "meta.execution.memory is '4 GB': string should match"),
         (step("one", meta={"execution": {"cpu": 0}}), "meta.execution.cpu is 0: input should be greater than 0"),
+        (step("one", meta={"execution": {"cpu": float("inf")}}), "meta.execution.cpu is inf: input should be a finite"),
         (step("one", meta={"execution": {"gpu": True}}), "meta.execution.gpu is True: "),
         (step("one", meta={"execution": {"timeout": "soon"}}), "meta.execution.timeout is 'soon': "),
         (step("one", meta={"execution": "big"}), "meta.execution is 'big', not a mapping"),
