@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from copier_mlops.pipeline.plan import Plan
 
 
-# An engine may end a run some seconds after its last stage.
-SECONDS_TO_END = 60.0
+# An engine may end a run some seconds after its last stage, and Azure ML some more.
+SECONDS_TO_END = 120.0
 
 
 class EngineError(PipelineError):

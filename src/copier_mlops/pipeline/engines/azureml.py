@@ -18,6 +18,7 @@ from copier_mlops.pipeline.engines import (
     Submission,
     azureml_code,
     azureml_job,
+    let_end,
 )
 from copier_mlops.pipeline.engines.azureml_api import ENDED, Api
 from copier_mlops.pipeline.engines.azureml_job import JOB, Settings
@@ -35,8 +36,6 @@ STATES = {
 }
 # Azure ends a container some time after it is told to.
 SECONDS_TO_CANCEL = 120.0
-# Azure ends a job some time after its last stage.
-SECONDS_TO_END = 120.0
 HEAD = """\
 # The stages of {project} as a pipeline job of Azure Machine Learning: the run {run} of the commit {commit}.
 # Written by `poe compile --engine azureml`. In a copy of that commit: az ml job create --file FILE
@@ -65,8 +64,8 @@ def submit(plan: Plan) -> Submission:
     api, attempt = Api(settings), 1
     while job := api.job(_name(plan, attempt)):
         run, is_same = Run(plan, api, job), (job.tags or {}).get("commit") == plan.commit
-        status = run.let_end()
-        if status not in ENDED or (status == "Completed" and is_same):
+        let_end(run, run.is_under_way)
+        if run.is_under_way() or (is_same and run.has_succeeded()):
             return run
         attempt += 1
     with azureml_code.of(plan, settings.shared_folder) as code:
@@ -123,18 +122,21 @@ class Run:
             raise EngineError(f"Azure ML cannot run the job: {said[-1]}\n  fix: see {self.place}")
         return {node.name: self._state(children.get(node.slug), status) for node in self.plan.nodes}
 
-    def let_end(self) -> str:
-        """Return the state of the job; if all of its stages have ended, wait for its end, so that it can be resumed.
+    def is_under_way(self) -> bool:
+        """Return whether Azure has not ended it.
 
         Raises:
             EngineError, EngineAwayError: As `states`.
         """
-        until = time.monotonic() + SECONDS_TO_END
-        while (status := self._status()) not in ENDED and time.monotonic() < until:
-            if not all(each.state.has_ended for each in self.states().values()):
-                break
-            time.sleep(1)
-        return status
+        return self._status() not in ENDED
+
+    def has_succeeded(self) -> bool:
+        """Return whether all stages have ended well.
+
+        Raises:
+            EngineError, EngineAwayError: As `states`.
+        """
+        return self._status() == "Completed"
 
     def _status(self) -> str:
         job = self.api.job(self.name)

@@ -99,7 +99,7 @@ class Settings(EngineSettings):
         str,
         Field(
             pattern=r"^([1-9]\d*[bkmg])?$",
-            description="shared memory of a stage; empty: 2g, which Azure gives",
+            description="shared memory of stages that ask for none; empty: 2g, which Azure gives",
             examples=["16g"],
         ),
     ] = ""
@@ -211,9 +211,15 @@ def _command(
         "inputs": {f"after_{keys[need]}": f"${{{{parent.jobs.{keys[need]}.outputs.{DONE}}}}}" for need in node.needs},
         "outputs": {DONE: {"type": "uri_folder"}} if node.name in needed else {},
         "limits": {"timeout": seconds * attempts},
-        "resources": {"shm_size": settings.shm_size} if settings.shm_size else {},
+        "resources": {"shm_size": shared} if (shared := _shared_memory(node) or settings.shm_size) else {},
     }
     return {name: each for name, each in found.items() if each}
+
+
+def _shared_memory(node: Node) -> str:
+    """Return what a stage asks for as Docker writes it, for example `2g` for `2Gi`; it has no larger unit."""
+    asked = node.resources.shared_memory or ""
+    return f"{int(asked[:-2]) * 1024}g" if asked.endswith("Ti") else asked[:-1].lower()
 
 
 def _environment(node: Node, plan: Plan, settings: Settings) -> str | dict[str, str]:

@@ -96,7 +96,7 @@ def test_azure_reads_the_job_of_any_shape(plan, tmp_path):
 
 def test_what_a_stage_asks_for_reaches_azure(tmp_path):
     (tmp_path / "dvc.yaml").touch()
-    asked = Resources(gpu=1, timeout="90m", retries=2, image="other:{commit}")
+    asked = Resources(gpu=1, timeout="90m", retries=2, image="other:{commit}", shared_memory="1Ti")
     found = write(plan({"a@x": [], "b": ["a@x"]}, **{"a@x": asked}))
     loaded(found, tmp_path)
     assert found["identity"] == {"type": "managed"} and found["tags"] == {"run": "nightly-7", "commit": "c" * 40}
@@ -113,7 +113,7 @@ def test_what_a_stage_asks_for_reaches_azure(tmp_path):
             "environment_variables": {"TZ": "UTC"},
             "outputs": {"done": {"type": "uri_folder"}},
             "limits": {"timeout": 3 * 5400},
-            "resources": {"shm_size": "8g"},
+            "resources": {"shm_size": "1024g"},
         },
         "b": {
             "type": "command",
