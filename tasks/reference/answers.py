@@ -71,7 +71,8 @@ NOTES = {
         f"{{}}; {URL}",
     ),
     "engines": Note(
-        "`operation/configuration/engines/NAME.yaml`, what `poe train --engine NAME` accepts, and the task `compile`",
+        "`operation/configuration/engines/NAME.yaml`, what `poe train --engine NAME` accepts, the task `compile`, and "
+        "for some engines the Dockerfile of `operation/execution/stages`",
         ["slurm"],
     ),
     "serving": Note("the tasks `predict` and `serve`, and `serve.py`", ["batch"]),

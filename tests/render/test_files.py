@@ -12,7 +12,7 @@ from tests.render.answers import ODD, VALUES
 from tests.render.default_files import LIST
 
 # A folder of template/ that only some projects get is named for its condition.
-CONDITION = re.compile(r"{{ ((?:on|from_level|serves|for|runs_on)_\w+) }}")
+CONDITION = re.compile(r"{{ ((?:on|from_level|serves|for|runs_on|runs_in)_\w+) }}")
 # Names that are an answer of every project.
 NAMES = ("{{ package_name }}", "{{ _copier_conf.answers_file }}.jinja")
 
@@ -87,6 +87,7 @@ def test_what_only_some_projects_get_lies_in_the_folder_of_its_host_level_or_ser
         if name != "local"
     }
     modes["for_devcontainer"] = matches(["/.devcontainer"])
+    modes["runs_in_images"] = matches(["/operation/execution/stages"])
     levels = {
         f"from_level_{number}": matches(level["managed"] + team_files()[number])
         for number, level in enumerate(registry("levels"))

@@ -35,6 +35,7 @@ ELSEWHERE = {
     "how-to/engines/azureml.md": "tests/run/engines/test_engines.py",
     "how-to/engines/metaflow.md": "tests/run/engines/test_engines.py",
     "how-to/engines/prefect.md": "tests/run/engines/test_prefect.py",
+    "how-to/stage_image.md": "tests/package/pipeline/test_stage_image.py",
     "how-to/tune.md": "tests/run/test_tuned.py",
     "how-to/failed.md": "tests/package/hosts/test_failed_page.py",
     "how-to/results.md": "tests/package/hosts/test_propose.py",

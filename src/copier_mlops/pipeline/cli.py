@@ -107,12 +107,21 @@ def compile_for_engine(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--deploy", action="store_true", help="give it to the engine's server, with the schedule of its settings"
     )
+    parser.add_argument(
+        "--image",
+        action="store_true",
+        help="build the image of the stages for the commit, and push it if its name begins with a registry",
+    )
     chosen = parser.parse_args(arguments)
+    if chosen.image and (chosen.deploy or chosen.run):
+        parser.error("--image builds an image and nothing else, so it takes neither --deploy nor --run")
     submitting.accept()
     from copier_mlops.pipeline import follow, plan, snapshot
     from copier_mlops.pipeline.engines import Deployer, Template
 
     try:
+        if chosen.image:
+            return _build_image(chosen.engine, snapshot.resolve(root(), chosen.commit))
         commit = snapshot.resolve(root(), chosen.commit)
         planned = plan.make(root(), chosen.run or plan.name_of_run(commit), commit)
         adapter = follow.chosen(chosen.engine)
@@ -129,6 +138,19 @@ def compile_for_engine(arguments: list[str] | None = None) -> int:
             )
     except PipelineError as error:
         raise SystemExit(f"compile: {error}") from None
+    return 0
+
+
+def _build_image(engine: str, commit: str) -> int:
+    """Build the image of the stages, as the settings of an engine name it."""
+    from copier_mlops.pipeline import follow, stage_image
+
+    if "image" not in registry("engines")[engine]:
+        names = ", ".join(name for name, each in registry("engines").items() if "image" in each)
+        raise SystemExit(f"compile: the stages of {engine} need no image\n  fix: take one of {names}")
+    settings = follow.chosen(engine).Settings.load(engine)
+    name = stage_image.name_of(str(getattr(settings, "image", "")), commit, engine)
+    print(f"compile: {stage_image.build(root(), name, commit)}")
     return 0
 
 

@@ -25,8 +25,15 @@ def is_elsewhere(image: str) -> bool:
     return bool(slash) and ("." in first or ":" in first or first == "localhost")
 
 
-def build(program: str, context: Path, image: str, labels: dict[str, str]) -> None:
+def build(task: str, program: str, context: Path, image: str, labels: dict[str, str]) -> None:
     """Build a context, and push the image if its name begins with a registry.
+
+    Args:
+        task: The task that says so, for example `package`.
+        program: docker or podman.
+        context: A folder with a Dockerfile.
+        image: The name of the image.
+        labels: What is known of it, for example its `revision`.
 
     Raises:
         SystemExit: The build or the push failed.
@@ -34,6 +41,6 @@ def build(program: str, context: Path, image: str, labels: dict[str, str]) -> No
     named = [f"--label=org.opencontainers.image.{name}={value}" for name, value in labels.items()]
     # podman's own format keeps no HEALTHCHECK, for which compose waits.
     form = ["--format=docker"] if program == "podman" else []
-    show("package", program, "build", *form, f"--tag={image}", *named, str(context))
+    show(task, program, "build", *form, f"--tag={image}", *named, str(context))
     if is_elsewhere(image):
-        show("package", program, "push", image)
+        show(task, program, "push", image)

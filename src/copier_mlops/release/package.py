@@ -43,7 +43,7 @@ def make(settings: Settings, record: dict[str, Any], job: str) -> dict[str, Any]
     found = containers.find()
     if found:
         labels = {"title": record["model"], "version": record["version"], "revision": record["commit"]}
-        containers.build(found, folder / "image", image, labels)
+        containers.build("package", found, folder / "image", image, labels)
         print(f"package: {image}, built from {place}")
     else:
         print(f"package: {place} is ready to be built; no image was: neither docker nor podman answers")

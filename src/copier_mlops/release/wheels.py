@@ -18,15 +18,19 @@ ADDED = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json",
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
-def build(package: str) -> dict[str, bytes]:
+def build(package: str, project: Path | None = None) -> dict[str, bytes]:
     """Return the wheels of the project and of this package by their file names.
+
+    Args:
+        package: The name of the team's package.
+        project: The files of the project; those of the work tree if it is None.
 
     Raises:
         SystemExit: The project's wheel cannot be built; the text is the error of the build.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            run("uv", "build", "--wheel", "--quiet", "--out-dir", folder)
+            run("uv", "build", "--wheel", "--quiet", "--out-dir", folder, cwd=project)
         except CommandError as error:
             raise SystemExit(
                 f"package: the wheel of {package} cannot be built: {error}\n  fix: [build-system] of pyproject.toml"

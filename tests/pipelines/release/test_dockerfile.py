@@ -1,6 +1,6 @@
-"""The image of a release: hadolint passes its Dockerfile, and a Dockerfile with a fault is found.
+"""The images of a release and of the stages: hadolint passes their Dockerfiles, and one with a fault is found.
 
-What it installs and runs is proven without docker in tests/package/release/test_image.py.
+What they install and run is proven without docker: test_image.py and test_stage_image.py in tests/package.
 """
 
 import re
@@ -44,6 +44,15 @@ def test_the_dockerfile_lints_clean(release, python_version, serving):
     assert lint(dockerfile) == ""
     assert f"FROM python:{python_version}." in dockerfile
     assert ("EXPOSE 8080" in dockerfile) == ("online" in serving)
+
+
+@pytest.mark.parametrize("python_version", ["3.11", "3.14"])
+@pytest.mark.parametrize("engine", ["argo", "kubeflow", "azureml"])
+def test_the_dockerfile_of_the_stages_lints_clean(release, python_version, engine):
+    project = release(python_version=python_version, engines=[engine, "slurm"], maturity_level=2)
+    dockerfile = (project / EXECUTION / "stages/Dockerfile").read_text()
+    assert lint(dockerfile) == ""
+    assert f"FROM python:{python_version}." in dockerfile
 
 
 @pytest.mark.parametrize(
