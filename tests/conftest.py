@@ -1,4 +1,4 @@
-"""Git as on a machine without settings of its own, and pytest-copier without --trust."""
+"""Git as on a machine without settings of its own, DVC without analytics, and pytest-copier without --trust."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,8 @@ GIT |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 if os.name == "nt":  # folders of tests are deep, and paths of the template long
     GIT |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.longpaths", "GIT_CONFIG_VALUE_0": "true"}
 
-os.environ |= GIT | THREADS
+# Otherwise each command of DVC starts another process, which tells its makers of it.
+os.environ |= GIT | THREADS | {"DVC_NO_ANALYTICS": "true"}
 
 # Every run tries the same generated examples, so that a red one speaks of the change. `SEARCH=500` tries others.
 settings.register_profile(
@@ -37,6 +38,7 @@ LONG = (
     "test_climb.py",
     "ship",
     "test_remote.py",
+    "reusable",
     "test_adopting.py",
     "test_offline.py",
     "test_lowest.py",
