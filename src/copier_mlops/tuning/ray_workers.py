@@ -19,6 +19,8 @@ from copier_mlops.tuning.workers import LOG, command, limits
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 # Ray tells nobody of this run, and does not start its workers by `uv run` in copies of the project.
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+# What Ray says if the head of a cluster has answered, and the server of this client did not start in time.
+BUSY = "Initialization failure"
 
 
 class OnRay:
@@ -45,19 +47,32 @@ class OnRay:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address == "local":
             options["include_dashboard"] = False
-        try:
-            ray.init(address=address, **options)
-        except Exception as error:  # of gRPC, Ray or the system
-            reason = " ".join(str(error).split())
-            raise TuneError(
-                f"no Ray answers at {address}: {reason:.200}\n"
-                "  fix: start one with `ray start --head`, or on this machine only: uv run poe tune --ray local.\n"
-                "  If it asks for a token: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH names the file that has it"
-            ) from None
+        self._connect(address, options)
         self.jobs = min(jobs or 2**31, self._places())
         ray.cloudpickle.register_pickle_by_value(process)
         self.task = ray.remote(max_retries=0, **self.asked)(process.follow)
         self.started: list[Any] = []
+
+    def _connect(self, address: str, options: dict[str, Any]) -> None:
+        """Connect, for a second time if the head of the cluster answered, but was too busy to start a server for us.
+
+        Raises:
+            TuneError: The cluster does not answer.
+        """
+        for is_last in (False, True):
+            try:
+                self.ray.init(address=address, **options)
+            except Exception as error:  # of gRPC, Ray or the system
+                reason = " ".join(str(error).split())
+                if BUSY in reason and not is_last:
+                    self.ray.shutdown()
+                    continue
+                raise TuneError(
+                    f"no Ray answers at {address}: {reason:.200}\n"
+                    "  fix: start one with `ray start --head`, or on this machine only: uv run poe tune --ray local.\n"
+                    "  If it asks for a token: RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH names the file that has it"
+                ) from None
+            return
 
     def _places(self) -> int:
         """Return how many trials the cluster can run at once.
