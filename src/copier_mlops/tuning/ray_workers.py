@@ -19,7 +19,7 @@ from copier_mlops.tuning.workers import LOG, command, limits
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 # Ray tells nobody of this run, and does not start its workers by `uv run` in copies of the project.
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-# What Ray says if the head of a cluster has answered, and the server of this client did not start in time.
+# The words of Ray if the head of a cluster has answered, and the server of this client did not start in time.
 BUSY = "Initialization failure"
 
 

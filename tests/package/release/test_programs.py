@@ -67,7 +67,7 @@ def test_the_first_program_that_answers_builds(programs):
 )
 def test_an_image_is_pushed_if_its_name_begins_with_a_registry(programs, image, pushed):
     asked = programs("docker")
-    containers.build("docker", Path("context"), image, {"version": "3"})
+    containers.build("package", "docker", Path("context"), image, {"version": "3"})
     build, *push = asked.read_text().splitlines()
     assert build == f"docker build --tag={image} --label=org.opencontainers.image.version=3 context"
     assert push == ([f"docker push {image}"] if pushed else [])
@@ -76,14 +76,14 @@ def test_an_image_is_pushed_if_its_name_begins_with_a_registry(programs, image, 
 def test_podman_keeps_the_health_check_of_the_image(programs):
     """Its own format has none, and compose waits for it."""
     asked = programs("podman")
-    containers.build("podman", Path("context"), "credit:3", {})
+    containers.build("package", "podman", Path("context"), "credit:3", {})
     assert asked.read_text() == "podman build --format=docker --tag=credit:3 context\n"
 
 
 def test_a_build_that_fails_is_named(programs):
     programs("docker", failing="build")
     with pytest.raises(SystemExit, match=r"package: `docker build .*` ended with 1"):
-        containers.build("docker", Path("context"), "credit:3", {})
+        containers.build("package", "docker", Path("context"), "credit:3", {})
 
 
 def test_compose_gets_the_image_and_the_environment(programs, deployment):
