@@ -52,7 +52,7 @@ def is_rendered() -> bool:
     """Return whether this template rendered the repository; otherwise a task accepted any of DVC.
 
     Raises:
-        SystemExit: There is no repository.
+        SystemExit: The working directory is not in a repository.
     """
     folder = root()
     return any((folder / name).is_file() for name in (ANSWERS, PACKAGED_ANSWERS))
@@ -62,7 +62,7 @@ def root() -> Path:
     """Return the root of the project around the working directory.
 
     Raises:
-        SystemExit: There is no project.
+        SystemExit: The working directory is not in a project.
     """
     here = Path.cwd()
     for folder in (here, *here.parents):
@@ -86,7 +86,7 @@ def answers() -> dict[str, Any]:
     """Return the project's answers to the questions of the template.
 
     Raises:
-        SystemExit: There is no project, or its answers file cannot be read.
+        SystemExit: The working directory is not in a project, or its answers file cannot be read.
     """
     folder = root()
     path = folder / ANSWERS if (folder / ANSWERS).is_file() else folder / PACKAGED_ANSWERS
@@ -111,7 +111,7 @@ def answer(name: str, default: Any = None) -> Any:
     """Return one answer, or `default` if the project was not asked.
 
     Raises:
-        SystemExit: There is no project, or its answers file cannot be read.
+        SystemExit: The working directory is not in a project, or its answers file cannot be read.
     """
     return answers().get(name, default)
 

@@ -104,7 +104,7 @@ def environments() -> list[str]:
     """Return the names of the project's environments, in the order of a release.
 
     Raises:
-        SystemExit: There is no project.
+        SystemExit: The working directory is not in a project.
     """
     folders = sorted(path.name.removeprefix(PREFIX) for path in (root() / CONFIGURATION).glob(f"{PREFIX}*"))
     known = [each["name"] for each in registry("environments")]
@@ -115,7 +115,7 @@ def environment_folder(environment: str | None) -> Path:
     """Return the folder of an environment (default: `OPERATION_ENVIRONMENT`, or dev).
 
     Raises:
-        SystemExit: There is no such environment.
+        SystemExit: The project does not have the environment.
     """
     name = environment or os.environ.get("OPERATION_ENVIRONMENT") or "dev"
     known = environments()
@@ -146,7 +146,7 @@ def load_settings(environment: str | None = None) -> Settings:
     """Return the settings of an environment.
 
     Raises:
-        SystemExit: There is no such environment, or its file is wrong; the text says where.
+        SystemExit: The project does not have the environment, or its file is wrong; the text says where.
     """
     folder = environment_folder(environment)
     if old := os.environ.get("OPERATION_HOST"):

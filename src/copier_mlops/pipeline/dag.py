@@ -19,6 +19,9 @@ from copier_mlops.pipeline import PipelineError
 # Characters of a slug, and of the hash in it. Kubernetes allows 63 in a name, and appends some of its own.
 MOST_SLUG, HASH = 48, 8
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+# Values of settings, for example `90m` and `512Mi`.
+Time = Annotated[str, Field(pattern=r"^[1-9]\d*[smh]$")]
+Size = Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti)$")]
 
 
 class DagError(PipelineError):
@@ -42,11 +45,11 @@ class Resources(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cpu: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    memory: Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti)$")] | None = None
-    shared_memory: Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi|Ti)$")] | None = None
+    memory: Size | None = None
+    shared_memory: Size | None = None
     gpu: Annotated[int, Field(ge=0, strict=True)] = 0
     image: Annotated[str, Field(min_length=1)] | None = None
-    timeout: Annotated[str, Field(pattern=r"^[1-9]\d*[smh]$")] | None = None
+    timeout: Time | None = None
     retries: Annotated[int, Field(ge=0, le=100, strict=True)] = 0
     partition: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = None
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from copier_mlops.pipeline import PipelineError, snapshot
 from copier_mlops.pipeline.plan import SHORT
 from copier_mlops.project import answer
 from copier_mlops.release import containers, wheels
-from copier_mlops.release.context import SYSTEM, distributions
+from copier_mlops.release.context import SYSTEM, distributions, fill, with_wheels
 
 RECIPE = Path("operation", "execution", "stages")
 CONTEXT = Path("build", "stages")
@@ -94,9 +93,7 @@ def write(root: Path, commit: str, folder: Path) -> None:
     contents = {f"wheels/{name}": content for name, content in packed.items()}
     contents["requirements.txt"] = listed.encode()
     contents[SYSTEM] = "".join(f"{name}\n" for name in libraries.debian(distributions(listed))).encode()
-    for name, content in contents.items():
-        (draft / name).parent.mkdir(exist_ok=True)
-        (draft / name).write_bytes(content)
+    fill(draft, contents)
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
 
@@ -112,5 +109,4 @@ def _requirements(tree: Path, packed: dict[str, bytes]) -> str:
         listed = run("uv", "export", *options, "--format=requirements-txt", cwd=tree)
     except CommandError as error:
         raise StageImageError(f"uv.lock cannot be exported: {error}\n  fix: uv lock, and commit it") from None
-    files = [f"./wheels/{name} --hash=sha256:{hashlib.sha256(content).hexdigest()}" for name, content in packed.items()]
-    return "\n".join([listed, *files]) + "\n"
+    return with_wheels(listed, packed)

@@ -50,8 +50,13 @@ def export(*options: str) -> str:
 
 def requirements(packed: dict[str, bytes]) -> str:
     """Return the requirements of the image: distributions with version and hashes, and the wheels by their files."""
+    return with_wheels(export("--no-header", "--format=requirements-txt"), packed)
+
+
+def with_wheels(listed: str, packed: dict[str, bytes]) -> str:
+    """Return the text of an export of uv, and after it lines that install wheels from the folder of the context."""
     lines = [f"./wheels/{name} --hash=sha256:{hashlib.sha256(content).hexdigest()}" for name, content in packed.items()]
-    return "\n".join([export("--no-header", "--format=requirements-txt"), *lines]) + "\n"
+    return "\n".join([listed, *lines]) + "\n"
 
 
 def distributions(listed: str) -> set[str]:
@@ -138,14 +143,19 @@ def write(release: dict[str, Any], folder: Path) -> str:
         contents[file.relative_to(root()).as_posix()] = file.read_bytes()
     draft = folder.with_name(f"{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    for name, content in contents.items():
-        path = draft / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        path.chmod(0o644)  # readable for the image's user, whatever the umask here
+    fill(draft, contents)
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
     return digest(folder)
+
+
+def fill(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files by their names into a folder, and make the folders that they need."""
+    for name, content in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o644)  # readable for the image's user, whatever the umask here
 
 
 def digest(folder: Path) -> str:

@@ -139,6 +139,6 @@ def _tell(folder: Path, began_in: Path, done: Submitted) -> None:
 
 
 def lock(folder: Path, began_in: Path) -> str:
-    """Return the path of dvc.lock from the folder in which the task was called; empty if there is no such file."""
+    """Return the path of dvc.lock from the folder in which the task was called; empty if it is not there."""
     file = folder / "dvc.lock"
     return Path(os.path.relpath(file, began_in)).as_posix() if file.is_file() else ""

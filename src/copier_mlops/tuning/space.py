@@ -95,7 +95,7 @@ class Search(BaseModel):
     parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
     trials: Annotated[StrictInt, Field(ge=1)] = 20
     seed: Annotated[StrictInt, Field(ge=0)] = 0
-    timeout: Annotated[str, Field(pattern=r"^[1-9]\d*[smh]$")] | None = None
+    timeout: dag.Time | None = None
 
     @property
     def seconds(self) -> float | None:

@@ -135,8 +135,8 @@ def engine(name: str) -> Engine:
     return cast(Engine, importlib.import_module(f"copier_mlops.pipeline.engines.{name}"))
 
 
-def let_end(run: Submission, is_under_way: Callable[[], bool]) -> None:
-    """Wait for the end of a run whose stages have all ended: only then the same command can do what is left of it.
+def let_end(run: Submission, is_under_way: Callable[[], bool]) -> bool:
+    """Return whether a run is under way; one whose stages have all ended is waited for, so that it can be resumed.
 
     Args:
         run: A run that the engine knows.
@@ -146,7 +146,8 @@ def let_end(run: Submission, is_under_way: Callable[[], bool]) -> None:
         EngineAwayError: The engine does not answer.
     """
     until = time.monotonic() + SECONDS_TO_END
-    while is_under_way() and time.monotonic() < until:
-        if not all(each.state.has_ended for each in run.states().values()):
-            return
+    while is_under_way():
+        if time.monotonic() > until or not all(each.state.has_ended for each in run.states().values()):
+            return True
         time.sleep(0.5)
+    return False

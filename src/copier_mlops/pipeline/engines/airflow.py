@@ -56,8 +56,7 @@ def submit(plan: Plan) -> Submission:
     settings = Settings.load("airflow")
     started = DagRun(plan, settings, Api(settings.url))
     started.api.get("version")  # an address that is wrong has no run either
-    let_end(started, started.is_under_way)
-    if started.is_under_way():
+    if let_end(started, started.is_under_way):
         return started
     found = started.find()
     if found and found["state"] == "success" and _commit_of(found) == plan.commit:

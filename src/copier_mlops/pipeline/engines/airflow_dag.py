@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from copier_mlops.pipeline.dag import Node, Resources
+from copier_mlops.pipeline.dag import Node, Resources, Time
 from copier_mlops.pipeline.engines.settings import EngineSettings
 from copier_mlops.pipeline.plan import Plan
 
@@ -131,9 +131,7 @@ class Settings(EngineSettings):
         ),
     ] = ""
     queue: Annotated[str, Field(description="queue of the workers; empty: Airflow's own", examples=["training"])] = ""
-    retry_delay: Annotated[
-        str, Field(pattern=r"^[1-9]\d*[smh]$", description="time between two attempts of a stage, for example 1m")
-    ] = "1m"
+    retry_delay: Annotated[Time, Field(description="time between two attempts of a stage, for example 1m")] = "1m"
 
     def dag_of(self, plan: Plan) -> str:
         """Return the id of the DAG of a project."""

@@ -9,9 +9,9 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from copier_mlops.pipeline import dag
-from copier_mlops.pipeline.dag import Node, Resources
+from copier_mlops.pipeline.dag import Node, Resources, Time
 from copier_mlops.pipeline.engines import kubernetes
-from copier_mlops.pipeline.engines.kubernetes import GPU, SHARED, SHARED_PATH, KubernetesSettings, Name, Time, filled
+from copier_mlops.pipeline.engines.kubernetes import GPU, SHARED, SHARED_PATH, KubernetesSettings, Name, filled
 from copier_mlops.pipeline.plan import Plan
 
 API = "argoproj.io/v1alpha1"

@@ -64,8 +64,7 @@ def submit(plan: Plan) -> Submission:
     api, attempt = Api(settings), 1
     while job := api.job(_name(plan, attempt)):
         run, is_same = Run(plan, api, job), (job.tags or {}).get("commit") == plan.commit
-        let_end(run, run.is_under_way)
-        if run.is_under_way() or (is_same and run.has_succeeded()):
+        if let_end(run, run.is_under_way) or (is_same and run.has_succeeded()):
             return run
         attempt += 1
     with azureml_code.of(plan, settings.shared_folder) as code:

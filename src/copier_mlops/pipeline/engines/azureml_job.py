@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from copier_mlops.pipeline import dag
-from copier_mlops.pipeline.dag import Node
+from copier_mlops.pipeline.dag import Node, Time
 from copier_mlops.pipeline.engines import EngineError
 from copier_mlops.pipeline.engines.settings import EngineSettings
 from copier_mlops.pipeline.plan import SHORT, Plan
@@ -119,9 +119,7 @@ class Settings(EngineSettings):
             examples=["/mnt/share"],
         ),
     ] = ""
-    timeout: Annotated[
-        str, Field(pattern=r"^[1-9]\d*[smh]$", description="longest time of a stage that names none", examples=["12h"])
-    ] = "24h"
+    timeout: Annotated[Time, Field(description="longest time of a stage that names none", examples=["12h"])] = "24h"
     schedule: Annotated[
         str | None,
         Field(

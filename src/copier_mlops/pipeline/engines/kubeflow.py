@@ -68,8 +68,7 @@ def submit(plan: Plan) -> Submission:
     about = f"commit {plan.commit}"
     for each in api.runs(experiment, plan.run):
         found = Run(plan, api, str(each.run_id))
-        let_end(found, found.is_under_way)
-        if found.is_under_way() or (found.state == "SUCCEEDED" and each.description == about):
+        if let_end(found, found.is_under_way) or (each.description == about and found.state == "SUCCEEDED"):
             return found
     return Run(plan, api, api.create(experiment, plan.run, about, spec, settings.service_account))
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from copier_mlops.address import redacted
-from copier_mlops.pipeline.dag import Node
+from copier_mlops.pipeline.dag import Node, Time
 from copier_mlops.pipeline.engines import EngineError
 from copier_mlops.pipeline.engines.settings import EngineSettings
 from copier_mlops.pipeline.plan import SHORT, Plan
@@ -26,7 +26,6 @@ SHARED, SHARED_PATH = "shared-memory", "/dev/shm"  # noqa: S108
 LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 MOST_LABEL = 63
 Name = Annotated[str, Field(max_length=253, pattern=rf"^({LABEL}(\.{LABEL})*)?$")]
-Time = Annotated[str, Field(pattern=r"^[1-9]\d*[smh]$")]
 # The most bytes of an object. Kubernetes allows some more, for the states of the stages.
 MOST_BYTES = 1_000_000
 LARGEST = 2**63 - 1

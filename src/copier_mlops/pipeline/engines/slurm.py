@@ -15,6 +15,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from copier_mlops.command import CommandError, run
+from copier_mlops.pipeline.dag import Time
 from copier_mlops.pipeline.engines import EngineAwayError, EngineError, StageState, State, Submission, slurm_script
 from copier_mlops.pipeline.engines.settings import EngineSettings
 from copier_mlops.pipeline.plan import Plan
@@ -49,9 +50,7 @@ class Settings(EngineSettings):
     partition: Annotated[
         str, Field(description="partition of stages that name none; empty: the cluster's own", examples=["long"])
     ] = ""
-    timeout: Annotated[
-        str, Field(pattern=r"^[1-9]\d*[smh]$", description="longest time of a stage that names none", examples=["12h"])
-    ] = "24h"
+    timeout: Annotated[Time, Field(description="longest time of a stage that names none", examples=["12h"])] = "24h"
     options: Annotated[
         tuple[str, ...], Field(description="further options of sbatch", examples=[["--account=risk"]])
     ] = ()

@@ -24,6 +24,7 @@ from copier_mlops.pipeline.plan import Plan
 from tests.package.pipeline.engines import azureml_server
 from tests.package.pipeline.engines.azureml_server import Server
 from tests.package.pipeline.engines.drawn import plans
+from tests.package.pipeline.engines.pods import DIAMOND, HOSTILE, called
 from tests.project import TEMPLATE
 
 pytestmark = [
@@ -285,14 +286,6 @@ def choose(monkeypatch, shared: Path, **given: object) -> None:
     monkeypatch.setattr(Settings, "load", classmethod(lambda cls, _: cls(**whole)))
 
 
-def called(told: Path) -> list[tuple[list[str], list[str], dict[str, str]]]:
-    """The arguments, files and variables of each call since this was asked before."""
-    file = told / "called"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    file.unlink(missing_ok=True)
-    return [tuple(json.loads(line)) for line in lines]
-
-
 def wait(holds: Callable[[], bool]) -> None:
     for _ in range(200):
         if holds():
@@ -304,10 +297,6 @@ def wait(holds: Callable[[], bool]) -> None:
 def ended(run: azureml.Run) -> dict[str, State]:
     wait(lambda: all(each.state.has_ended for each in run.states().values()))
     return {name: each.state for name, each in run.states().items()}
-
-
-HOSTILE = "x@$(touch hacked)"
-DIAMOND = {"a": [], HOSTILE: [], "b": ["a"], "c": [HOSTILE], "last": ["b", "c"]}
 
 
 def test_a_stage_that_fails_keeps_back_what_needs_it_and_nothing_else(server, told, project):
